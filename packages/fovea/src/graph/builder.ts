@@ -16,7 +16,9 @@ export const defaultIrVersion = 10
 
 /** Attributes that the standard operators declare as float or floats; all other numbers are ints. */
 const floatAttributes = new Set(
-  'alpha beta gamma epsilon momentum bias lambd ratio spatial_scale cubic_coeff_a extrapolation_value value_float value_floats clip mean high low scale softcap scales threshold activation_params activation_alpha activation_beta'.split(' '),
+  'alpha beta gamma epsilon momentum bias lambd ratio spatial_scale cubic_coeff_a extrapolation_value value_float value_floats clip mean high low scale softcap scales threshold activation_params activation_alpha activation_beta'.split(
+    ' ',
+  ),
 )
 
 /** Turns plain TypeScript into a typed attribute. */
@@ -26,7 +28,8 @@ export function attribute(name: string, value: AttributeInput): Attribute {
   if (typeof value === 'bigint') return { type: 'int', value }
   if (typeof value === 'string') return { type: 'string', value }
   const float = floatAttributes.has(name)
-  if (typeof value === 'number') return float || !Number.isInteger(value) ? { type: 'float', value: Math.fround(value) } : { type: 'int', value }
+  if (typeof value === 'number')
+    return float || !Number.isInteger(value) ? { type: 'float', value: Math.fround(value) } : { type: 'int', value }
   if (isList(value)) {
     if (value.every((item) => typeof item === 'string')) return value.length > 0 || !float ? listOf(value) : { type: 'floats', value: [] }
     const numbers = value as readonly number[]
@@ -149,7 +152,12 @@ export class GraphBuilder {
    * Adds a node with several outputs; `outputs` is their number, or their names (undefined: a fresh name; '': left out).
    * The operator may carry a domain: `com.microsoft::FusedMatMul`.
    */
-  ops(op: string, inputs: readonly (string | undefined)[], outputs: number | readonly (string | undefined)[], attributes: AttributeInputs = {}): string[] {
+  ops(
+    op: string,
+    inputs: readonly (string | undefined)[],
+    outputs: number | readonly (string | undefined)[],
+    attributes: AttributeInputs = {},
+  ): string[] {
     const names = typeof outputs === 'number' ? new Array<undefined>(outputs).fill(undefined) : outputs
     const at = op.indexOf('::')
     const type = at < 0 ? op : op.slice(at + 2)

@@ -102,10 +102,10 @@ export class Tensor {
 }
 
 function viewOf(dtype: DataType, bytes: Uint8Array): TypedArray {
-  const constructor = (storage as Partial<Record<DataType, (typeof storage)[keyof typeof storage]>>)[dtype]
-  if (constructor === undefined) return bytes
-  const aligned = bytes.byteOffset % constructor.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice()
-  return new constructor(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / constructor.BYTES_PER_ELEMENT)
+  const View = (storage as Partial<Record<DataType, (typeof storage)[keyof typeof storage]>>)[dtype]
+  if (View === undefined) return bytes
+  const aligned = bytes.byteOffset % View.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice()
+  return new View(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / View.BYTES_PER_ELEMENT)
 }
 
 export function bitsOf(dtype: DataType): number {

@@ -26,25 +26,127 @@ interface CatalogueEntry {
 
 /** The catalogue. `docs/errors.md` is held equal to it by a test: run `npm run docs` after a change. */
 export const errorCatalogue = {
+  // everywhere
+  CANCELLED: { message: 'The work was cancelled', remedy: 'Start it again; what was finished is kept where it can be resumed.' },
   // graph
   GRAPH_DUPLICATE_NAME: { message: 'A name is defined twice', remedy: 'Rename one of the two; every value of a graph has one producer.' },
-  GRAPH_DANGLING_NAME: { message: 'A value is used that nothing produces', remedy: 'Add the node, input or initializer that should produce it.' },
+  GRAPH_DANGLING_NAME: {
+    message: 'A value is used that nothing produces',
+    remedy: 'Add the node, input or initializer that should produce it.',
+  },
   GRAPH_NOT_SORTED: { message: 'A value is used before the node that produces it', remedy: 'Sort the nodes topologically.' },
   GRAPH_TYPE_MISMATCH: { message: 'A value has the wrong type', remedy: 'Insert a Cast or mend the producing node.' },
-  GRAPH_OPSET_MISSING: { message: 'A node uses an operator domain that the model does not import', remedy: 'Add the domain to the opset imports.' },
+  GRAPH_OPSET_MISSING: {
+    message: 'A node uses an operator domain that the model does not import',
+    remedy: 'Add the domain to the opset imports.',
+  },
   GRAPH_INVALID: { message: 'The graph is not well formed', remedy: 'Mend the named node or export the model again.' },
   GRAPH_TEXT_SYNTAX: { message: 'The graph text cannot be read', remedy: 'Compare the line with the output of printModel().' },
-  ONNX_MALFORMED: { message: 'The file is not a readable ONNX model', remedy: 'Check that the download or export was complete, then try again.' },
-  ONNX_TOO_LARGE: { message: 'The model is larger than this reader allows', remedy: 'Store large weights as external data, or raise the stated limit.' },
-  ONNX_UNSUPPORTED: { message: 'The model uses a part of ONNX that Fovea does not read', remedy: 'Export it again with a common opset (13 to 25).' },
-  ONNX_EXTERNAL_DATA: { message: 'External tensor data cannot be read', remedy: 'Keep the data file in the folder of the model and open the model by its path.' },
-  TENSOR_INVALID: { message: 'A tensor does not hold what its type and shape promise', remedy: 'Check data type, shape and number of values.' },
+  ONNX_MALFORMED: {
+    message: 'The file is not a readable ONNX model',
+    remedy: 'Check that the download or export was complete, then try again.',
+  },
+  ONNX_TOO_LARGE: {
+    message: 'The model is larger than this reader allows',
+    remedy: 'Store large weights as external data, or raise the stated limit.',
+  },
+  ONNX_UNSUPPORTED: {
+    message: 'The model uses a part of ONNX that Fovea does not read',
+    remedy: 'Export it again with a common opset (13 to 25).',
+  },
+  ONNX_EXTERNAL_DATA: {
+    message: 'External tensor data cannot be read',
+    remedy: 'Keep the data file in the folder of the model and open the model by its path.',
+  },
+  TENSOR_INVALID: {
+    message: 'A tensor does not hold what its type and shape promise',
+    remedy: 'Check data type, shape and number of values.',
+  },
   // ops and passes
   OP_UNKNOWN: { message: 'The operator is not in the table', remedy: 'Add it to src/ops or replace the node by supported operators.' },
-  OP_INVALID: { message: 'The operator cannot take these inputs or attributes', remedy: 'Check the shapes and attributes of the named node.' },
-  OP_NOT_DIFFERENTIABLE: { message: 'A gradient would have to pass through an operator that has none', remedy: 'Freeze what lies before it, or replace the operator.' },
-  SHAPE_UNKNOWN: { message: 'A shape must be known here and is not', remedy: 'Fix the input sizes of the model, for example with withInputShape().' },
+  OP_INVALID: {
+    message: 'The operator cannot take these inputs or attributes',
+    remedy: 'Check the shapes and attributes of the named node.',
+  },
+  OP_NOT_DIFFERENTIABLE: {
+    message: 'A gradient would have to pass through an operator that has none',
+    remedy: 'Freeze what lies before it, or replace the operator.',
+  },
+  SHAPE_UNKNOWN: {
+    message: 'A shape must be known here and is not',
+    remedy: 'Fix the input sizes of the model, for example with withInputShape().',
+  },
   AUTODIFF_TARGET: { message: 'This value cannot be differentiated', remedy: 'Name a scalar loss, and parameters that it depends on.' },
+  // vision
+  IMAGE_INVALID: { message: 'The image is not well formed', remedy: 'Check width, height, channels and the number of bytes.' },
+  PREPROCESSING_INVALID: {
+    message: 'The preprocessing of the model is not valid',
+    remedy: 'Mend the named field; docs/model-file.md lists them.',
+  },
+  METRIC_INVALID: {
+    message: 'The metric was given values that do not fit together',
+    remedy: 'Give one label per row of scores, each below the number of classes.',
+  },
+  DRAWING_INVALID: { message: 'The picture cannot be drawn from these values', remedy: 'Give finite numbers, and lists of equal length.' },
+  // data
+  DATA_FILE_NOT_FOUND: { message: 'The file does not exist or may not be read', remedy: 'Check the path and its permissions.' },
+  DATA_EMPTY_FILE: { message: 'The file is empty', remedy: 'Copy it again from its source, or delete it.' },
+  DATA_TRUNCATED: { message: 'The image ends too early', remedy: 'The copy was cut off: fetch the file again, or delete it.' },
+  DATA_UNREADABLE_IMAGE: { message: 'The image cannot be decoded', remedy: 'Open it in a viewer and save it again, or delete it.' },
+  DATA_UNSUPPORTED_FORMAT: { message: 'The file is not an image of a known format', remedy: 'Convert it to PNG or JPEG.' },
+  DATA_IMAGE_TOO_LARGE: {
+    message: 'The image has more pixels than allowed',
+    remedy: 'Scale it down, or raise maxPixels if you trust the file.',
+  },
+  DATA_FETCH_FAILED: { message: 'The image could not be fetched', remedy: 'Check the address and the connection.' },
+  DATA_WRITE_FAILED: {
+    message: 'The file could not be written',
+    remedy: 'Check that the folder exists, may be written to and has space left.',
+  },
+  DATA_NOT_A_FOLDER: { message: 'The data set is not a folder', remedy: 'Give the folder that holds one folder of images per class.' },
+  DATA_NO_IMAGES: { message: 'No images were found', remedy: 'Put the images of each class into a folder of its own: data/<class>/*.jpg.' },
+  DATA_EMPTY_CLASS: { message: 'A class folder holds no images', remedy: 'Add images of this class, or delete its folder.' },
+  DATA_ONE_CLASS: {
+    message: 'The data set has a single class',
+    remedy: 'A classifier needs at least two: add a folder with images of another class.',
+  },
+  DATA_TOO_FEW: {
+    message: 'A class has too few images to be split',
+    remedy: 'Give each class at least two images, or put them into train and val folders.',
+  },
+  DATA_CLASS_RULE: {
+    message: 'The class of a file cannot be told from its name',
+    remedy: 'Check the rule: its first group, or its result, must be the class.',
+  },
+  DATA_OPTION_INVALID: { message: 'An option of the data loader is not valid', remedy: 'Mend the named field.' },
+  DATA_TRANSFORM_INVALID: { message: 'The image transform is not valid', remedy: 'Build it with the functions of transforms.' },
+  DATA_WORKER_CRASHED: {
+    message: 'A data worker ended unexpectedly',
+    remedy: 'Try again with workers: 0 to see the cause; one of the named files may be hostile.',
+  },
+  // runtime
+  RUNTIME_UNKNOWN_DEVICE: { message: 'The device name is not known', remedy: 'Write cpu, webgpu, cuda:N or tensorrt:N.' },
+  RUNTIME_DEVICE_UNAVAILABLE: {
+    message: 'This machine cannot run models on that device',
+    remedy: 'Run `fovea doctor` to see what it has, or use the device cpu.',
+  },
+  RUNTIME_LOAD_FAILED: {
+    message: 'ONNX Runtime cannot load the model',
+    remedy: 'Run `fovea inspect` on the file; the text after "found" says what the runtime refused.',
+  },
+  RUNTIME_RUN_FAILED: {
+    message: 'ONNX Runtime failed while running the model',
+    remedy: 'Check the shapes of the inputs; the text after "found" is what the runtime said.',
+  },
+  RUNTIME_FEED: {
+    message: 'An input of the model is missing or does not fit',
+    remedy: 'Feed the named input with the expected type and shape.',
+  },
+  RUNTIME_CLOSED: { message: 'The session is closed', remedy: 'Open it again, or close it only after the last run.' },
+  RUNTIME_WORKER_DIED: {
+    message: 'The worker thread of a session ended unexpectedly',
+    remedy: 'Open the session again; if it happens again the machine may be out of memory.',
+  },
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

@@ -1,0 +1,19 @@
+// Telling an image's format from its first bytes, never from its name.
+
+export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'tiff' | 'gif' | 'avif' | 'bmp'
+
+/** File name endings that folders are searched for, in lower case. */
+export const imageExtensions: readonly string[] = ['.jpg', '.jpeg', '.jfif', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif', '.bmp']
+
+/** The format that the signature states, or undefined. SVG, PDF and other programs in disguise are no images here. */
+export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
+  const text = (from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to))
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg'
+  if (bytes[0] === 0x89 && text(1, 8) === 'PNG\r\n\x1a\n') return 'png'
+  if (text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP') return 'webp'
+  if (text(0, 4) === 'II*\0' || text(0, 4) === 'MM\0*' || text(0, 4) === 'II+\0' || text(0, 4) === 'MM\0+') return 'tiff'
+  if (text(0, 6) === 'GIF87a' || text(0, 6) === 'GIF89a') return 'gif'
+  if (text(4, 8) === 'ftyp' && /avif|avis|mif1/.test(text(8, 32))) return 'avif'
+  if (text(0, 2) === 'BM' && bytes.length > 26) return 'bmp'
+  return undefined
+}

@@ -1,0 +1,113 @@
+// Random brightness, contrast, saturation and hue, folded into one matrix so that each pixel is visited once.
+
+import type { Random } from '../../util/random.ts'
+import { createImage, type Image } from '../../vision/image.ts'
+import { checkNumber, invalid } from './parameters.ts'
+
+export interface ColorJitter {
+  readonly kind: 'colorJitter'
+  /** Each factor is drawn from max(0, 1 - v) to 1 + v. */
+  readonly brightness: number
+  readonly contrast: number
+  readonly saturation: number
+  /** The turn of hue is drawn from -v to v, in full turns: 0 to 0.5. */
+  readonly hue: number
+}
+
+/** Changes the colours by random amounts; all default to 0, no change. Grey pictures take brightness and contrast only. */
+export function colorJitter(options: Partial<Omit<ColorJitter, 'kind'>>): ColorJitter {
+  if (typeof options !== 'object' || options === null) throw invalid('colorJitter', 'an object such as { brightness: 0.2 }', options)
+  return {
+    kind: 'colorJitter',
+    brightness: checkNumber('brightness', options.brightness ?? 0, 0, 10),
+    contrast: checkNumber('contrast', options.contrast ?? 0, 0, 10),
+    saturation: checkNumber('saturation', options.saturation ?? 0, 0, 10),
+    hue: checkNumber('hue', options.hue ?? 0, 0, 0.5),
+  }
+}
+
+export interface ColorFactors {
+  readonly brightness: number
+  readonly contrast: number
+  readonly saturation: number
+  readonly hue: number
+}
+
+export function applyColorJitter(image: Image, { brightness, contrast, saturation, hue }: ColorJitter, random: Random): Image {
+  const factor = (strength: number) => random.uniform(Math.max(0, 1 - strength), 1 + strength)
+  return adjustColors(image, {
+    brightness: factor(brightness),
+    contrast: factor(contrast),
+    saturation: factor(saturation),
+    hue: random.uniform(-hue, hue),
+  })
+}
+
+// Luma of ITU-R BT.601 and the YIQ axes, on which hue is an angle and saturation a radius.
+const luma = [0.299, 0.587, 0.114] as const
+const fromYiq = [1, 0.9563, 0.621, 1, -0.2721, -0.6474, 1, -1.107, 1.7046]
+const toYiq = invert3(fromYiq)
+
+/**
+ * Hue is turned and saturation scaled in YIQ, then the picture is scaled by `brightness` and spread about its own mean luma by `contrast`.
+ * All of it is linear, so values are clipped once, at the end.
+ */
+export function adjustColors(image: Image, { brightness, contrast, saturation, hue }: ColorFactors): Image {
+  const { channels, data } = image
+  const out = createImage(image.width, image.height, channels, undefined, image.source)
+  const gain = brightness * contrast
+  const offset = (1 - contrast) * brightness * meanLuma(image)
+  if (channels === 1) {
+    const table = Uint8ClampedArray.from({ length: 256 }, (_, value) => value * gain + offset)
+    for (let i = 0; i < data.length; i++) out.data[i] = table[data[i]!]!
+    return out
+  }
+  const cos = Math.cos(2 * Math.PI * hue) * saturation
+  const sin = Math.sin(2 * Math.PI * hue) * saturation
+  const matrix = multiply3(fromYiq, multiply3([1, 0, 0, 0, cos, -sin, 0, sin, cos], toYiq))
+  const m = Int32Array.from(matrix, (v) => Math.round(v * gain * 65536))
+  const shift = Math.round(offset * 65536) + 32768
+  for (let i = 0; i < data.length; i += channels) {
+    const r = data[i]!
+    const g = data[i + 1]!
+    const b = data[i + 2]!
+    out.data[i] = clip((m[0]! * r + m[1]! * g + m[2]! * b + shift) / 65536)
+    out.data[i + 1] = clip((m[3]! * r + m[4]! * g + m[5]! * b + shift) / 65536)
+    out.data[i + 2] = clip((m[6]! * r + m[7]! * g + m[8]! * b + shift) / 65536)
+    if (channels === 4) out.data[i + 3] = data[i + 3]!
+  }
+  return out
+}
+
+function meanLuma({ channels, data }: Image): number {
+  if (channels === 1) return data.reduce((sum, value) => sum + value, 0) / data.length
+  let red = 0
+  let green = 0
+  let blue = 0
+  for (let i = 0; i < data.length; i += channels) {
+    red += data[i]!
+    green += data[i + 1]!
+    blue += data[i + 2]!
+  }
+  return ((red * luma[0] + green * luma[1] + blue * luma[2]) / data.length) * channels
+}
+
+function clip(value: number): number {
+  return value <= 0 ? 0 : value >= 255 ? 255 : Math.floor(value)
+}
+
+function multiply3(a: readonly number[], b: readonly number[]): number[] {
+  return Array.from({ length: 9 }, (_, i) => {
+    const row = Math.floor(i / 3) * 3
+    return a[row]! * b[i % 3]! + a[row + 1]! * b[(i % 3) + 3]! + a[row + 2]! * b[(i % 3) + 6]!
+  })
+}
+
+function invert3(m: readonly number[]): number[] {
+  const cofactor = (i: number, j: number) => {
+    const at = (row: number, column: number) => m[(row % 3) * 3 + (column % 3)]!
+    return at(i + 1, j + 1) * at(i + 2, j + 2) - at(i + 1, j + 2) * at(i + 2, j + 1)
+  }
+  const determinant = m[0]! * cofactor(0, 0) + m[1]! * cofactor(0, 1) + m[2]! * cofactor(0, 2)
+  return Array.from({ length: 9 }, (_, k) => cofactor(k % 3, Math.floor(k / 3)) / determinant)
+}

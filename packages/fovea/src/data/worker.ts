@@ -1,0 +1,33 @@
+// The other side of WorkerPool: makes batches in a thread of its own.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { type ErrorCode, type ErrorDetails, isFoveaError } from '../util/errors.ts'
+import { type BatchJob, BatchMaker, type BatchPlan, type MadeBatch } from './batch-maker.ts'
+
+export interface WorkerRequest {
+  readonly id: number
+  readonly job: BatchJob
+}
+
+export type WorkerReply =
+  | { readonly id: number; readonly made: MadeBatch }
+  | { readonly id: number; readonly code: ErrorCode; readonly details: ErrorDetails }
+
+// Nothing happens where this file is imported outside of a worker, as by a bundler or a test.
+if (parentPort !== null) serve(new BatchMaker(workerData as BatchPlan), parentPort)
+
+function serve(maker: BatchMaker, port: NonNullable<typeof parentPort>): void {
+  port.on('message', ({ id, job }: WorkerRequest) => {
+    maker.make(job).then(
+      (made) => port.postMessage({ id, made } satisfies WorkerReply, [made.images.buffer, made.labels.buffer, made.indices.buffer]),
+      (error: unknown) => {
+        // Anything but a coded error is a fault of ours: it ends the thread and is reported as its crash.
+        if (!isFoveaError(error))
+          setImmediate(() => {
+            throw error
+          })
+        else port.postMessage({ id, code: error.code, details: { ...error.details, cause: undefined } } satisfies WorkerReply)
+      },
+    )
+  })
+}

@@ -126,6 +126,8 @@ export interface OperatorDefinition {
   flops(ctx: FlopsContext): number
   /** The meaning in plain TypeScript on float64. */
   evaluate(ctx: EvaluateContext): NDArray[]
+  /** True where two equal nodes may give different results: such nodes are never folded or merged. */
+  readonly random?: true
 }
 
 /** A family of operators, keyed as `operatorKey` names them. */

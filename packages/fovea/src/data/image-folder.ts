@@ -64,8 +64,10 @@ export async function openImageFolder(root: string, options: ImageFolderOptions 
   // A folder that only happens to be called `test` beside class folders is a class, unless `train` or `val` is there too.
   const hasSplits = named.has('train') || named.has('val') || (named.has('test') && entries.filter((e) => e.directory).length === 1)
   const found = new Map<SplitName, FoundClass[]>()
-  for (const [split, path] of hasSplits ? named : new Map<SplitName, string>([['train', root]]))
-    found.set(split, await findClasses(path, options))
+  for (const split of ['train', 'val', 'test'] as const) {
+    const path = hasSplits ? named.get(split) : split === 'train' ? root : undefined
+    if (path !== undefined) found.set(split, await findClasses(path, options))
+  }
 
   const warnings: string[] = []
   const classes = options.classes ?? [...new Set([...found.values()].flat().map(({ name }) => name))].sort(compareText)

@@ -72,10 +72,12 @@ export class WorkerPool {
 
   #spawn(): Thread | undefined {
     if (this.#threads.size >= this.#size) return undefined
-    // The worker stands beside this file, as .ts in the sources and as .js in the build.
+    // The worker stands beside this file, as .ts in the sources and as .js in the build. Flags about a program on the command line are
+    // not for files.
     const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
       workerData: this.#plan,
       name: 'fovea-data',
+      execArgv: process.execArgv.filter((flag) => !/^(-e|-p|-pe|--eval|--print|--input-type)/.test(flag)),
     })
     const thread: Thread = { worker, task: undefined }
     this.#threads.add(thread)

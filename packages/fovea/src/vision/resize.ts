@@ -29,7 +29,7 @@ export function planResize(width: number, height: number, preprocessing: Preproc
     const scale = Math.min(outHeight / height, outWidth / width)
     scaled = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))]
   }
-  return { size, scaled, offset: [-roundHalfEven((scaled[0] - outHeight) / 2), -roundHalfEven((scaled[1] - outWidth) / 2)] }
+  return { size, scaled, offset: [0 - roundHalfEven((scaled[0] - outHeight) / 2), 0 - roundHalfEven((scaled[1] - outWidth) / 2)] }
 }
 
 function roundHalfEven(value: number): number {

@@ -54,3 +54,14 @@ test.each(Object.entries(manifest.bin))('the command %s is a program for Node', 
 test('dependencies are pinned', () => {
   for (const version of Object.values(manifest.dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/)
 })
+
+test('every install script is denied by name', () => {
+  const root = join(folder, '../..')
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { hasInstallScript?: boolean }>
+  }
+  const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { allowScripts: Record<string, boolean> }
+  const withScript = Object.keys(packages).filter((path) => packages[path]!.hasInstallScript)
+  expect(withScript.length).toBeGreaterThan(0)
+  for (const path of withScript) expect(allowScripts, path).toHaveProperty([path.split('node_modules/').at(-1)!], false)
+})

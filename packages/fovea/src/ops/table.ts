@@ -1,0 +1,68 @@
+// The op table: everything Fovea knows about operators, by name.
+
+import { type Node, operatorKey } from '../graph/model.ts'
+import { FoveaError } from '../util/errors.ts'
+import { activations } from './activations.ts'
+import { arithmetic } from './arithmetic.ts'
+import { casts } from './cast.ts'
+import { comparisons } from './comparison.ts'
+import { concat } from './concat.ts'
+import { constant } from './constant.ts'
+import { gather } from './gather.ts'
+import { linear } from './linear.ts'
+import { losses } from './losses.ts'
+import { math } from './math.ts'
+import { nms } from './nms.ts'
+import type { OperatorDefinition, OperatorFamily } from './operator.ts'
+import { pad } from './pad.ts'
+import { random } from './random.ts'
+import { rearrange } from './rearrange.ts'
+import { reductions } from './reduction.ts'
+import { scatter } from './scatter.ts'
+import { select } from './select.ts'
+import { shape } from './shape.ts'
+import { slice } from './slice.ts'
+import { softmaxes } from './softmax.ts'
+
+/** All families. A new file of operators is enrolled here, and by that in every table-driven test. */
+export const operatorFamilies = {
+  select,
+  scatter,
+  random,
+  nms,
+  slice,
+  shape,
+  rearrange,
+  pad,
+  gather,
+  constant,
+  concat,
+  math,
+  activations,
+  arithmetic,
+  comparisons,
+  casts,
+  reductions,
+  softmaxes,
+  linear,
+  losses,
+} as const satisfies Record<string, OperatorFamily>
+
+const table: ReadonlyMap<string, OperatorDefinition> = new Map(Object.values(operatorFamilies).flatMap((family) => Object.entries(family)))
+
+/** Names of all operators in the table, `Relu` or `com.microsoft::FusedMatMul`. */
+export function operatorNames(): string[] {
+  return [...table.keys()]
+}
+
+/** What the table knows of a node's operator, or undefined. */
+export function findOperator(node: Pick<Node, 'op' | 'domain'>): OperatorDefinition | undefined {
+  return table.get(operatorKey(node))
+}
+
+/** What the table knows of a node's operator. @throws FoveaError OP_UNKNOWN */
+export function operatorOf(node: Node): OperatorDefinition {
+  const definition = findOperator(node)
+  if (definition === undefined) throw new FoveaError('OP_UNKNOWN', { node: node.name || node.outputs[0], found: operatorKey(node) })
+  return definition
+}

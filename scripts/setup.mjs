@@ -87,6 +87,12 @@ function missingLibrary(text) {
   return /(lib[\w+.-]+\.so[.\d]*): cannot open shared object file/.exec(text)?.[1]
 }
 
+/** The line that tells what went wrong, out of a stack trace. */
+function firstError(text) {
+  const lines = text.trim().split('\n')
+  return (lines.find((line) => /error/i.test(line)) ?? lines[0]).trim()
+}
+
 /** Installs a Debian package where that is allowed, or ends with the command to type. */
 function installLibrary(library) {
   const name = debianPackages[library]
@@ -108,7 +114,7 @@ function runLinked(program, args, what) {
     const library = missingLibrary(result.stderr ?? '')
     if (library === undefined)
       stop(
-        `${what} does not run here: ${(result.stderr ?? String(result.error)).trim().split('\n').pop()}`,
+        `${what} does not run here: ${firstError(result.stderr || String(result.error))}`,
         'glibc 2.28 or later (Debian 10, Ubuntu 20.04) on x64 or arm64, macOS or Windows is needed.',
       )
     installLibrary(library)

@@ -76,9 +76,10 @@ function installPackages() {
   // Install scripts are not needed by anything here, and older versions of npm would run them: one downloads CUDA.
   const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
   const cli = process.env.npm_execpath
-  const { status } = cli?.endsWith('npm-cli.js')
+  const { status, error } = cli?.endsWith('npm-cli.js')
     ? run(process.execPath, [cli, ...args], { stdio: ['ignore', 'ignore', 'inherit'], shell: false })
     : run('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  if (error?.code === 'ENOENT') stop('npm is not on the path', 'Install it with Node (Debian: apt-get install npm), then run this again.')
   if (status !== 0) stop('npm ci failed', 'Check the connection to the npm registry (npm ping) and the message above, then run this again.')
 }
 
@@ -115,7 +116,7 @@ function runLinked(program, args, what) {
     if (library === undefined)
       stop(
         `${what} does not run here: ${firstError(result.stderr || String(result.error))}`,
-        'glibc 2.28 or later (Debian 10, Ubuntu 20.04) on x64 or arm64, macOS or Windows is needed.',
+        'Remove node_modules and try again. Needed: Linux with glibc 2.28 (Debian 10, Ubuntu 20.04) on x64 or arm64, macOS or Windows.',
       )
     installLibrary(library)
   }

@@ -77,6 +77,12 @@ export const errorCatalogue = {
     remedy: 'Fix the input sizes of the model, for example with withInputShape().',
   },
   AUTODIFF_TARGET: { message: 'This value cannot be differentiated', remedy: 'Name a scalar loss, and parameters that it depends on.' },
+  // nn
+  NN_UNKNOWN_ARCHITECTURE: {
+    message: 'There is no architecture of this name',
+    remedy: 'Take a name of the table; architectureNames() and `fovea inspect --list` print them.',
+  },
+  NN_OPTION_INVALID: { message: 'An option of a layer, loss, optimizer or schedule is not valid', remedy: 'Mend the named field.' },
   // vision
   IMAGE_INVALID: { message: 'The image is not well formed', remedy: 'Check width, height, channels and the number of bytes.' },
   PREPROCESSING_INVALID: {
@@ -99,10 +105,6 @@ export const errorCatalogue = {
     remedy: 'Scale it down, or raise maxPixels if you trust the file.',
   },
   DATA_FETCH_FAILED: { message: 'The image could not be fetched', remedy: 'Check the address and the connection.' },
-  DATA_WRITE_FAILED: {
-    message: 'The file could not be written',
-    remedy: 'Check that the folder exists, may be written to and has space left.',
-  },
   DATA_NOT_A_FOLDER: { message: 'The data set is not a folder', remedy: 'Give the folder that holds one folder of images per class.' },
   DATA_NO_IMAGES: { message: 'No images were found', remedy: 'Put the images of each class into a folder of its own: data/<class>/*.jpg.' },
   DATA_EMPTY_CLASS: { message: 'A class folder holds no images', remedy: 'Add images of this class, or delete its folder.' },
@@ -147,6 +149,13 @@ export const errorCatalogue = {
     message: 'The worker thread of a session ended unexpectedly',
     remedy: 'Open the session again; if it happens again the machine may be out of memory.',
   },
+  // model
+  SAFETENSORS_MALFORMED: { message: 'The file is not readable as safetensors', remedy: 'Check that the file is complete, or write it again.' },
+  MODEL_METADATA: { message: 'The metadata of the model file is missing or wrong', remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).' },
+  MODEL_VERSION: { message: 'The model file needs another version of Fovea', remedy: 'Install a version of fovea in the range that the file asks for, or train the model again.' },
+  MODEL_NOT_FOUND: { message: 'There is no such model', remedy: 'Give the path of an .onnx file, or a name that `fovea inspect --list` prints.' },
+  MODEL_NOT_CLASSIFIER: { message: 'The model cannot be used as a classifier of pictures', remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.' },
+  MODEL_FREEZE: { message: 'The model cannot be frozen that way', remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.' },
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

@@ -1,0 +1,127 @@
+// The table of architectures. A row enrols a network in the tests and in the command line.
+
+import type { GraphBuilder } from '../graph/builder.ts'
+import type { Dim } from '../graph/dims.ts'
+import type { Model } from '../graph/model.ts'
+import { FoveaError } from '../util/errors.ts'
+import type { ArchitectureOptions, ArchitectureResult } from './models/network.ts'
+import { type ResNetOptions, resNet } from './models/resnet.ts'
+import { smallCnn } from './models/small-cnn.ts'
+import { type Feature, ModuleBuilder, type ModuleOptions, type Parameter } from './module.ts'
+
+export interface Architecture {
+  readonly title: string
+  readonly paper: string
+  readonly family: 'cnn' | 'resnet'
+  readonly defaults: {
+    /** Side of the square picture in pixels that it is made for. */
+    readonly inputSize: number
+    /** Options taken where the caller names none. */
+    readonly options: Omit<ArchitectureOptions, 'classes'>
+  }
+  /** Number of trained values at the defaults with 3 input channels and 1,000 classes. */
+  readonly expectedParameters: number
+  /** @param x pixels [N, C, H, W] */
+  readonly build: (m: ModuleBuilder, x: Feature, options: ArchitectureOptions) => ArchitectureResult
+}
+
+const he2016 = 'https://arxiv.org/abs/1512.03385'
+
+/** A row of the ResNet family: `fixed` is what makes this network of it, the rest may be chosen. */
+function resNetRow(
+  title: string,
+  expectedParameters: number,
+  fixed: Pick<ResNetOptions, 'depths' | 'block'>,
+  defaults: Architecture['defaults'] = { inputSize: 224, options: { stem: 'imagenet', widths: [64, 128, 256, 512] } },
+): Architecture {
+  return {
+    title,
+    paper: he2016,
+    family: 'resnet',
+    defaults,
+    expectedParameters,
+    build: (m, x, options) => resNet(m, x, { ...options, ...fixed }),
+  }
+}
+
+export const architectures = {
+  'small-cnn': {
+    title: 'Small CNN: six convolutions',
+    paper: 'https://arxiv.org/abs/1409.1556',
+    family: 'cnn',
+    defaults: { inputSize: 32, options: { widths: [32, 64, 128], dropout: 0.1 } },
+    expectedParameters: 0,
+    build: smallCnn,
+  },
+  'resnet-tiny': resNetRow(
+    'ResNet-10, narrow: for small sets of pictures, trained from scratch',
+    0,
+    { depths: [1, 1, 1, 1], block: 'basic' },
+    { inputSize: 96, options: { stem: 'imagenet', widths: [32, 64, 128, 256], dropout: 0.1, zeroInit: true } },
+  ),
+  resnet18: resNetRow('ResNet-18', 11_689_512, { depths: [2, 2, 2, 2], block: 'basic' }),
+  resnet34: resNetRow('ResNet-34', 21_797_672, { depths: [3, 4, 6, 3], block: 'basic' }),
+  resnet50: resNetRow('ResNet-50', 25_557_032, { depths: [3, 4, 6, 3], block: 'bottleneck' }),
+} as const satisfies Record<string, Architecture>
+
+export type ArchitectureName = keyof typeof architectures
+
+export function architectureNames(): ArchitectureName[] {
+  return Object.keys(architectures) as ArchitectureName[]
+}
+
+/** The row of this name. @throws FoveaError NN_UNKNOWN_ARCHITECTURE naming those that exist */
+export function architectureOf(name: string): Architecture {
+  if (Object.hasOwn(architectures, name)) return architectures[name as ArchitectureName]
+  throw new FoveaError('NN_UNKNOWN_ARCHITECTURE', { expected: `one of ${architectureNames().join(', ')}`, found: name })
+}
+
+export interface NetworkOptions extends Omit<ArchitectureOptions, 'classes'>, ModuleOptions {
+  /** @default 1000 */
+  readonly classes?: number
+  /** @default 3 */
+  readonly inputChannels?: number
+  /** Height and width of the pictures; may be symbols. @default 'H' and 'W' */
+  readonly inputSize?: number | readonly [height: Dim, width: Dim]
+  /** @default 'N' */
+  readonly batch?: Dim
+  readonly builder?: GraphBuilder
+}
+
+export interface Network extends ArchitectureResult {
+  /** Pixels [N, C, H, W] in, logits [N, classes] out, weights as initializers. */
+  readonly model: Model
+  readonly input: Feature
+  /** Role of every parameter, by the name of its initializer. */
+  readonly parameters: ReadonlyMap<string, Parameter>
+  /** What it was built with, defaults filled in; plain JSON. */
+  readonly options: ArchitectureOptions
+}
+
+/**
+ * Builds a network of the table with fresh weights: input `pixels` (float NCHW), output `logits`.
+ *
+ * @throws FoveaError NN_UNKNOWN_ARCHITECTURE, NN_OPTION_INVALID
+ */
+export function buildNetwork(name: string, options: NetworkOptions = {}): Network {
+  const { build, defaults } = architectureOf(name)
+  const { inputChannels = 3, inputSize = ['H', 'W'], batch = 'N', builder, seed, dtype, ...chosen } = options
+  const complete: ArchitectureOptions = { ...defaults.options, ...withoutUndefined(chosen), classes: chosen.classes ?? 1000 }
+  const m = new ModuleBuilder(builder, { ...(seed === undefined ? {} : { seed }), ...(dtype === undefined ? {} : { dtype }) })
+  const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize
+  const input = m.input('pixels', inputChannels, [batch, height, width])
+  const result = build(m, input, complete)
+  m.b.output(result.logits.value)
+  return { ...result, model: m.b.model(), input, parameters: m.parameters, options: complete }
+}
+
+/** Number of trained values: running statistics are not counted. */
+export function countParameters(network: Pick<Network, 'model' | 'parameters'>): number {
+  let count = 0
+  for (const [name, { kind }] of network.parameters) if (kind !== 'running') count += network.model.graph.initializers.get(name)!.size
+  return count
+}
+
+function withoutUndefined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
+}

@@ -1,0 +1,64 @@
+// Convolution.
+
+import { FoveaError } from '../../util/errors.ts'
+import { type Initialiser, kaimingNormal, uniformByFan } from '../initialisers.ts'
+import type { Feature, ModuleBuilder } from '../module.ts'
+
+/** One number for both directions, or [height, width]. */
+export type Size2d = number | readonly [height: number, width: number]
+
+export interface ConvOptions {
+  /** Number of output channels. */
+  readonly out: number
+  readonly kernel: Size2d
+  /** @default 1 */
+  readonly stride?: number
+  /** Zeros added on each side. @default half the kernel, which keeps the size at stride 1 */
+  readonly padding?: Size2d
+  /** @default 1 */
+  readonly dilation?: number
+  /** Groups of channels that do not mix; as many as channels make it depthwise. @default 1 */
+  readonly groups?: number
+  /** @default true; leave it out before a BatchNorm, which has its own */
+  readonly bias?: boolean
+  /** @default normal, keeping the variance of gradients behind a ReLU (He 2015) */
+  readonly initialise?: Initialiser
+}
+
+/**
+ * 2-D convolution, [N, C, H, W] to [N, out, H', W']. Parameters: `weight` [out, C / groups, kh, kw] and `bias` [out].
+ *
+ * @throws FoveaError NN_OPTION_INVALID where channels do not divide into the groups
+ */
+export function conv2d(m: ModuleBuilder, name: string, x: Feature, options: ConvOptions): Feature {
+  const { out, stride = 1, dilation = 1, groups = 1, bias = true, initialise = kaimingNormal({ mode: 'fanOut' }) } = options
+  const [height, width] = pair(options.kernel)
+  const [top, left] = pair(options.padding ?? [sameMargin(height, dilation), sameMargin(width, dilation)])
+  if (x.channels % groups !== 0 || out % groups !== 0)
+    throw new FoveaError('NN_OPTION_INVALID', {
+      field: m.path(name),
+      expected: `channels that divide into ${groups} groups`,
+      found: `${x.channels} in, ${out} out`,
+    })
+  const dims = [out, x.channels / groups, height, width]
+  const layer = m.module(name)
+  const parameters = [layer.parameter('weight', 'weight', dims, initialise)]
+  if (bias) parameters.push(layer.parameter('bias', 'bias', [out], uniformByFan((x.channels / groups) * height * width)))
+  const value = m.op(name, 'Conv', [x.value, ...parameters], {
+    kernel_shape: [height, width],
+    strides: [stride, stride],
+    pads: [top, left, top, left],
+    dilations: [dilation, dilation],
+    group: groups,
+  })
+  return { value, channels: out, stride: x.stride * stride }
+}
+
+/** Padding that keeps the size of a map at stride 1, for odd kernels. */
+export function sameMargin(kernel: number, dilation = 1): number {
+  return Math.floor((dilation * (kernel - 1)) / 2)
+}
+
+export function pair(size: Size2d): readonly [height: number, width: number] {
+  return typeof size === 'number' ? [size, size] : size
+}

@@ -1,0 +1,67 @@
+// ResNet: deep residual learning for image recognition (He 2016, arXiv:1512.03385). Parameter names are torchvision's and timm's.
+
+import { add, batchNorm2d, conv2d, maxPool, relu } from '../layers/index.ts'
+import type { Feature, ModuleBuilder } from '../module.ts'
+import { type ArchitectureOptions, type ArchitectureResult, type Block, classifierHead, recorded } from './network.ts'
+
+export interface ResNetOptions extends ArchitectureOptions {
+  /** Blocks of each stage. */
+  readonly depths: readonly number[]
+  /** Two 3x3 convolutions, or 1x1, 3x3, 1x1 with four times the channels at its end. */
+  readonly block: 'basic' | 'bottleneck'
+}
+
+/** Channels that a bottleneck block makes for each channel inside it. */
+const expansion = 4
+
+/**
+ * A residual network. `imagenet` stem: 7x7 convolution at stride 2, then a max pool at stride 2; `cifar` stem: 3x3 at stride 1, no pool.
+ * Bottleneck blocks have their stride in the 3x3 convolution, as torchvision has it.
+ *
+ * @param x pixels [N, C, H, W]
+ */
+export function resNet(m: ModuleBuilder, x: Feature, options: ResNetOptions): ArchitectureResult {
+  const { stem = 'imagenet', widths = [64, 128, 256, 512], depths, block, zeroInit = false } = options
+  const first = stem === 'imagenet' ? { kernel: 7, stride: 2 } : { kernel: 3, stride: 1 }
+  const s = m.stage('stem')
+  const features: Record<string, Feature> = {}
+  features.stem = m.named('stem', relu(s, 'act1', batchNorm2d(s, 'bn1', conv2d(s, 'conv1', x, { out: widths[0]!, ...first, bias: false }))))
+  let y = stem === 'imagenet' ? maxPool(s, 'maxpool', features.stem, { kernel: 3, stride: 2, padding: 1 }) : features.stem
+
+  const blocks: Block[] = []
+  const build = block === 'basic' ? basicBlock : bottleneckBlock
+  depths.forEach((depth, i) => {
+    const stage = `conv${i + 2}`
+    for (let at = 0; at < depth; at++) {
+      const inner = m.module(`layer${i + 1}.${at}`).stage(stage)
+      const { result, parameters } = recorded(m, () => build(inner, y, widths[i]!, i > 0 && at === 0 ? 2 : 1, zeroInit))
+      y = at === depth - 1 ? m.named(stage, result) : result
+      blocks.push({ name: inner.name, output: y.value, parameters })
+    }
+    features[stage] = y
+  })
+  const { embedding, logits } = classifierHead(m, y, options)
+  return { features: { ...features, embedding, logits }, logits, blocks }
+}
+
+/** conv 3x3, conv 3x3, plus the shortcut. */
+function basicBlock(m: ModuleBuilder, x: Feature, width: number, stride: number, zeroInit: boolean): Feature {
+  const a = relu(m, 'act1', batchNorm2d(m, 'bn1', conv2d(m, 'conv1', x, { out: width, kernel: 3, stride, bias: false })))
+  const b = batchNorm2d(m, 'bn2', conv2d(m, 'conv2', a, { out: width, kernel: 3, bias: false }), { scale: zeroInit ? 0 : 1 })
+  return relu(m, 'act2', add(m, 'add', b, shortcut(m, x, b)))
+}
+
+/** conv 1x1, conv 3x3, conv 1x1 to four times the width, plus the shortcut. */
+function bottleneckBlock(m: ModuleBuilder, x: Feature, width: number, stride: number, zeroInit: boolean): Feature {
+  const a = relu(m, 'act1', batchNorm2d(m, 'bn1', conv2d(m, 'conv1', x, { out: width, kernel: 1, bias: false })))
+  const b = relu(m, 'act2', batchNorm2d(m, 'bn2', conv2d(m, 'conv2', a, { out: width, kernel: 3, stride, bias: false })))
+  const c = batchNorm2d(m, 'bn3', conv2d(m, 'conv3', b, { out: width * expansion, kernel: 1, bias: false }), { scale: zeroInit ? 0 : 1 })
+  return relu(m, 'act3', add(m, 'add', c, shortcut(m, x, c)))
+}
+
+/** The input itself, or a 1x1 convolution to the shape of the branch where that differs. */
+function shortcut(m: ModuleBuilder, x: Feature, branch: Feature): Feature {
+  if (x.channels === branch.channels && x.stride === branch.stride) return x
+  const projection = { out: branch.channels, kernel: 1, stride: branch.stride / x.stride, bias: false }
+  return batchNorm2d(m, 'downsample.1', conv2d(m, 'downsample.0', x, projection))
+}

@@ -1,0 +1,71 @@
+// The graph's front and back: bytes of pictures in, probabilities out, so that every deployment computes the same.
+
+import { dataInputs } from '../graph/analysis.ts'
+import { GraphBuilder } from '../graph/builder.ts'
+import { copyModel } from '../graph/copy.ts'
+import type { Dim } from '../graph/dims.ts'
+import { type Model, type TensorType, tensorType } from '../graph/model.ts'
+import { Tensor } from '../graph/tensor.ts'
+import { channelsOf, pixelAffine, type Preprocessing } from '../vision/preprocessing.ts'
+import type { Head } from '../passes/find-head.ts'
+
+/** Names that every Fovea classifier has. */
+export const ports = { images: 'images', pixels: 'pixels', probabilities: 'probabilities', logits: 'logits' } as const
+
+/**
+ * Emits bytes to floats: uint8 NHWC to float NCHW, scaled as the preprocessing says.
+ *
+ * @returns name of the float value [N, C, H, W]
+ */
+export function emitPixels(b: GraphBuilder, images: string, preprocessing: Preprocessing, output: string = ports.pixels): string {
+  const { factor, offset } = pixelAffine(preprocessing)
+  const channels = channelsOf(preprocessing)
+  const perChannel = (values: readonly number[]) => b.constant(Tensor.float32([1, channels, 1, 1], values), 'pixel_scale')
+  // The transpose moves bytes, a quarter of what it would move behind the Cast.
+  const planar = b.op('Transpose', [images], { perm: [0, 3, 1, 2] })
+  const floats = b.op('Cast', [planar], { to: 1 })
+  const plainFactor = factor.every((value) => value === 1)
+  const plainOffset = offset.every((value) => value === 0)
+  if (plainFactor && plainOffset) return b.op('Identity', [floats], {}, output)
+  if (plainOffset) return b.op('Mul', [floats, perChannel(factor)], {}, output)
+  const scaled = plainFactor ? floats : b.op('Mul', [floats, perChannel(factor)])
+  return b.op('Add', [scaled, perChannel(offset)], {}, output)
+}
+
+/** The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the model allows it. */
+export function imagesType(preprocessing: Preprocessing): TensorType {
+  const [height, width]: readonly Dim[] = preprocessing.size ?? ['H', 'W']
+  return tensorType('uint8', ['N', height!, width!, channelsOf(preprocessing)])
+}
+
+/** A classifier whole: bytes in, scores out, and the names of the scores. */
+export interface CompleteClassifier {
+  readonly model: Model
+  /** Names of the scaled float pixels [N, C, H, W], the scores, and the scores behind softmax. */
+  readonly stages: { readonly pixels: string; readonly logits: string; readonly probabilities: string }
+}
+
+/**
+ * Puts the front before a model that takes float NCHW pixels, and gives it two outputs: probabilities, then logits.
+ *
+ * @param body its only data input takes the float pixels; weights are shared with the result
+ */
+export function completeClassifier(body: Model, preprocessing: Preprocessing, head: Pick<Head, 'logits' | 'activation'>): CompleteClassifier {
+  const model = copyModel(body)
+  const { graph } = model
+  const [pixels] = dataInputs(graph)
+  const [score] = graph.outputs.map((output) => output.name)
+  const { nodes } = graph
+  graph.inputs = graph.inputs.filter((value) => value.name !== pixels)
+  graph.outputs = []
+  // The builder sees all names of the body while the front's nodes go before them.
+  const b = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
+  graph.nodes = []
+  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing) })
+  emitPixels(b, ports.images, preprocessing, pixels!)
+  graph.nodes.push(...nodes)
+  const probabilities = head.activation === 'none' ? b.op('Softmax', [head.logits], { axis: -1 }, b.fresh(ports.probabilities)) : score!
+  b.output(probabilities)
+  b.output(head.logits)
+  return { model, stages: { pixels: pixels!, logits: head.logits, probabilities } }
+}

@@ -1,0 +1,112 @@
+// What a Fovea model file says about itself, in the metadata of the ONNX file. The table of keys is in docs/model-file.md.
+
+import type { Model } from '../graph/model.ts'
+import { FoveaError } from '../util/errors.ts'
+import { frameworkVersion } from '../util/version.ts'
+import { type Preprocessing, parsePreprocessing } from '../vision/preprocessing.ts'
+
+export type Task = 'classify'
+
+export interface ModelMetadata {
+  readonly task: Task
+  /** Class names, in the order of the scores. */
+  readonly labels: readonly string[]
+  readonly preprocessing: Preprocessing
+  /** The model's own name and version. */
+  readonly name?: string
+  readonly version?: string
+  /** Range of framework versions that can read the file, as npm writes ranges: `>=0.8.0`. */
+  readonly framework: string
+  /** From stage names (`stem`, `conv2` … `embedding`, `logits`) to values of the graph. */
+  readonly stages: Readonly<Record<string, string>>
+  /** Row of the table of architectures and its options, where the model was built from it. */
+  readonly architecture?: { readonly name: string; readonly options: Readonly<Record<string, unknown>> }
+  /** How it was trained: options, epochs, figures. */
+  readonly recipe?: Readonly<Record<string, unknown>>
+  /** Figures of the last evaluation at training, by name. */
+  readonly metrics?: Readonly<Record<string, number>>
+  /** Content hashes (first 16 hexadecimal digits of SHA-256) of the pictures held out and trained on. */
+  readonly split?: { readonly held: readonly string[]; readonly trained: readonly string[] }
+  readonly licence?: string
+}
+
+const jsonKeys = ['labels', 'preprocessing', 'stages', 'architecture', 'recipe', 'metrics', 'split'] as const
+const textKeys = ['task', 'name', 'version', 'framework', 'licence'] as const
+
+/** Largest JSON text of one key that is read: a hostile file must not fill the memory. */
+const maxTextLength = 64 * 2 ** 20
+
+/** The range that files written by this version ask for. */
+export const frameworkRange = '>=0.8.0'
+
+/** True where the file carries Fovea's own metadata. */
+export function hasMetadata(model: Model): boolean {
+  return model.metadata.has('fovea.task')
+}
+
+/**
+ * Reads Fovea's metadata.
+ *
+ * @throws FoveaError MODEL_METADATA naming the key that is missing or wrong, MODEL_VERSION where the file needs another framework
+ */
+export function readMetadata(model: Model, file?: string): ModelMetadata {
+  const framework = model.metadata.get('fovea.framework') ?? frameworkRange
+  checkFramework(framework, file)
+  const raw: Record<string, unknown> = {}
+  for (const key of textKeys) if (model.metadata.has(`fovea.${key}`)) raw[key] = model.metadata.get(`fovea.${key}`)
+  for (const key of jsonKeys) if (model.metadata.has(`fovea.${key}`)) raw[key] = parseJson(model.metadata.get(`fovea.${key}`)!, key, file)
+  const fail = (field: string, expected: string, found: unknown): never => {
+    throw new FoveaError('MODEL_METADATA', { file, field: `fovea.${field}`, expected, found: JSON.stringify(found)?.slice(0, 100) ?? 'nothing' })
+  }
+  if (raw.task !== 'classify') fail('task', '"classify"', raw.task)
+  if (!Array.isArray(raw.labels) || !raw.labels.every((label) => typeof label === 'string')) fail('labels', 'a list of class names', raw.labels)
+  if (raw.stages !== undefined && !isTextRecord(raw.stages)) fail('stages', 'stage names with value names', raw.stages)
+  return { stages: {}, ...(raw as unknown as ModelMetadata), framework, preprocessing: parsePreprocessing(raw.preprocessing) }
+}
+
+/** The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `imgsz`) beside ours. */
+export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
+  const props = new Map(model.metadata)
+  for (const key of textKeys) if (metadata[key] !== undefined) props.set(`fovea.${key}`, metadata[key])
+  for (const key of jsonKeys) if (metadata[key] !== undefined) props.set(`fovea.${key}`, JSON.stringify(metadata[key]))
+  props.set('task', 'classify')
+  props.set('names', pythonDict(metadata.labels))
+  if (metadata.preprocessing.size !== undefined) props.set('imgsz', `[${metadata.preprocessing.size.join(', ')}]`)
+  return { ...model, metadata: props, producerName: 'fovea', producerVersion: frameworkVersion }
+}
+
+/** As Python's repr writes a dict of strings, which is what Ultralytics' readers evaluate. */
+function pythonDict(labels: readonly string[]): string {
+  const quoted = labels.map((label, i) => `${i}: '${label.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`)
+  return `{${quoted.join(', ')}}`
+}
+
+/** @throws FoveaError MODEL_VERSION unless this framework's version satisfies `range` (`>=a.b.c`, `<a.b.c`, joined by spaces) */
+export function checkFramework(range: string, file?: string, version = frameworkVersion): void {
+  const satisfied = range.split(/\s+/).every((part) => {
+    const match = /^(>=|<)(\d+)\.(\d+)\.(\d+)$/.exec(part)
+    if (match === null) throw new FoveaError('MODEL_METADATA', { file, field: 'fovea.framework', expected: 'a range such as ">=0.8.0 <2.0.0"', found: range })
+    const order = compareVersions(version, match.slice(2).join('.'))
+    return match[1] === '>=' ? order >= 0 : order < 0
+  })
+  if (!satisfied) throw new FoveaError('MODEL_VERSION', { file, expected: `fovea ${range}`, found: version })
+}
+
+function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split('-')[0]!.split('.').map(Number))
+  for (let i = 0; i < 3; i++) if (left![i] !== right![i]) return left![i]! - right![i]!
+  return 0
+}
+
+function parseJson(text: string, key: string, file: string | undefined): unknown {
+  try {
+    if (text.length <= maxTextLength) return JSON.parse(text)
+  } catch {
+    // Told below.
+  }
+  throw new FoveaError('MODEL_METADATA', { file, field: `fovea.${key}`, expected: 'JSON', found: text.slice(0, 60) })
+}
+
+function isTextRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((item) => typeof item === 'string')
+}

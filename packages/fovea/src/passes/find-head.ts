@@ -1,0 +1,66 @@
+// Finds the classifier at the end of a model: the features it takes and the scores it gives.
+
+import { producersOf } from '../graph/analysis.ts'
+import type { Graph, Model, Node } from '../graph/model.ts'
+
+export interface Head {
+  /** The value that the linear layer takes: the embedding of the picture. */
+  readonly features: string
+  /** Scores before softmax or sigmoid. */
+  readonly logits: string
+  /** The last layer's node. */
+  readonly node: Node
+  /** Initializers of the last layer: weight first, then bias. */
+  readonly parameters: readonly string[]
+  /** What follows the logits. */
+  readonly activation: 'softmax' | 'sigmoid' | 'none'
+}
+
+/** Nodes that pass scores on without changing their order. */
+const transparent = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Cast', 'Dropout'])
+
+/**
+ * Walks back from an output (the first by default) through softmax and reshapes to the last linear layer: Gemm, or
+ * MatMul with an Add, or a convolution. Undefined where the model ends otherwise.
+ */
+export function findHead(model: Model, output: string | undefined = model.graph.outputs[0]?.name): Head | undefined {
+  const { graph } = model
+  const producers = producersOf(graph)
+  let activation: Head['activation'] = 'none'
+  let value = output
+  let logits = output
+  while (value !== undefined) {
+    const node = producers.get(value)
+    if (node === undefined || logits === undefined) return undefined
+    if (node.op === 'Softmax' || node.op === 'Sigmoid') {
+      activation = node.op === 'Softmax' ? 'softmax' : 'sigmoid'
+      logits = node.inputs[0]!
+    } else if (!transparent.has(node.op)) {
+      const linear = linearLayer(graph, producers, node)
+      return linear === undefined ? undefined : { ...linear, logits, activation }
+    }
+    value = node.inputs[0]
+  }
+  return undefined
+}
+
+function linearLayer(graph: Graph, producers: ReadonlyMap<string, Node>, node: Node): Pick<Head, 'features' | 'node' | 'parameters'> | undefined {
+  const weights = (names: readonly string[]) => names.filter((name) => name !== '' && comesFromWeights(graph, producers, name))
+  if (node.op === 'Gemm' || node.op === 'Conv') return { features: node.inputs[0]!, node, parameters: weights(node.inputs.slice(1)) }
+  if (node.op === 'MatMul') {
+    const parameters = weights(node.inputs)
+    const features = node.inputs.find((name) => !parameters.includes(name))
+    return parameters.length === 1 && features !== undefined ? { features, node, parameters } : undefined
+  }
+  if (node.op !== 'Add') return undefined
+  const bias = weights(node.inputs)
+  const product = producers.get(node.inputs.find((name) => !bias.includes(name)) ?? '')
+  const inner = bias.length === 1 && product?.op === 'MatMul' ? linearLayer(graph, producers, product) : undefined
+  return inner === undefined ? undefined : { ...inner, parameters: [...inner.parameters, ...bias] }
+}
+
+function comesFromWeights(graph: Graph, producers: ReadonlyMap<string, Node>, name: string): boolean {
+  if (graph.initializers.has(name)) return true
+  const node = producers.get(name)
+  return node !== undefined && node.inputs.every((input) => input === '' || comesFromWeights(graph, producers, input))
+}

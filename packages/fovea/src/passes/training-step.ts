@@ -1,0 +1,228 @@
+// Compiles a model into its training step: one graph from parameters, state and batch to new parameters, new state and loss.
+
+import { GraphBuilder } from '../graph/builder.ts'
+import { tensorType, type Model } from '../graph/model.ts'
+import { Tensor } from '../graph/tensor.ts'
+import { FoveaError } from '../util/errors.ts'
+import { type AutodiffOptions, autodiff } from './autodiff.ts'
+import { eliminateCommonSubexpressions } from './eliminate-common-subexpressions.ts'
+import { eliminateDeadNodes } from './eliminate-dead-nodes.ts'
+import { lowerBatchNormalization } from './lower-batch-normalization.ts'
+import { type DropoutMask, toTrainingMode } from './training-mode.ts'
+
+/** How an optimizer writes its update; the rules of `nn/optimizers` have this form. */
+export interface UpdateRule {
+  readonly name: string
+  /** Names of the tensors that it keeps for each parameter, of the parameter's shape, zero at first. */
+  readonly slots: readonly string[]
+  update(b: GraphBuilder, args: UpdateArguments): { parameter: string; slots: Readonly<Record<string, string>> }
+}
+
+export interface UpdateArguments {
+  readonly parameter: string
+  readonly gradient: string
+  readonly slots: Readonly<Record<string, string>>
+  /** A float scalar. */
+  readonly learningRate: string
+  /** Number of this update, from 1, as a float scalar. */
+  readonly step: string
+  /** True where weight decay applies: not on biases and normalisation. */
+  readonly decay: boolean
+}
+
+export interface TrainedParameter {
+  /** Name of an initializer. */
+  readonly name: string
+  /** @default true */
+  readonly decay?: boolean
+  /** Factor on the learning rate. @default 1 */
+  readonly learningRateScale?: number
+}
+
+export interface TrainingStepOptions {
+  readonly parameters: readonly TrainedParameter[]
+  /** Emits the loss (one float) and further values to return, such as the number of right answers. */
+  readonly loss: (b: GraphBuilder) => { readonly loss: string; readonly outputs?: Readonly<Record<string, string>> }
+  readonly optimizer: UpdateRule
+  /** Emits gradients scaled so that their global norm is at most this; see `nn/optimizers`. */
+  readonly clip?: (b: GraphBuilder, gradients: readonly string[]) => { gradients: readonly string[]; norm: string }
+  /** Keeps an exponential moving average of the parameters with this decay. */
+  readonly averageDecay?: number
+  /** Number of batches whose gradients are averaged before one update. @default 1 */
+  readonly accumulate?: number
+  readonly lowering?: AutodiffOptions['lowering']
+}
+
+/** Inputs that every step takes beside its batch. `apply` only where gradients are accumulated: true on the last batch of a group. */
+export const stepInputs = { learningRate: 'learning_rate', step: 'step', apply: 'apply' } as const
+
+export interface TrainingStep {
+  readonly model: Model
+  /** From each state input to the output that replaces it: parameters, optimizer slots, running statistics, averages. */
+  readonly carry: Readonly<Record<string, string>>
+  readonly initialState: Readonly<Record<string, Tensor>>
+  /** Dropout masks to feed. */
+  readonly masks: readonly DropoutMask[]
+  /** Outputs to read: `loss`, those that the loss named, and `gradient_norm` where gradients are clipped. */
+  readonly outputs: readonly string[]
+}
+
+/** State of a parameter under a name of its own: `layer1.0.conv1.weight/momentum`. */
+export function slotName(parameter: string, slot: string): string {
+  return `${parameter}/${slot}`
+}
+
+/**
+ * Builds the training step of a model whose shapes are static (bind the batch size first).
+ *
+ * @throws FoveaError AUTODIFF_TARGET, OP_NOT_DIFFERENTIABLE, SHAPE_UNKNOWN, GRAPH_DANGLING_NAME for an unknown parameter
+ */
+export function buildTrainingStep(source: Model, options: TrainingStepOptions): TrainingStep {
+  const names = options.parameters.map((parameter) => parameter.name)
+  for (const name of names) if (!source.graph.initializers.has(name)) throw new FoveaError('GRAPH_DANGLING_NAME', { field: name, expected: 'an initializer of the model to train' })
+  const training = toTrainingMode(source, new Set(names))
+  const { graph } = training.model
+  graph.outputs = []
+  const lossBuilder = new GraphBuilder({ graph, opset: source.opsets.get('') ?? 1 })
+  const { loss, outputs = {} } = options.loss(lossBuilder)
+  const derived = autodiff(training.model, { loss, parameters: names, ...(options.lowering ? { lowering: options.lowering } : {}) })
+
+  const step = new StepBuilder(derived.model, options)
+  step.makeState(names)
+  for (const [name, next] of training.running) step.carryRunning(name, next)
+  const gradients = step.clip(names.map((name) => derived.gradients.get(name)!))
+  step.update(gradients)
+  step.report({ loss, ...outputs })
+
+  let { model } = derived
+  for (const pass of [lowerBatchNormalization, eliminateCommonSubexpressions, eliminateDeadNodes]) model = pass(model).model
+  return { model, carry: step.carry, initialState: step.initialState, masks: training.masks, outputs: step.reported }
+}
+
+/** Adds to a differentiated graph what turns it into a step. */
+class StepBuilder {
+  readonly carry: Record<string, string> = {}
+  readonly initialState: Record<string, Tensor> = {}
+  readonly reported: string[] = []
+  readonly #model: Model
+  readonly #b: GraphBuilder
+  readonly #options: TrainingStepOptions
+  readonly #accumulates: boolean
+
+  constructor(model: Model, options: TrainingStepOptions) {
+    this.#model = model
+    this.#options = options
+    this.#b = new GraphBuilder({ graph: model.graph, opset: model.opsets.get('') ?? 1 })
+    this.#accumulates = (options.accumulate ?? 1) > 1
+    this.#b.input(stepInputs.learningRate, 'float32', [])
+    this.#b.input(stepInputs.step, 'float32', [])
+    if (this.#accumulates) this.#b.input(stepInputs.apply, 'bool', [])
+  }
+
+  /** Turns parameters from initializers into inputs, and adds the optimizer's slots. */
+  makeState(names: readonly string[]): void {
+    const slots = [...this.#options.optimizer.slots, ...(this.#options.averageDecay === undefined ? [] : ['average']), ...(this.#accumulates ? ['gradient'] : [])]
+    for (const name of names) {
+      const tensor = this.#toInput(name)
+      for (const slot of slots) {
+        const zero = slot === 'average' ? tensor : new Tensor(tensor.dtype, tensor.dims, new Uint8Array(tensor.bytes.length))
+        this.#b.input(slotName(name, slot), tensor.dtype, tensor.dims)
+        this.initialState[slotName(name, slot)] = zero
+      }
+    }
+  }
+
+  carryRunning(name: string, next: string): void {
+    this.#toInput(name)
+    this.#carry(name, next)
+  }
+
+  clip(gradients: readonly string[]): readonly string[] {
+    if (this.#options.clip === undefined) return gradients
+    // Clipping looks at the gradient that the update will use: with accumulation, at the sum.
+    if (this.#accumulates) return gradients
+    const clipped = this.#options.clip(this.#b, gradients)
+    this.#report('gradient_norm', clipped.norm)
+    return clipped.gradients
+  }
+
+  update(gradients: readonly string[]): void {
+    if (this.#accumulates) this.#updateWhenAsked(gradients)
+    else this.#emitUpdates(this.#b, gradients, (name, value) => this.#carry(name, value))
+  }
+
+  report(outputs: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(outputs)) this.#report(name, value)
+  }
+
+  #emitUpdates(b: GraphBuilder, gradients: readonly string[], carry: (name: string, next: string) => void): void {
+    const { parameters, optimizer, averageDecay } = this.#options
+    const rates = new Map<number, string>([[1, stepInputs.learningRate]])
+    parameters.forEach(({ name, decay = true, learningRateScale = 1 }, i) => {
+      const learningRate = rates.get(learningRateScale) ?? b.op('Mul', [stepInputs.learningRate, b.scalar(learningRateScale)])
+      rates.set(learningRateScale, learningRate)
+      const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, slotName(name, slot)]))
+      const updated = optimizer.update(b, { parameter: name, gradient: gradients[i]!, slots, learningRate, step: stepInputs.step, decay })
+      carry(name, updated.parameter)
+      for (const slot of optimizer.slots) carry(slotName(name, slot), updated.slots[slot]!)
+      if (averageDecay === undefined) return
+      // average + (1 - decay) * (parameter - average)
+      const average = slotName(name, 'average')
+      const moved = b.op('Mul', [b.op('Sub', [updated.parameter, average]), b.scalar(1 - averageDecay)])
+      carry(average, b.op('Add', [average, moved]))
+    })
+  }
+
+  /** Sums gradients; an `If` runs the optimizer on the last batch of a group only. */
+  #updateWhenAsked(gradients: readonly string[]): void {
+    const { parameters, accumulate = 1, clip } = this.#options
+    const b = this.#b
+    const sums = parameters.map(({ name }, i) => b.op('Add', [slotName(name, 'gradient'), gradients[i]!]))
+    const then = new GraphBuilder({ opset: b.opset, name: 'update' })
+    const otherwise = new GraphBuilder({ opset: b.opset, name: 'wait' })
+    const carried: string[] = []
+    then.scope('update', () => {
+      const means = sums.map((sum) => then.op('Mul', [sum, then.scalar(1 / accumulate)]))
+      const clipped = clip === undefined ? means : clip(then, means).gradients
+      this.#emitUpdates(then, clipped, (name, next) => {
+        carried.push(name)
+        then.output(next, this.#typeOf(name))
+      })
+      parameters.forEach(({ name }, i) => {
+        carried.push(slotName(name, 'gradient'))
+        then.output(then.op('Sub', [sums[i]!, sums[i]!]), this.#typeOf(name))
+      })
+    })
+    otherwise.scope('wait', () => {
+      const bySlot = new Map(parameters.map(({ name }, i) => [slotName(name, 'gradient'), sums[i]!]))
+      for (const name of carried) otherwise.output(otherwise.op('Identity', [bySlot.get(name) ?? name]), this.#typeOf(name))
+    })
+    const next = b.ops('If', [stepInputs.apply], carried.length, { then_branch: then.graph, else_branch: otherwise.graph })
+    carried.forEach((name, i) => {
+      this.#carry(name, next[i]!)
+    })
+  }
+
+  #typeOf(name: string): ReturnType<typeof tensorType> {
+    const { dtype, dims } = this.initialState[name]!
+    return tensorType(dtype, dims)
+  }
+
+  #toInput(name: string): Tensor {
+    const { graph } = this.#model
+    const tensor = graph.initializers.get(name)!
+    graph.initializers.delete(name)
+    graph.inputs = graph.inputs.filter((input) => input.name !== name)
+    this.#b.input(name, tensor.dtype, tensor.dims)
+    this.initialState[name] = tensor
+    return tensor
+  }
+
+  #carry(name: string, next: string): void {
+    this.carry[name] = this.#b.output(next, this.#typeOf(name))
+  }
+
+  #report(name: string, value: string): void {
+    this.reported.push(this.#b.output(value, undefined, name))
+  }
+}

@@ -1,0 +1,186 @@
+// The batches of a training: pictures straight from the loader, features behind a frozen prefix, or features kept in memory.
+
+import { ImageLoader } from '../data/loader.ts'
+import { epochOrder } from '../data/sampler.ts'
+import type { ImageDataset } from '../data/dataset.ts'
+import { isIdentity } from '../data/transforms/compose.ts'
+import { sizeOf, Tensor } from '../graph/tensor.ts'
+import type { Model } from '../graph/model.ts'
+import { inferValues } from '../passes/infer-shapes.ts'
+import { openSession, type Session } from '../runtime/session.ts'
+import type { Preprocessing } from '../vision/preprocessing.ts'
+import type { TrainEvent } from './events.ts'
+import type { Recipe } from './options.ts'
+
+export interface TrainingBatch {
+  readonly input: Tensor
+  readonly labels: Int32Array
+}
+
+/** Where the training step gets its batches from. The same position always gives the same batch. */
+export interface BatchSource {
+  readonly batchesPerEpoch: number
+  batches(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<TrainingBatch>
+  /** Pictures that could not be read so far. */
+  readonly failures: readonly { readonly path: string; readonly reason: string }[]
+  close(): Promise<void>
+}
+
+export interface BatchSourceOptions {
+  readonly train: ImageDataset
+  readonly recipe: Recipe
+  readonly preprocessing: Preprocessing
+  /** From pictures to the features that the step takes; undefined where the step takes pictures. */
+  readonly prefix: Model | undefined
+  readonly onError: 'skip' | 'stop'
+  readonly cacheBytes: number
+  readonly signal?: AbortSignal
+  readonly onEvent: (event: TrainEvent) => void
+}
+
+/** Picks the fastest source that the recipe allows. */
+export async function openBatches(options: BatchSourceOptions): Promise<BatchSource> {
+  const { train, recipe, preprocessing, prefix, onError } = options
+  const loader = new ImageLoader(train, {
+    preprocessing,
+    training: true,
+    batchSize: recipe.batchSize,
+    seed: recipe.seed,
+    sampling: recipe.sampling,
+    workers: 1,
+    onError,
+    ...(recipe.augment === undefined ? {} : { transform: recipe.augment }),
+  })
+  if (prefix === undefined) return new PictureBatches(loader)
+  const session = await openSession(prefix, { device: recipe.device, threads: recipe.threads })
+  const features = prefix.graph.outputs[0]!.name
+  const dims = inferValues(prefix, { bindings: { N: 1 } }).dims(features) as readonly number[]
+  const bytes = sizeOf(dims) * 4 * train.samples.length
+  if (!isIdentity(recipe.augment) || bytes > options.cacheBytes) return new FeatureBatches(loader, session)
+  try {
+    await loader.close()
+    return await cacheFeatures(options, session, dims)
+  } finally {
+    await session.close()
+  }
+}
+
+class PictureBatches implements BatchSource {
+  readonly batchesPerEpoch: number
+  protected readonly loader: ImageLoader
+
+  constructor(loader: ImageLoader) {
+    this.loader = loader
+    this.batchesPerEpoch = loader.batchesPerEpoch
+  }
+
+  get failures(): BatchSource['failures'] {
+    return this.loader.failures.map(({ path, message }) => ({ path, reason: message }))
+  }
+
+  async *batches(epoch: number, from: number, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
+    for await (const { images, shape, labels } of this.loader.batches({ epoch, from, ...(signal ? { signal } : {}) }))
+      yield { input: new Tensor('uint8', shape, images), labels }
+  }
+
+  async close(): Promise<void> {
+    await this.loader.close()
+  }
+}
+
+/** The frozen prefix runs on every batch, since augmentation changes the pictures. */
+class FeatureBatches extends PictureBatches {
+  readonly #prefix: Session
+
+  constructor(loader: ImageLoader, prefix: Session) {
+    super(loader)
+    this.#prefix = prefix
+  }
+
+  override async *batches(epoch: number, from: number, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
+    for await (const { input, labels } of super.batches(epoch, from, signal)) yield { input: await runPrefix(this.#prefix, input), labels }
+  }
+
+  override async close(): Promise<void> {
+    await super.close()
+    await this.#prefix.close()
+  }
+}
+
+async function runPrefix(prefix: Session, images: Tensor): Promise<Tensor> {
+  const result = await prefix.run({ [prefix.inputs[0]!.name]: images })
+  return result[prefix.outputs[0]!.name]!
+}
+
+/** Runs the prefix once over all pictures. */
+async function cacheFeatures(options: BatchSourceOptions, prefix: Session, dims: readonly number[]): Promise<BatchSource> {
+  const { train, recipe, preprocessing, onError, onEvent } = options
+  const loader = new ImageLoader(train, { preprocessing, batchSize: 32, workers: 1, onError, cacheBytes: 0 })
+  const size = sizeOf(dims)
+  const features = new Float32Array(size * train.samples.length)
+  const kept: number[] = []
+  try {
+    for await (const batch of loader.batches(options.signal ? { signal: options.signal } : {})) {
+      const values = (await runPrefix(prefix, new Tensor('uint8', batch.shape, batch.images))).data as Float32Array
+      batch.indices.forEach((index, i) => {
+        features.set(values.subarray(i * size, (i + 1) * size), index * size)
+        kept.push(index)
+      })
+      onEvent({ kind: 'features', done: Math.min(train.samples.length, (batch.batch + 1) * 32), total: train.samples.length })
+    }
+  } finally {
+    await loader.close()
+  }
+  const failures = loader.failures.map(({ path, message }) => ({ path, reason: message }))
+  const readable: ImageDataset = { classes: train.classes, samples: kept.map((index) => train.samples[index]!) }
+  return new CachedBatches(readable, Int32Array.from(kept), features, dims, recipe, failures)
+}
+
+class CachedBatches implements BatchSource {
+  readonly batchesPerEpoch: number
+  readonly failures: BatchSource['failures']
+  readonly #dataset: ImageDataset
+  readonly #rows: Int32Array
+  readonly #features: Float32Array
+  readonly #dims: readonly number[]
+  readonly #recipe: Recipe
+  readonly #batchSize: number
+
+  constructor(
+    dataset: ImageDataset,
+    rows: Int32Array,
+    features: Float32Array,
+    dims: readonly number[],
+    recipe: Recipe,
+    failures: BatchSource['failures'],
+  ) {
+    this.#dataset = dataset
+    this.#rows = rows
+    this.#features = features
+    this.#dims = dims
+    this.#recipe = recipe
+    this.failures = failures
+    this.#batchSize = recipe.batchSize
+    this.batchesPerEpoch = Math.max(1, Math.floor(dataset.samples.length / this.#batchSize))
+  }
+
+  async *batches(epoch: number, from: number, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
+    const order = epochOrder(this.#dataset, this.#recipe.sampling, this.#recipe.seed, epoch)
+    const size = sizeOf(this.#dims)
+    for (let batch = from; batch < this.batchesPerEpoch; batch++) {
+      signal?.throwIfAborted()
+      const input = new Float32Array(this.#batchSize * size)
+      const labels = new Int32Array(this.#batchSize)
+      for (let i = 0; i < this.#batchSize; i++) {
+        // Pictures that could not be read may leave less than a batch: it is then filled from the front.
+        const sample = order[(batch * this.#batchSize + i) % order.length]!
+        const row = this.#rows[sample]!
+        input.set(this.#features.subarray(row * size, (row + 1) * size), i * size)
+        labels[i] = this.#dataset.samples[sample]!.label
+      }
+      yield { input: Tensor.float32([this.#batchSize, ...this.#dims.slice(1)], input), labels }
+    }
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,87 @@
+// Checkpoints: all that a training needs to go on, as safetensors and JSON, written whole or not at all.
+
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeFileAtomically } from '../data/files.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { decodeSafetensors, encodeSafetensors } from '../model/safetensors.ts'
+import { FoveaError } from '../util/errors.ts'
+import type { EpochRecord } from './history.ts'
+
+export interface CheckpointState {
+  /** Raised when the layout of the file changes. */
+  readonly format: 1
+  /** Options that decide the course of the training; resuming under others is refused. */
+  readonly recipe: Readonly<Record<string, unknown>>
+  /** The next batch to train on: everything random follows from the seed and this position. */
+  readonly position: { readonly epoch: number; readonly batch: number }
+  /** Updates done. */
+  readonly step: number
+  /** Sums over the running epoch's batches before `position`. */
+  readonly running: { readonly loss: number; readonly correct: number; readonly samples: number; readonly batches: number }
+  readonly history: readonly EpochRecord[]
+  readonly best: { readonly epoch: number; readonly score: number } | undefined
+  /** Ways of writing gradients that were chosen by timing. */
+  readonly lowerings: Readonly<Record<string, string>>
+}
+
+export interface Checkpoint {
+  readonly state: CheckpointState
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+const tensorFile = 'state.safetensors'
+const key = 'fovea.checkpoint'
+
+/**
+ * Writes `state.safetensors` in the folder. State and position travel in the one file (its metadata), so that both always belong
+ * together; `checkpoint.json` beside it repeats the state for people.
+ *
+ * @throws FoveaError FILE_WRITE
+ */
+export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+  const text = JSON.stringify(checkpoint.state)
+  await makeFolder(folder)
+  await writeFileAtomically(join(folder, tensorFile), encodeSafetensors(checkpoint.tensors, new Map([[key, text]])))
+  await writeFileAtomically(join(folder, 'checkpoint.json'), `${JSON.stringify(checkpoint.state, undefined, 2)}\n`)
+}
+
+/** Reads a checkpoint; undefined where the folder has none. @throws FoveaError CHECKPOINT_INVALID */
+export async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
+  const file = join(folder, tensorFile)
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined
+    throw new FoveaError('CHECKPOINT_INVALID', { file, found: cause.message, cause })
+  })
+  if (bytes === undefined) return undefined
+  try {
+    const { tensors, metadata } = decodeSafetensors(bytes, file)
+    const state = JSON.parse(metadata.get(key) ?? 'null') as CheckpointState | null
+    if (state?.format === 1) return { state, tensors }
+    throw new FoveaError('CHECKPOINT_INVALID', { file, expected: 'a checkpoint of format 1', found: `format ${state?.format ?? 'unknown'}` })
+  } catch (cause) {
+    if (cause instanceof FoveaError && cause.code === 'CHECKPOINT_INVALID') throw cause
+    throw new FoveaError('CHECKPOINT_INVALID', { file, found: cause instanceof Error ? cause.message : String(cause), cause })
+  }
+}
+
+/** @throws FoveaError CHECKPOINT_INVALID naming the first option that differs */
+export function checkRecipe(folder: string, saved: Readonly<Record<string, unknown>>, wanted: Readonly<Record<string, unknown>>): void {
+  for (const field of new Set([...Object.keys(saved), ...Object.keys(wanted)])) {
+    const [was, is] = [saved[field], wanted[field]].map((value) => JSON.stringify(value) ?? 'nothing')
+    if (was !== is)
+      throw new FoveaError('CHECKPOINT_INVALID', {
+        file: folder,
+        field,
+        expected: was!.slice(0, 120),
+        found: is!.slice(0, 120),
+        remedy: 'Resume with the options of the first run, or train into another folder.',
+      })
+  }
+}
+
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new FoveaError('FILE_WRITE', { file: folder, found: cause.message, cause, remedy: 'Choose another folder with --out, or change its permissions.' })
+  })
+}

@@ -1,0 +1,188 @@
+// What a training is asked for, and the recipe that follows from it and the data: plain values that decide every bit of the result.
+
+import { availableParallelism } from 'node:os'
+import { classCounts, type ImageDataset } from '../data/dataset.ts'
+import { parseTransform, type Transform } from '../data/transforms/compose.ts'
+import { parseDevice } from '../runtime/device.ts'
+import { FoveaError } from '../util/errors.ts'
+import { type AugmentationName, augmentation, augmentations } from './augment.ts'
+import type { TrainEvent } from './events.ts'
+
+export interface TrainOptions {
+  readonly train: ImageDataset
+  readonly validation?: ImageDataset
+  /** Name of an architecture, path of an .onnx file to fine-tune. @default 'resnet-tiny' */
+  readonly model?: string
+  /** Pixel scaling of an imported model without metadata. @default a reported guess */
+  readonly input?: 'raw' | 'unit' | 'imagenet'
+  /** Folder for the model, checkpoint, log and plots. */
+  readonly out: string
+  /** @default by the size of the data set: about 40,000 pictures seen, 12 to 60 epochs */
+  readonly epochs?: number
+  /** @default 32, less for fewer than 160 pictures */
+  readonly batchSize?: number
+  /** Side of the square input in pixels. @default the model's own, else 64 */
+  readonly imageSize?: number
+  /** @default 0 */
+  readonly seed?: number
+  /** `none`, `head`, `blocks:N` or a stage name. @default 'none' */
+  readonly freeze?: string
+  /** @default 'adamw' */
+  readonly optimizer?: 'sgd' | 'adam' | 'adamw'
+  /** Largest learning rate of the schedule. @default 0.05 for sgd, 0.002 else; a tenth when fine-tuning */
+  readonly learningRate?: number
+  /** @default 5e-4 for sgd and adam, 0.05 for adamw */
+  readonly weightDecay?: number
+  /** @default 'cosine' */
+  readonly schedule?: 'constant' | 'step' | 'cosine' | 'one-cycle'
+  /** Epochs of linear warm-up. @default 1 */
+  readonly warmupEpochs?: number
+  /** Global norm to which gradients are clipped; 0 leaves them. @default 5 */
+  readonly clipNorm?: number
+  /** Decay of the moving average of the weights, which is then validated and saved; 0 keeps none. @default 0 */
+  readonly averageDecay?: number
+  /** Batches whose gradients are averaged for one update. @default 1 */
+  readonly accumulate?: number
+  /** @default 'cross-entropy' */
+  readonly loss?: 'cross-entropy' | 'focal'
+  /** @default 0.05 */
+  readonly labelSmoothing?: number
+  /** What is done about unequal classes. @default 'auto': weights from a ratio of 1.5 on */
+  readonly balance?: 'auto' | 'none' | 'weights' | 'sampling'
+  /** A preset, or a transform. @default 'light'; 'none' for `freeze: 'head'`, whose features are then computed once */
+  readonly augment?: AugmentationName | Transform
+  /** Epochs without a better validation before stopping; 0 never stops. @default a third of the epochs, at least 8 */
+  readonly patience?: number
+  /** Device of the training step. @default 'cpu' */
+  readonly device?: string
+  /** Threads of the training step. @default the number of cores */
+  readonly threads?: number
+  /** Memory for cached features of a frozen prefix. @default 2 GiB */
+  readonly featureCacheBytes?: number
+  /** An unreadable picture is skipped and reported, or stops the training. @default 'skip' */
+  readonly onError?: 'skip' | 'stop'
+  /** Goes on from the checkpoint in `out`, if there is one. @default false */
+  readonly resume?: boolean
+  /** Seconds between checkpoints within an epoch; each epoch ends with one. @default 120 */
+  readonly checkpointSeconds?: number
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: TrainEvent) => void
+}
+
+/** The course of a training, decided. It is stored in checkpoint and model; equal recipes and data give equal weights. */
+export interface Recipe {
+  readonly model: string
+  readonly classes: readonly string[]
+  readonly samples: number
+  readonly epochs: number
+  readonly batchSize: number
+  readonly imageSize: readonly [height: number, width: number]
+  readonly seed: number
+  readonly freeze: string
+  readonly optimizer: 'sgd' | 'adam' | 'adamw'
+  readonly learningRate: number
+  readonly weightDecay: number
+  readonly schedule: 'constant' | 'step' | 'cosine' | 'one-cycle'
+  readonly warmupEpochs: number
+  readonly clipNorm: number
+  readonly averageDecay: number
+  readonly accumulate: number
+  readonly loss: 'cross-entropy' | 'focal'
+  readonly labelSmoothing: number
+  /** Factor on the loss of each class; undefined where all count alike. */
+  readonly classWeights: readonly number[] | undefined
+  readonly sampling: 'shuffled' | 'balanced'
+  readonly augment: Transform | undefined
+  readonly patience: number
+  readonly device: string
+  readonly threads: number
+}
+
+export interface ModelFacts {
+  readonly name: string
+  /** Fixed by an imported model; free otherwise. */
+  readonly imageSize: readonly [number, number] | undefined
+  /** False for weights just drawn. */
+  readonly pretrained: boolean
+}
+
+/** Resolves all defaults. @throws FoveaError TRAIN_OPTION naming the option */
+export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe {
+  const { train } = options
+  const samples = train.samples.length
+  const whole = (field: keyof TrainOptions, least: number, fallback: number) => {
+    const value = (options[field] as number | undefined) ?? fallback
+    if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
+    return value
+  }
+  const amount = (field: keyof TrainOptions, fallback: number, below = Number.POSITIVE_INFINITY) => {
+    const value = (options[field] as number | undefined) ?? fallback
+    if (!(value >= 0 && value < below)) throw invalid(field, below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number from 0 to below ${below}`, value)
+    return value
+  }
+  const freeze = options.freeze ?? 'none'
+  const optimizer = options.optimizer ?? 'adamw'
+  const baseRate = optimizer === 'sgd' ? 0.05 : 0.002
+  const tuned = model.pretrained && freeze !== 'head'
+  const imageSize = imageSizeOf(options, model)
+  const epochs = whole('epochs', 1, Math.min(60, Math.max(12, Math.round(40_000 / samples))))
+  const batchSize = Math.min(samples, whole('batchSize', 1, samples < 160 ? Math.max(4, Math.floor(samples / 5)) : 32))
+  const learningRate = amount('learningRate', tuned ? baseRate / 10 : baseRate)
+  const augment = options.augment ?? (freeze === 'head' ? 'none' : 'light')
+  parseDevice(options.device ?? 'cpu')
+  return {
+    model: model.name,
+    classes: train.classes,
+    samples,
+    epochs,
+    batchSize,
+    imageSize,
+    seed: whole('seed', 0, 0),
+    freeze,
+    optimizer,
+    learningRate,
+    weightDecay: amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
+    schedule: options.schedule ?? 'cosine',
+    warmupEpochs: Math.min(amount('warmupEpochs', 1), epochs / 2),
+    clipNorm: amount('clipNorm', 5),
+    averageDecay: amount('averageDecay', 0, 1),
+    accumulate: whole('accumulate', 1, 1),
+    loss: options.loss ?? 'cross-entropy',
+    labelSmoothing: amount('labelSmoothing', options.loss === 'focal' ? 0 : 0.05, 1),
+    ...balanceOf(train, options.balance ?? 'auto'),
+    augment: typeof augment === 'string' ? presetOf(augment, imageSize) : parseTransform(augment),
+    patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
+    device: options.device ?? 'cpu',
+    threads: whole('threads', 1, availableParallelism()),
+  }
+}
+
+function imageSizeOf(options: TrainOptions, model: ModelFacts): readonly [number, number] {
+  const { imageSize } = options
+  if (imageSize === undefined) return model.imageSize ?? [64, 64]
+  if (!Number.isSafeInteger(imageSize) || imageSize < 8 || imageSize > 2048) throw invalid('imageSize', '8 to 2048', imageSize)
+  const fixed = model.imageSize
+  if (fixed !== undefined && (fixed[0] !== imageSize || fixed[1] !== imageSize)) throw invalid('imageSize', `${fixed.join('x')}, which the model is fixed to`, imageSize)
+  return [imageSize, imageSize]
+}
+
+function presetOf(name: string, imageSize: readonly [number, number]): Transform | undefined {
+  if (!(augmentations as readonly string[]).includes(name)) throw invalid('augment', augmentations.join(', '), name)
+  return augmentation(name as AugmentationName, Math.min(...imageSize))
+}
+
+/** Weights are inverse to the square root of the class counts, with a mean of one over the samples: full inversion overweights rare classes' noise. */
+function balanceOf(train: ImageDataset, balance: NonNullable<TrainOptions['balance']>): Pick<Recipe, 'classWeights' | 'sampling'> {
+  const counts = classCounts(train)
+  const present = counts.filter((count) => count > 0)
+  const uneven = Math.max(...present) / Math.min(...present) >= 1.5
+  if (balance === 'sampling') return { classWeights: undefined, sampling: 'balanced' }
+  if (balance === 'none' || (balance === 'auto' && !uneven)) return { classWeights: undefined, sampling: 'shuffled' }
+  const raw = counts.map((count) => (count === 0 ? 0 : 1 / Math.sqrt(count)))
+  const mean = raw.reduce((sum, weight, i) => sum + weight * counts[i]!, 0) / train.samples.length
+  return { classWeights: raw.map((weight) => weight / mean), sampling: 'shuffled' }
+}
+
+function invalid(field: string, expected: string, found: unknown): FoveaError {
+  return new FoveaError('TRAIN_OPTION', { field, expected, found: String(found) })
+}

@@ -1,0 +1,95 @@
+// From options to everything a training needs: the model, what of it is trained, the compiled step.
+
+import { readFile } from 'node:fs/promises'
+import { contentHashes } from '../data/dataset.ts'
+import { decodeModel } from '../graph/codec/decode.ts'
+import type { GraphBuilder } from '../graph/builder.ts'
+import type { Model } from '../graph/model.ts'
+import { buildClassifier } from '../model/build-classifier.ts'
+import { importClassifier } from '../model/import-classifier.ts'
+import { hasMetadata, type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
+import { replaceHead } from '../model/replace-head.ts'
+import { architectureNames } from '../nn/architectures.ts'
+import { bindDimensions } from '../passes/bind-dimensions.ts'
+import { findTrainable } from '../passes/trainable.ts'
+import { buildTrainingStep, type TrainingStep } from '../passes/training-step.ts'
+import { FoveaError } from '../util/errors.ts'
+import { Random } from '../util/random.ts'
+import { type FrozenModel, freeze } from './freeze.ts'
+import { type ModelFacts, type Recipe, resolveRecipe, type TrainOptions } from './options.ts'
+import { clipOf, emitLossOf, optimizerOf } from './recipe-parts.ts'
+
+export interface Preparation {
+  readonly recipe: Recipe
+  /** The whole classifier with its first weights. */
+  readonly model: Model
+  readonly metadata: ModelMetadata
+  readonly frozen: FrozenModel
+  readonly step: TrainingStep
+  readonly parameterCount: number
+  readonly trainableCount: number
+  /** For the user: guesses that were made. */
+  readonly notes: readonly string[]
+}
+
+/** The architecture that is trained where none is named. */
+export const defaultArchitecture = 'resnet-tiny'
+
+export async function prepare(options: TrainOptions): Promise<Preparation> {
+  const source = options.model ?? defaultArchitecture
+  const imported = architectureNames().includes(source) ? undefined : await openPretrained(source, options)
+  const facts: ModelFacts = { name: source, imageSize: imported?.metadata.preprocessing.size, pretrained: imported !== undefined }
+  const recipe = resolveRecipe(options, facts)
+  const labels = options.train.classes
+  let model = imported?.model ?? buildClassifier(source, { labels, imageSize: recipe.imageSize, seed: recipe.seed })
+  const known = readMetadata(model).labels
+  if (imported !== undefined && !(known.length === labels.length && known.every((label, i) => label === labels[i])))
+    model = replaceHead(model, labels, new Random(recipe.seed, 'head'))
+  model = writeMetadata(model, { ...readMetadata(model), ...(await splitOf(options)) })
+  const metadata = readMetadata(model)
+  const frozen = freeze(model, metadata, recipe.freeze)
+  return {
+    recipe,
+    model,
+    metadata,
+    frozen,
+    step: compile(frozen, metadata, recipe),
+    parameterCount: countElements(model, findTrainable(model.graph, metadata.stages.pixels ?? frozen.cut)),
+    trainableCount: countElements(model, frozen.parameters),
+    notes: imported?.notes ?? [],
+  }
+}
+
+/** Compiles the training step for the recipe's batch size. */
+export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Recipe): TrainingStep {
+  const bound = bindDimensions(frozen.suffix, { N: recipe.batchSize, H: recipe.imageSize[0], W: recipe.imageSize[1] }).model
+  const logits = metadata.stages.logits!
+  const clip = clipOf(recipe)
+  return buildTrainingStep(bound, {
+    parameters: frozen.parameters.map(({ name, kind }) => ({ name, decay: kind === 'weight' })),
+    loss: (b: GraphBuilder) => emitLossOf(b, logits, recipe),
+    optimizer: optimizerOf(recipe),
+    accumulate: recipe.accumulate,
+    ...(clip === undefined ? {} : { clip }),
+    ...(recipe.averageDecay > 0 ? { averageDecay: recipe.averageDecay } : {}),
+  })
+}
+
+async function openPretrained(file: string, options: TrainOptions): Promise<{ model: Model; metadata: ModelMetadata; notes: readonly string[] }> {
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new FoveaError('MODEL_NOT_FOUND', { found: file, expected: `a file, or one of ${architectureNames().join(', ')}`, cause })
+  })
+  const model = decodeModel(bytes, { file })
+  if (hasMetadata(model)) return { model, metadata: readMetadata(model, file), notes: [] }
+  return importClassifier(model, { file, ...(options.input ? { input: options.input } : {}) })
+}
+
+/** Content hashes of the pictures, so that an evaluation can tell training pictures from new ones. */
+async function splitOf({ train, validation }: TrainOptions): Promise<Pick<ModelMetadata, 'split'>> {
+  const short = async (dataset: TrainOptions['validation']) => (dataset === undefined ? [] : (await contentHashes(dataset.samples)).map((hash) => hash.slice(0, 16)))
+  return { split: { trained: await short(train), held: await short(validation) } }
+}
+
+function countElements(model: Model, parameters: readonly { readonly name: string }[]): number {
+  return parameters.reduce((sum, { name }) => sum + model.graph.initializers.get(name)!.size, 0)
+}

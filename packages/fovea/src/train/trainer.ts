@@ -1,0 +1,330 @@
+// The training loop: epochs of steps, validation, the best model, checkpoints, early stop.
+
+import { join } from 'node:path'
+import { classCounts } from '../data/dataset.ts'
+import { writeFileAtomically } from '../data/files.ts'
+import { encodeModel } from '../graph/codec/encode.ts'
+import type { Model } from '../graph/model.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { writeMetadata } from '../model/metadata.ts'
+import { learningRateAt } from '../nn/schedules.ts'
+import { slotName } from '../passes/training-step.ts'
+import { FoveaError } from '../util/errors.ts'
+import { type BatchSource, openBatches } from './batches.ts'
+import { type CheckpointState, checkRecipe, makeFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { appendLog, type EpochRecord, writeLog } from './history.ts'
+import type { Recipe, TrainOptions } from './options.ts'
+import { type Preparation, prepare } from './prepare.ts'
+import { scheduleOf } from './recipe-parts.ts'
+import { StepRunner } from './step-runner.ts'
+import { validate, validationLoader, withWeights } from './validate.ts'
+
+export interface TrainResult {
+  /** Path of the best model, `OUT/model.onnx`. */
+  readonly file: string
+  readonly model: Model
+  readonly recipe: Recipe
+  readonly history: readonly EpochRecord[]
+  readonly bestEpoch: number
+  /** On the validation pictures, at the best epoch; undefined without validation pictures. */
+  readonly accuracy: number | undefined
+  /** Pictures that could not be read. */
+  readonly failures: BatchSource['failures']
+  readonly stoppedEarly: boolean
+}
+
+/** Names of the files in the folder of a training. */
+export const trainFiles = { model: 'model.onnx', log: 'log.jsonl', checkpoint: 'checkpoint' } as const
+
+/**
+ * Trains a classifier. The same options, data, machine and thread count give the same weights, bit for bit, also when the
+ * training was interrupted and resumed.
+ *
+ * @throws FoveaError TRAIN_OPTION, MODEL_*, DATA_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED (a checkpoint is written first)
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  await makeFolder(options.out)
+  const preparation = await prepare(options)
+  const run = new TrainingRun(options, preparation)
+  try {
+    await run.open()
+    return await run.toEnd()
+  } finally {
+    await run.close()
+  }
+}
+
+interface Position {
+  epoch: number
+  batch: number
+}
+
+class TrainingRun {
+  readonly #options: TrainOptions
+  readonly #preparation: Preparation
+  readonly #recipe: Recipe
+  readonly #folder: string
+  readonly #emit: NonNullable<TrainOptions['onEvent']>
+  #runner!: StepRunner
+  #batches!: BatchSource
+  #validation: ReturnType<typeof validationLoader> | undefined
+  #history: EpochRecord[] = []
+  #position: Position = { epoch: 0, batch: 0 }
+  #step = 0
+  #running = { loss: 0, correct: 0, samples: 0, batches: 0 }
+  #best: { epoch: number; score: number } | undefined
+  #bestModel: Model | undefined
+  #secondsPerStep = 0
+  #secondsPerValidation = 0
+  #lastCheckpoint = performance.now()
+
+  constructor(options: TrainOptions, preparation: Preparation) {
+    this.#options = options
+    this.#preparation = preparation
+    this.#recipe = preparation.recipe
+    this.#folder = options.out
+    this.#emit = options.onEvent ?? (() => undefined)
+  }
+
+  async open(): Promise<void> {
+    const { train, validation, onError = 'skip', featureCacheBytes = 2 * 2 ** 30, signal } = this.#options
+    const { frozen, step, metadata, notes } = this.#preparation
+    const recipe = this.#recipe
+    for (const text of notes) this.#emit({ kind: 'note', text })
+    const saved = this.#options.resume ? await readCheckpoint(this.#checkpointFolder) : undefined
+    if (saved !== undefined) checkRecipe(this.#checkpointFolder, saved.state.recipe, plain(recipe))
+    this.#batches = await openBatches({
+      train,
+      recipe,
+      preprocessing: metadata.preprocessing,
+      prefix: frozen.prefix,
+      onError,
+      cacheBytes: featureCacheBytes,
+      onEvent: this.#emit,
+      ...(signal ? { signal } : {}),
+    })
+    if (validation !== undefined && validation.samples.length > 0) this.#validation = validationLoader(validation, metadata.preprocessing)
+    this.#runner = await StepRunner.open(step, frozen.cut, recipe.seed, { device: recipe.device, threads: recipe.threads })
+    this.#emit({
+      kind: 'plan',
+      recipe,
+      parameters: this.#preparation.parameterCount,
+      trainable: this.#preparation.trainableCount,
+      counts: classCounts(train),
+      validationSamples: validation?.samples.length ?? 0,
+      stepsPerEpoch: this.#batches.batchesPerEpoch,
+    })
+    if (saved !== undefined) await this.#restore(saved.state, saved.tensors)
+    else await writeLog(this.#logFile, [])
+    await this.#estimate()
+  }
+
+  async toEnd(): Promise<TrainResult> {
+    const { epochs, patience } = this.#recipe
+    let stoppedEarly = false
+    while (this.#position.epoch < epochs && !stoppedEarly) {
+      await this.#epoch()
+      const waited = this.#position.epoch - 1 - (this.#best?.epoch ?? 0)
+      stoppedEarly = patience > 0 && this.#validation !== undefined && waited >= patience && this.#position.epoch < epochs
+      if (stoppedEarly) this.#emit({ kind: 'stopped', reason: `no better validation for ${waited} epochs` })
+    }
+    const best = this.#history.find((record) => record.epoch === this.#best?.epoch)
+    return {
+      file: this.#modelFile,
+      model: this.#bestModel ?? (await this.#currentModel()),
+      recipe: this.#recipe,
+      history: this.#history,
+      bestEpoch: this.#best?.epoch ?? 0,
+      accuracy: best?.validationAccuracy,
+      failures: this.#batches.failures,
+      stoppedEarly,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#runner?.close()
+    await this.#batches?.close()
+    await this.#validation?.close()
+  }
+
+  get #modelFile(): string {
+    return join(this.#folder, trainFiles.model)
+  }
+
+  get #logFile(): string {
+    return join(this.#folder, trainFiles.log)
+  }
+
+  get #checkpointFolder(): string {
+    return join(this.#folder, trainFiles.checkpoint)
+  }
+
+  /** One epoch, from wherever the position is. */
+  async #epoch(): Promise<void> {
+    const { signal, checkpointSeconds = 120 } = this.#options
+    const { epoch } = this.#position
+    const began = performance.now()
+    const firstBatch = this.#position.batch
+    try {
+      for await (const { input, labels } of this.#batches.batches(epoch, firstBatch, signal)) {
+        await this.#trainOn(input, labels)
+        const due = performance.now() - this.#lastCheckpoint > checkpointSeconds * 1000
+        if (due && this.#position.batch < this.#batches.batchesPerEpoch) await this.#checkpoint()
+        signal?.throwIfAborted()
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error
+      await this.#checkpoint()
+      throw new FoveaError('CANCELLED', { file: this.#folder, cause: error, remedy: 'Run the same command with --resume to go on from here.' })
+    }
+    const seconds = (performance.now() - began) / 1000
+    const trained = (this.#position.batch - firstBatch) * this.#recipe.batchSize
+    await this.#endEpoch(epoch, seconds, trained / seconds)
+  }
+
+  async #trainOn(input: Tensor, labels: Int32Array): Promise<void> {
+    const { epochs, accumulate } = this.#recipe
+    const { batchesPerEpoch } = this.#batches
+    const { epoch, batch } = this.#position
+    const learningRate = this.#learningRate()
+    const overall = epoch * batchesPerEpoch + batch
+    // The last batch of an epoch always updates, so that no gradient is carried over a validation.
+    const apply = (batch + 1) % accumulate === 0 || batch + 1 === batchesPerEpoch
+    const began = performance.now()
+    const { loss, correct } = await this.#runner.run({ input, targets: labels, learningRate, update: this.#step + 1, batch: overall, apply })
+    const seconds = (performance.now() - began) / 1000
+    if (!Number.isFinite(loss))
+      throw new FoveaError('TRAIN_DIVERGED', { found: `a loss of ${loss} in epoch ${epoch + 1}, batch ${batch + 1}`, expected: 'a finite loss', file: this.#folder })
+    this.#secondsPerStep = this.#secondsPerStep === 0 ? seconds : 0.95 * this.#secondsPerStep + 0.05 * seconds
+    const running = this.#running
+    running.loss += loss
+    running.correct += correct
+    running.samples += labels.length
+    running.batches++
+    if (apply) this.#step++
+    this.#position.batch++
+    this.#emit({
+      kind: 'step',
+      epoch,
+      epochs,
+      batch: batch + 1,
+      batches: batchesPerEpoch,
+      loss: running.loss / running.batches,
+      accuracy: running.correct / running.samples,
+      learningRate,
+      secondsLeft: this.#secondsLeft(),
+    })
+  }
+
+  async #endEpoch(epoch: number, seconds: number, imagesPerSecond: number): Promise<void> {
+    const began = performance.now()
+    const model = await this.#currentModel()
+    const { device, threads } = this.#recipe
+    const { signal } = this.#options
+    const measured = this.#validation === undefined ? undefined : await validate(model, this.#validation, { device, threads, ...(signal ? { signal } : {}) })
+    this.#secondsPerValidation = (performance.now() - began) / 1000
+    const record: EpochRecord = {
+      epoch,
+      loss: this.#running.loss / this.#running.batches,
+      accuracy: this.#running.correct / this.#running.samples,
+      validationLoss: measured?.loss,
+      validationAccuracy: measured?.accuracy,
+      learningRate: this.#learningRate(-1),
+      step: this.#step,
+      seconds,
+      imagesPerSecond,
+    }
+    // Accuracy decides; the loss decides between equals, and is always less than the least step of accuracy.
+    const score = measured === undefined ? epoch : measured.accuracy - Math.tanh(measured.loss) / (4 * measured.samples)
+    const best = this.#best === undefined || score > this.#best.score
+    this.#history = [...this.#history, record]
+    if (best) {
+      this.#best = { epoch, score }
+      this.#bestModel = withFigures(model, this.#preparation, record, this.#recipe)
+      await writeFileAtomically(this.#modelFile, [encodeModel(this.#bestModel)])
+    }
+    await appendLog(this.#logFile, record)
+    this.#position = { epoch: epoch + 1, batch: 0 }
+    this.#running = { loss: 0, correct: 0, samples: 0, batches: 0 }
+    await this.#checkpoint()
+    this.#emit({ kind: 'epoch', record, best })
+  }
+
+  /** The inference model with the weights of now: averaged ones where an average is kept. */
+  async #currentModel(): Promise<Model> {
+    const state = await this.#runner.readState()
+    const weights = new Map<string, Tensor>()
+    for (const name of this.#preparation.model.graph.initializers.keys()) {
+      const tensor = state.get(slotName(name, 'average')) ?? state.get(name)
+      if (tensor !== undefined) weights.set(name, tensor)
+    }
+    return withWeights(this.#preparation.model, weights)
+  }
+
+  #learningRate(offset = 0): number {
+    const perEpoch = Math.ceil(this.#batches.batchesPerEpoch / this.#recipe.accumulate)
+    return learningRateAt(scheduleOf(this.#recipe, perEpoch), this.#step + offset)
+  }
+
+  #secondsLeft(): number {
+    const { epochs } = this.#recipe
+    const { epoch, batch } = this.#position
+    const steps = epochs * this.#batches.batchesPerEpoch - (epoch * this.#batches.batchesPerEpoch + batch)
+    return steps * this.#secondsPerStep + (epochs - epoch) * this.#secondsPerValidation
+  }
+
+  /** Times a few steps on the first batch, then puts the state back: nothing of it remains. */
+  async #estimate(): Promise<void> {
+    const state = await this.#runner.readState()
+    for await (const { input, labels } of this.#batches.batches(this.#position.epoch, this.#position.batch, this.#options.signal)) {
+      const times: number[] = []
+      for (let i = 0; i < 3; i++) {
+        const began = performance.now()
+        await this.#runner.run({ input, targets: labels, learningRate: 0, update: 1, batch: 0, apply: true })
+        times.push((performance.now() - began) / 1000)
+      }
+      this.#secondsPerStep = Math.min(...times)
+      break
+    }
+    await this.#runner.writeState(state)
+    this.#emit({ kind: 'estimate', seconds: this.#secondsLeft() })
+  }
+
+  async #checkpoint(): Promise<void> {
+    const state: CheckpointState = {
+      format: 1,
+      recipe: plain(this.#recipe),
+      position: { ...this.#position },
+      step: this.#step,
+      running: { ...this.#running },
+      history: this.#history,
+      best: this.#best,
+      lowerings: {},
+    }
+    await writeCheckpoint(this.#checkpointFolder, { state, tensors: await this.#runner.readState() })
+    this.#lastCheckpoint = performance.now()
+  }
+
+  async #restore(state: CheckpointState, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
+    await this.#runner.writeState(tensors)
+    this.#position = { ...state.position }
+    this.#step = state.step
+    this.#running = { ...state.running }
+    this.#history = [...state.history]
+    this.#best = state.best
+    await writeLog(this.#logFile, this.#history)
+    this.#emit({ kind: 'note', text: `Going on at epoch ${state.position.epoch + 1}, batch ${state.position.batch + 1}.` })
+  }
+}
+
+function withFigures(model: Model, { metadata }: Preparation, record: EpochRecord, recipe: Recipe): Model {
+  const metrics: Record<string, number> = { loss: record.loss }
+  if (record.validationAccuracy !== undefined) metrics.accuracy = record.validationAccuracy
+  if (record.validationLoss !== undefined) metrics.validationLoss = record.validationLoss
+  return writeMetadata(model, { ...metadata, metrics, recipe: { ...plain(recipe), epoch: record.epoch + 1 } })
+}
+
+/** As JSON keeps it: undefined members vanish. */
+function plain(recipe: Recipe): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>
+}

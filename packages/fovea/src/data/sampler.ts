@@ -32,7 +32,7 @@ function balancedOrder(dataset: ImageDataset, seed: number, epoch: number, rando
     })
     const share = Math.floor((total * (k + 1)) / present.length) - Math.floor((total * k) / present.length)
     let round = -1
-    let turn = new Uint32Array(0)
+    let turn: Uint32Array = new Uint32Array(0)
     for (let position = epoch * share; position < (epoch + 1) * share; position++) {
       if (Math.floor(position / members.length) !== round) {
         round = Math.floor(position / members.length)

@@ -156,6 +156,11 @@ export const errorCatalogue = {
   MODEL_NOT_FOUND: { message: 'There is no such model', remedy: 'Give the path of an .onnx file, or a name that `fovea inspect --list` prints.' },
   MODEL_NOT_CLASSIFIER: { message: 'The model cannot be used as a classifier of pictures', remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.' },
   MODEL_FREEZE: { message: 'The model cannot be frozen that way', remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.' },
+  // files and training
+  FILE_WRITE: { message: 'A file cannot be written', remedy: 'Check that the folder exists, may be written to, and has space left.' },
+  CHECKPOINT_INVALID: { message: 'The checkpoint cannot be used', remedy: 'Train without --resume, or into another folder.' },
+  TRAIN_OPTION: { message: 'A training option is out of range', remedy: 'Change the named option; `fovea train --help` lists them.' },
+  TRAIN_DIVERGED: { message: 'The training diverged', remedy: 'Lower the learning rate (a third is a good first try), or look for broken labels.' },
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

@@ -25,14 +25,16 @@ export function numbersOf(tensor: Tensor): Float64Array {
   const { dtype, size } = tensor
   const { bits, kind } = dataTypes[dtype]
   if (kind === 'string' || kind === 'complex') throw new FoveaError('TENSOR_INVALID', { expected: 'a tensor of numbers', found: dtype })
-  if (kind === 'bool') return Float64Array.from(tensor.bytes, (byte) => (byte === 0 ? 0 : 1))
+  const numbers = new Float64Array(size)
   const table = bits <= 8 ? numberTable(dtype) : undefined
-  if (table !== undefined) return unpack(tensor.bytes, bits, size, table)
+  if (table !== undefined) return unpack(tensor.bytes, bits, table, numbers)
+  const { data } = tensor
   if (dtype === 'float16' || dtype === 'bfloat16') {
     const format = floatFormats[dtype]
-    return Float64Array.from(tensor.data as Uint16Array, (element) => numberOfBits(format, element))
-  }
-  return Float64Array.from<number | bigint>(tensor.data, Number)
+    for (let i = 0; i < size; i++) numbers[i] = numberOfBits(format, data[i] as number)
+  } else if (data instanceof BigInt64Array || data instanceof BigUint64Array) for (let i = 0; i < size; i++) numbers[i] = Number(data[i])
+  else numbers.set(data)
+  return numbers
 }
 
 /**
@@ -53,17 +55,18 @@ export function tensorOfNumbers(
     throw new FoveaError('TENSOR_INVALID', { expected: `${sizeOf(dims)} values for [${dims.join(',')}]`, found: `${values.length}` })
   switch (dtype) {
     case 'float32':
-      return Tensor.of(dtype, dims, Float32Array.from(values))
+      return Tensor.of(dtype, dims, new Float32Array(values))
     case 'float64':
-      return Tensor.of(dtype, dims, Float64Array.from(values))
+      return Tensor.of(dtype, dims, new Float64Array(values))
     case 'int64':
     case 'uint64':
       return wideIntegers(dtype, dims, values, options.saturate ?? true)
   }
   const encode = encoderOf(dtype, options)
   if (bits < 8) return new Tensor(dtype, dims, pack(values, bits, encode))
-  if (bits === 8) return new Tensor(dtype, dims, Uint8Array.from(values, encode))
-  return Tensor.of(dtype, dims, bits === 16 ? Uint16Array.from(values, encode) : Uint32Array.from(values, encode))
+  const elements = new (bits === 8 ? Uint8Array : bits === 16 ? Uint16Array : Uint32Array)(values.length)
+  for (let i = 0; i < elements.length; i++) elements[i] = encode(values[i]!)
+  return Tensor.of(dtype, dims, elements)
 }
 
 /** How one number becomes the bits of an element of at most 32 bits. */
@@ -101,9 +104,7 @@ function wideIntegers(
   }
   const array = dtype === 'int64' ? new BigInt64Array(values.length) : new BigUint64Array(values.length)
   // Storing a bigint that is too wide keeps its low bits.
-  values.forEach((value, i) => {
-    array[i] = encode(value)
-  })
+  for (let i = 0; i < array.length; i++) array[i] = encode(values[i]!)
   return Tensor.of(dtype, dims, array)
 }
 
@@ -140,6 +141,7 @@ function numberTable(dtype: DataType): Float64Array {
   const format = formatOf(dtype)
   const half = 2 ** (bits - 1)
   const table = Float64Array.from({ length: 2 ** bits }, (_, pattern) => {
+    if (kind === 'bool') return pattern === 0 ? 0 : 1
     if (dtype === 'float8e8m0') return pattern === e8m0Nan ? Number.NaN : 2 ** (pattern - e8m0Bias)
     if (format !== undefined) return numberOfBits(format, pattern)
     return kind === 'signed' && pattern >= half ? pattern - 2 * half : pattern
@@ -149,17 +151,16 @@ function numberTable(dtype: DataType): Float64Array {
 }
 
 /** Elements of 2, 4 or 8 bits, the first in the low bits of each byte. */
-function unpack(bytes: Uint8Array, bits: number, count: number, table: Float64Array): Float64Array {
+function unpack(bytes: Uint8Array, bits: number, table: Float64Array, numbers: Float64Array): Float64Array {
   const perByte = 8 / bits
   const mask = 2 ** bits - 1
-  return Float64Array.from({ length: count }, (_, i) => table[(bytes[Math.floor(i / perByte)]! >> ((i % perByte) * bits)) & mask]!)
+  for (let i = 0; i < numbers.length; i++) numbers[i] = table[(bytes[Math.floor(i / perByte)]! >> ((i % perByte) * bits)) & mask]!
+  return numbers
 }
 
 function pack(values: Float64Array | readonly number[], bits: number, encode: (value: number) => number): Uint8Array {
   const perByte = 8 / bits
   const bytes = new Uint8Array(Math.ceil(values.length / perByte))
-  values.forEach((value, i) => {
-    bytes[Math.floor(i / perByte)]! |= encode(value) << ((i % perByte) * bits)
-  })
+  for (let i = 0; i < values.length; i++) bytes[Math.floor(i / perByte)]! |= encode(values[i]!) << ((i % perByte) * bits)
   return bytes
 }

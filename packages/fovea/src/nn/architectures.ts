@@ -66,8 +66,8 @@ export const architectures = {
 
 export type ArchitectureName = keyof typeof architectures
 
-export function architectureNames(): ArchitectureName[] {
-  return Object.keys(architectures) as ArchitectureName[]
+export function architectureNames(): string[] {
+  return Object.keys(architectures)
 }
 
 /** The row of this name. @throws FoveaError NN_UNKNOWN_ARCHITECTURE naming those that exist */

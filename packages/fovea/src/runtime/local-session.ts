@@ -9,9 +9,10 @@ import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
+import { adaptBoundary, narrowed, widen } from './boundary.ts'
 import { executionProviders, parseDevice } from './device.ts'
 import { checkFeeds, type Feeds, type Port, type RunOptions, type Session, type SessionOptions } from './session.ts'
-import { fromRuntime, toRuntime } from './tensors.ts'
+import { fromRuntime, isRuntimeType, toRuntime } from './tensors.ts'
 
 type Runtime = typeof import('onnxruntime-node')
 
@@ -20,7 +21,8 @@ export async function openLocalSession(model: Model | Uint8Array | string, optio
   const runtime = await import('onnxruntime-node')
   // Level 3: what ONNX Runtime would print as warnings is either an error that is thrown or of no use to our users.
   runtime.env.logLevel = 'error'
-  const source = typeof model === 'string' || model instanceof Uint8Array ? model : encodeModel(model)
+  const boundary = typeof model === 'string' || model instanceof Uint8Array ? undefined : adaptBoundary(model)
+  const source = boundary === undefined ? (model as string | Uint8Array) : encodeModel(boundary.model)
   if (typeof source === 'string' && !existsSync(source)) throw new FoveaError('RUNTIME_LOAD_FAILED', { file: source, found: 'no such file' })
   const settings: InferenceSession.SessionOptions = {
     executionProviders: executionProviders(device),
@@ -35,8 +37,9 @@ export async function openLocalSession(model: Model | Uint8Array | string, optio
     const native = await (typeof source === 'string'
       ? runtime.InferenceSession.create(source, settings)
       : runtime.InferenceSession.create(source, settings))
-    return new LocalSession(runtime, native, options)
+    return new LocalSession(runtime, native, options, boundary?.narrow ?? new Map())
   } catch (cause) {
+    if (cause instanceof FoveaError) throw cause
     throw loadError(cause, device.kind, options.file ?? (typeof model === 'string' ? model : undefined))
   }
 }
@@ -60,19 +63,24 @@ class LocalSession implements Session {
   #native: InferenceSession | undefined
   readonly #carry: ReadonlyMap<string, string>
   readonly #returned: readonly string[]
+  readonly #narrow: ReadonlyMap<string, DataType>
   /** The carried inputs, and equally shaped tensors that the next run writes its carried outputs into. */
   #state: Record<string, RuntimeTensor> = {}
   #spare: Record<string, RuntimeTensor> = {}
   #queue: Promise<unknown> = Promise.resolve()
 
-  constructor(runtime: Runtime, native: InferenceSession, options: SessionOptions) {
+  constructor(runtime: Runtime, native: InferenceSession, options: SessionOptions, narrow: ReadonlyMap<string, DataType>) {
     this.#runtime = runtime
     this.#native = native
-    this.inputs = portsOf(native.inputMetadata)
-    this.outputs = portsOf(native.outputMetadata)
+    this.#narrow = narrow
+    this.inputs = portsOf(native.inputMetadata, narrow)
+    this.outputs = portsOf(native.outputMetadata, narrow)
     this.#carry = new Map(Object.entries(options.carry ?? {}))
     const carried = new Set(this.#carry.values())
     this.#returned = native.outputNames.filter((name) => !carried.has(name))
+    // The binding would misjudge the size of such a result and end the process.
+    for (const { name, dtype } of this.outputs)
+      if (!isRuntimeType(dtype) && !narrow.has(name)) throw new FoveaError('RUNTIME_LOAD_FAILED', { field: name, expected: 'outputs of element types that onnxruntime-node can return', found: dtype })
     this.#set(options.initialState ?? {})
   }
 
@@ -87,7 +95,7 @@ class LocalSession implements Session {
     if (this.#native === undefined) throw new FoveaError('RUNTIME_CLOSED')
     checkFeeds(this.inputs, feeds, new Set(Object.keys(this.#state)))
     const inputs: Record<string, RuntimeTensor> = { ...this.#state }
-    for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toRuntime(this.#runtime.Tensor, tensor, name)
+    for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toRuntime(this.#runtime.Tensor, this.#narrow.has(name) ? widen(tensor) : tensor, name)
     const fetches: Record<string, RuntimeTensor | null> = {}
     for (const name of options.outputs ?? this.#returned) fetches[name] = null
     for (const [input, output] of this.#carry) fetches[output] = this.#spare[input]!
@@ -102,7 +110,11 @@ class LocalSession implements Session {
     this.#state = this.#spare
     this.#spare = state
     const returned: Record<string, Tensor> = {}
-    for (const name of options.outputs ?? this.#returned) returned[name] = fromRuntime(results[name] as RuntimeTensor)
+    for (const name of options.outputs ?? this.#returned) {
+      const tensor = fromRuntime(results[name] as RuntimeTensor)
+      const narrow = this.#narrow.get(name)
+      returned[name] = narrow === undefined ? tensor : narrowed(tensor, narrow)
+    }
     return returned
   }
 
@@ -142,10 +154,10 @@ class LocalSession implements Session {
   }
 }
 
-function portsOf(metadata: readonly InferenceSession.ValueMetadata[]): Port[] {
+function portsOf(metadata: readonly InferenceSession.ValueMetadata[], narrow: ReadonlyMap<string, DataType>): Port[] {
   return metadata.map((entry) =>
     entry.isTensor
-      ? { name: entry.name, dtype: entry.type as DataType, dims: entry.shape.map((dim): Dim => (dim === '' ? null : dim)) }
+      ? { name: entry.name, dtype: narrow.get(entry.name) ?? (entry.type as DataType), dims: entry.shape.map((dim): Dim => (dim === '' ? null : dim)) }
       : { name: entry.name, dtype: 'string', dims: [] },
   )
 }

@@ -13,6 +13,11 @@ const supported = new Set<DataType>([
   ...(['uint8', 'int8', 'uint16', 'int16', 'int32', 'uint32', 'int64', 'uint64'] as const),
 ])
 
+/** True for element types that can be fed and returned. */
+export function isRuntimeType(dtype: DataType): boolean {
+  return supported.has(dtype)
+}
+
 /**
  * ONNX Runtime's view of a tensor; the two share memory.
  *
@@ -20,11 +25,14 @@ const supported = new Set<DataType>([
  */
 export function toRuntime(constructor: RuntimeTensorConstructor, tensor: Tensor, name: string): RuntimeTensor {
   const { dtype, dims } = tensor
-  if (!supported.has(dtype)) throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'an element type that onnxruntime-node takes', found: dtype })
+  if (!isRuntimeType(dtype)) throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'an element type that onnxruntime-node takes', found: dtype })
   if (dtype === 'string') return new constructor('string', [...tensor.strings], dims)
-  const data = dtype === 'float16' ? float16View(tensor.bytes) : tensor.data
   // Its types tie each array to its element type; ours are tied by the tensor's own construction.
-  return new (constructor as new (type: string, data: unknown, dims: readonly number[]) => RuntimeTensor)(dtype, data, dims)
+  const create = constructor as new (type: string, data: unknown, dims: readonly number[]) => RuntimeTensor
+  if (dtype !== 'float16') return new create(dtype, tensor.data, dims)
+  // Where Node has a Float16Array the tensor class turns bits into one, which the native side then reads as empty:
+  // so the bits go in as uint16, and only the label says float16.
+  return Object.assign(new create('uint16', tensor.data, dims), { type: 'float16' as const })
 }
 
 /** Our view of ONNX Runtime's tensor; the two share memory. */
@@ -33,11 +41,4 @@ export function fromRuntime(tensor: RuntimeTensor): Tensor {
   if (dtype === 'string') return new Tensor('string', tensor.dims, tensor.data as string[])
   const data = tensor.data as Exclude<typeof tensor.data, string[]>
   return new Tensor(dtype, tensor.dims, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-}
-
-/** Newer Node versions have a Float16Array, which ONNX Runtime then insists on; older ones pass the bits. */
-function float16View(bytes: Uint8Array): unknown {
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
-  const View = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike, offset: number, length: number) => unknown }).Float16Array ?? Uint16Array
-  return new View(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2)
 }

@@ -5,8 +5,7 @@ import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { numbersOf, tensorOfNumbers } from '../graph/tensor-values.ts'
 import { castTo } from './emit.ts'
 import { wrapTo } from './integers.ts'
-import { roundToFloat } from './narrow-floats.ts'
-import { mapArray, type NDArray } from './ndarray.ts'
+import type { NDArray } from './ndarray.ts'
 import type {
   Attributes,
   EvaluateContext,
@@ -19,18 +18,22 @@ import type {
 import { zeroGradient } from './operator.ts'
 import { flopsPerOutput, noFlops, retyped } from './rules.ts'
 
+const roundModes = ['up', 'down', 'nearest'] as const
+
 /** The element type that the attribute `to` names. */
-export function targetType(ctx: Attributes): DataType {
+function targetType(ctx: Attributes): DataType {
   const code = ctx.int('to')
   return dataTypeOfCode(code) ?? ctx.fail('the number of an element type in "to"', `${code}`)
 }
 
-/** The function that converts a value of one element type to another. */
-export function converter(ctx: Attributes, from: DataType, to: DataType): (value: number) => number {
-  if (from === 'string' || to === 'string') return ctx.fail('numbers: the reference has no strings', `${from} to ${to}`)
-  if (to === 'bool') return (value) => Number(value !== 0)
-  if (isInteger(to)) return wrapTo(to)
-  return roundToFloat(to, { saturate: ctx.int('saturate', 1) !== 0, mode: ctx.string('round_mode', 'up') })
+/** The values of an array in another element type; float32 and float64 keep the value, since the reference computes in float64. */
+function convertedValues(ctx: Attributes, { dtype, dims, data }: NDArray, to: DataType): Float64Array {
+  if (to === 'float32' || to === 'float64') return data
+  if (to === 'string') return ctx.fail('numbers: the reference has no strings', `${dtype} to ${to}`)
+  if (isInteger(to)) return data.map(wrapTo(to))
+  const saturate = ctx.int('saturate', 1) !== 0
+  const roundMode = roundModes.find((mode) => mode === ctx.string('round_mode', 'up')) ?? ctx.fail(`round_mode ${roundModes.join(', ')}`)
+  return numbersOf(tensorOfNumbers(to, dims, data, { saturate, roundMode }))
 }
 
 function converted(ctx: InferContext, to: DataType): InferredValue[] {
@@ -41,7 +44,7 @@ function converted(ctx: InferContext, to: DataType): InferredValue[] {
 
 function convert(ctx: EvaluateContext, to: DataType): NDArray[] {
   const x = ctx.input(0)
-  return [mapArray(x, converter(ctx, x.dtype, to), to)]
+  return [{ dtype: to, dims: x.dims, data: convertedValues(ctx, x, to) }]
 }
 
 const gradient = (ctx: GradientContext) => {

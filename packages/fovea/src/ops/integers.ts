@@ -1,6 +1,7 @@
 // Integer types on float64: results brought back into the range of their type.
 
 import { type DataType, dataTypes, isInteger } from '../graph/data-type.ts'
+import { roundHalfEven } from '../util/small-float.ts'
 
 /** Smallest and largest value of an integer type. The ends of 64-bit types are rounded to float64. */
 export function integerRange(dtype: DataType): readonly [low: number, high: number] {
@@ -26,12 +27,5 @@ export function wrapTo(dtype: DataType): (value: number) => number {
 /** The function that rounds half to even and clamps to an integer type. */
 export function saturateTo(dtype: DataType): (value: number) => number {
   const [low, high] = integerRange(dtype)
-  return (value) => Math.min(high, Math.max(low, roundHalfToEven(value)))
-}
-
-export function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value)
-  const rest = value - floor
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1
-  return floor % 2 === 0 ? floor : floor + 1
+  return (value) => Math.min(high, Math.max(low, roundHalfEven(value)))
 }

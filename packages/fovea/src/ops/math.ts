@@ -1,6 +1,7 @@
 // Elementwise functions of one value: powers, exponentials, trigonometry, rounding.
 
-import { roundHalfToEven, wrapTo } from './integers.ts'
+import { roundHalfEven } from '../util/small-float.ts'
+import { wrapTo } from './integers.ts'
 import { mapArray } from './ndarray.ts'
 import type { GradientContext, OperatorDefinition, OperatorFamily } from './operator.ts'
 import { zeroGradient } from './operator.ts'
@@ -62,7 +63,7 @@ export const math: OperatorFamily = {
   Sign: signed(Math.sign, piecewiseConstant),
   Floor: unary({ f: Math.floor, gradient: piecewiseConstant }),
   Ceil: unary({ f: Math.ceil, gradient: piecewiseConstant }),
-  Round: unary({ f: roundHalfToEven, gradient: piecewiseConstant }),
+  Round: unary({ f: roundHalfEven, gradient: piecewiseConstant }),
 
   Exp: unary({ f: Math.exp, gradient: chain((_, __, y) => y) }),
   Log: unary({ f: Math.log, gradient: quotient((_, x) => x) }),

@@ -4,10 +4,12 @@ import { type Node, operatorKey } from '../graph/model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { activations } from './activations.ts'
 import { arithmetic } from './arithmetic.ts'
+import { attentions } from './attention.ts'
 import { casts } from './cast.ts'
 import { comparisons } from './comparison.ts'
 import { concat } from './concat.ts'
 import { constant } from './constant.ts'
+import { dropout } from './dropout.ts'
 import { gather } from './gather.ts'
 import { linear } from './linear.ts'
 import { losses } from './losses.ts'
@@ -46,6 +48,8 @@ export const operatorFamilies = {
   softmaxes,
   linear,
   losses,
+  dropout,
+  attentions,
 } as const satisfies Record<string, OperatorFamily>
 
 const table: ReadonlyMap<string, OperatorDefinition> = new Map(Object.values(operatorFamilies).flatMap((family) => Object.entries(family)))

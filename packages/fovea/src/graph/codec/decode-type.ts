@@ -16,7 +16,7 @@ export function decodeValue(proto: ValueInfoProto, source: Source): Value {
   return {
     name: proto.name,
     ...(type === undefined ? {} : { type }),
-    ...(Object.hasOwn(proto, 'docString') ? { doc: proto.docString } : {}),
+    ...(proto.docString === '' ? {} : { doc: proto.docString }),
     ...(metadata.size > 0 ? { metadata } : {}),
     ...keeper.result,
   }

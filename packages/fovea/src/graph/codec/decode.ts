@@ -272,7 +272,7 @@ function textOf(bytes: Uint8Array): string | Uint8Array {
 }
 
 function docOf(proto: { docString: string }): { doc?: string } {
-  return Object.hasOwn(proto, 'docString') ? { doc: proto.docString } : {}
+  return proto.docString === '' ? {} : { doc: proto.docString }
 }
 
 function domainOf(domain: string): string {

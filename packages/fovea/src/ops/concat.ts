@@ -1,6 +1,17 @@
 // Concat and Split: arrays joined and taken apart along one axis.
 
-import { addDims, ceilDivideDims, type Dim, dimsConflict, formatDims, isStatic, multiplyDims, subtractDims } from '../graph/dims.ts'
+import {
+  addDims,
+  ceilDivideDims,
+  type Dim,
+  dimsConflict,
+  dimsEqual,
+  floorDivideDims,
+  formatDims,
+  isStatic,
+  multiplyDims,
+  subtractDims,
+} from '../graph/dims.ts'
 import { tensorType } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
 import { checkedAxis, listOf } from './elements.ts'
@@ -79,6 +90,8 @@ function splitLengths(ctx: InferContext | EvaluateContext, dim: Dim): readonly D
   }
   if ('hasInput' in ctx && ctx.hasInput(1)) return new Array<Dim>(ctx.outputCount).fill(null)
   if (typeof dim === 'number' && dim % count !== 0 && ctx.opset < 18) ctx.fail(`a dimension divisible by ${count}`, `${dim}`)
+  const even = floorDivideDims(dim, count)
+  if (ctx.opset < 18 || dimsEqual(multiplyDims(even, count), dim)) return new Array<Dim>(count).fill(even)
   const part = ceilDivideDims(dim, count)
   return Array.from({ length: count }, (_, i): Dim => {
     if (i === count - 1) return subtractDims(dim, multiplyDims(part, count - 1))

@@ -4,7 +4,7 @@ import { addDims, ceilDivideDims, type Dim, subtractDims } from '../graph/dims.t
 import { tensorType } from '../graph/model.ts'
 import { checkedAxes, crossSources, listOf, numberListOf, take, takeContents } from './elements.ts'
 import { reshapedTo } from './emit.ts'
-import { scatterBack, zeroPadded } from './gradients.ts'
+import { scatterBack, zeroPadded, zeros } from './gradients.ts'
 import type { Attributes, EvaluateContext, GradientContext, InferContext, InferredValue, OperatorFamily } from './operator.ts'
 import { noFlops } from './rules.ts'
 
@@ -143,6 +143,7 @@ function gradient(ctx: GradientContext): (string | undefined)[] {
     return [
       scatterBack(ctx, (positions) => b.op('Slice', [positions, ...ctx.node.inputs.slice(1)], Object.fromEntries(ctx.node.attributes))),
     ]
+  if (ranges.some(({ length }) => length === 0)) return [zeros(ctx, dims, ctx.dtype(ctx.input(0)))]
   let value = ctx.gradient(0)!
   const backwards = [...ranges.keys()].filter((axis) => ranges[axis]!.step < 0 && ranges[axis]!.length > 1)
   if (backwards.length > 0) {
@@ -155,15 +156,6 @@ function gradient(ctx: GradientContext): (string | undefined)[] {
     length,
   }))
   value = spreadOut(ctx, value, forwards)
-  if (forwards.some(({ length }) => length === 0))
-    return [
-      zeroPadded(
-        ctx,
-        value,
-        dims.map(() => 0),
-        dims.map((dim, i) => dim - forwards[i]!.length),
-      ),
-    ]
   return [
     zeroPadded(
       ctx,

@@ -9,6 +9,7 @@ import { casts } from './cast.ts'
 import { comparisons } from './comparison.ts'
 import { concat } from './concat.ts'
 import { constant } from './constant.ts'
+import { convolution } from './convolution.ts'
 import { dropout } from './dropout.ts'
 import { gather } from './gather.ts'
 import { linear } from './linear.ts'
@@ -38,6 +39,7 @@ export const operatorFamilies = {
   pad,
   gather,
   constant,
+  convolution,
   concat,
   math,
   activations,

@@ -34,6 +34,7 @@ function keptFactor(ctx: GradientContext): string {
  */
 export const dropout: OperatorFamily = {
   Dropout: {
+    random: true,
     infer: (ctx) => {
       const type = ctx.type(0)
       return [{ type }, { type: retyped(type, maskType(ctx, type.dtype)) }]

@@ -7,8 +7,10 @@ import type { GradientContext } from './operator.ts'
 
 export type Reduction = 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceProd' | 'ReduceLogSumExp'
 
-/** A reduction over `axes`: they became an input in opset 13 (ReduceSum) and 18 (the others). */
+/** A reduction over `axes`, none of which leaves `x` as it is: they became an input in opset 13 (ReduceSum) and 18 (the others). */
 export function reduced(ctx: GradientContext, op: Reduction, x: string, axes: readonly number[], keepdims = true): string {
+  // An empty list would mean all axes.
+  if (axes.length === 0) return x
   const asInput = ctx.b.opset >= (op === 'ReduceSum' ? 13 : 18)
   return asInput ? ctx.b.op(op, [x, ctx.b.ints(axes)], { keepdims }) : ctx.b.op(op, [x], { axes: [...axes], keepdims })
 }

@@ -1,5 +1,6 @@
 // External data: where a tensor's bytes lie in another file, and which locations are allowed.
 
+import { clipAll } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { StringStringEntryProto } from './onnx_pb.gen.ts'
 import type { Source } from './source.ts'
@@ -41,9 +42,11 @@ function read(readExternal: ReadExternal, location: string, offset: number, leng
   } catch (cause) {
     if (cause instanceof FoveaError) throw cause
     throw new FoveaError('ONNX_EXTERNAL_DATA', {
-      ...source.place,
-      expected: `${length} bytes at ${offset} of ${location}`,
-      found: cause instanceof Error ? cause.message : String(cause),
+      ...clipAll({
+        ...source.place,
+        expected: `${length} bytes at ${offset} of ${location}`,
+        found: cause instanceof Error ? cause.message : String(cause),
+      }),
       cause,
     })
   }

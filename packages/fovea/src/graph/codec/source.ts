@@ -1,5 +1,6 @@
 // Where the decoder is reading, so that errors can say it, and what it reads external data with.
 
+import { clipAll } from '../../util/clip.ts'
 import { type ErrorCode, type ErrorPlace, FoveaError } from '../../util/errors.ts'
 import type { ReadExternal } from './external.ts'
 
@@ -18,7 +19,8 @@ export class Source {
   }
 
   fail(code: ErrorCode, expected: string, found: string, remedy?: string): never {
-    throw new FoveaError(code, { ...this.place, expected, found, ...(remedy === undefined ? {} : { remedy }) })
+    // Names and locations of a hostile file can be very long.
+    throw new FoveaError(code, clipAll({ ...this.place, expected, found, ...(remedy === undefined ? {} : { remedy }) }))
   }
 
   /** A number of the file that must be exact as a JavaScript number and not negative. */

@@ -6,8 +6,8 @@ import { copyModel } from '../graph/copy.ts'
 import type { Dim } from '../graph/dims.ts'
 import { type Model, type TensorType, tensorType } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
-import { channelsOf, pixelAffine, type Preprocessing } from '../vision/preprocessing.ts'
 import type { Head } from '../passes/find-head.ts'
+import { channelsOf, type Preprocessing, pixelAffine } from '../vision/preprocessing.ts'
 
 /** Names that every Fovea classifier has. */
 export const ports = { images: 'images', pixels: 'pixels', probabilities: 'probabilities', logits: 'logits' } as const
@@ -50,7 +50,11 @@ export interface CompleteClassifier {
  *
  * @param body its only data input takes the float pixels; weights are shared with the result
  */
-export function completeClassifier(body: Model, preprocessing: Preprocessing, head: Pick<Head, 'logits' | 'activation'>): CompleteClassifier {
+export function completeClassifier(
+  body: Model,
+  preprocessing: Preprocessing,
+  head: Pick<Head, 'logits' | 'activation'>,
+): CompleteClassifier {
   const model = copyModel(body)
   const { graph } = model
   const [pixels] = dataInputs(graph)

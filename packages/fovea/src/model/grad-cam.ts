@@ -1,5 +1,6 @@
 // Grad-CAM: which parts of the picture spoke for a class (Selvaraju 2017), as one graph that autodiff writes.
 
+import { nodesBefore } from '../graph/analysis.ts'
 import { GraphBuilder } from '../graph/builder.ts'
 import { copyModel } from '../graph/copy.ts'
 import { isStatic } from '../graph/dims.ts'
@@ -8,7 +9,6 @@ import { autodiff } from '../passes/autodiff.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
 import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
-import { nodesBefore } from '../graph/analysis.ts'
 import { FoveaError } from '../util/errors.ts'
 
 /** Inputs: `images` as the model's, and `class_weights` float [1, classes], one-hot for one class. Output: `heatmap` float [h, w], 0 to 1. */
@@ -25,7 +25,11 @@ export function lastMap(model: Model, logits: string): string {
     const dims = shapes.dims(node.outputs[0] ?? '')
     if (dims?.length === 4 && dims[2] !== 1 && dims[3] !== 1 && shapes.type(node.outputs[0]!)?.dtype === 'float32') return node.outputs[0]!
   }
-  throw new FoveaError('MODEL_NOT_CLASSIFIER', { field: logits, expected: 'a feature map before the scores, which Grad-CAM draws', found: 'none' })
+  throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+    field: logits,
+    expected: 'a feature map before the scores, which Grad-CAM draws',
+    found: 'none',
+  })
 }
 
 /**

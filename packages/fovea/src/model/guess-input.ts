@@ -18,11 +18,13 @@ const pixelVariance = { raw: 4000, unit: 0.06, imagenet: 1.2 } as const
 export function guessScale(model: Model): ScaleGuess {
   const { graph, metadata } = model
   if (metadata.has('stride') && metadata.has('names')) return { scale: 'unit', reason: 'its metadata is that of an Ultralytics model' }
-  if (/timm|torchvision/i.test([...metadata.values(), model.producerName ?? ''].join(' '))) return { scale: 'imagenet', reason: 'its metadata names timm or torchvision' }
+  if (/timm|torchvision/i.test([...metadata.values(), model.producerName ?? ''].join(' ')))
+    return { scale: 'imagenet', reason: 'its metadata names timm or torchvision' }
   const [input] = dataInputs(graph)
   const consumers = consumersOf(graph)
   const path = firstNodes(consumers, input ?? '')
-  if (path.some((node) => ['Sub', 'Div', 'Mul', 'Add'].includes(node.op)) && path.at(-1)?.op === 'Conv') return { scale: 'raw', reason: 'it scales its pixels itself' }
+  if (path.some((node) => ['Sub', 'Div', 'Mul', 'Add'].includes(node.op)) && path.at(-1)?.op === 'Conv')
+    return { scale: 'raw', reason: 'it scales its pixels itself' }
   const conv = path.at(-1)
   const variance = conv?.op === 'Conv' ? inputVariance(graph, consumers, conv) : undefined
   if (variance !== undefined) {

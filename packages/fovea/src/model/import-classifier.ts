@@ -42,15 +42,22 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   const dims = shapes.dims(output)
   const classes = dims?.at(-1)
   if (dims === undefined || typeof classes !== 'number' || dims.slice(1, -1).some((dim) => dim !== 1))
-    throw new FoveaError('MODEL_NOT_CLASSIFIER', { file, field: output, expected: 'one score per class, [N, classes]', found: formatDims(dims) })
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+      file,
+      field: output,
+      expected: 'one score per class, [N, classes]',
+      found: formatDims(dims),
+    })
   const head = findHead(model, output) ?? { logits: output, activation: 'none' as const }
 
   const guess = options.input === undefined ? guessScale(source) : undefined
-  if (guess !== undefined) notes.push(`Pixel scaling guessed as "${guess.scale}", since ${guess.reason}; state it with --input raw|unit|imagenet.`)
+  if (guess !== undefined)
+    notes.push(`Pixel scaling guessed as "${guess.scale}", since ${guess.reason}; state it with --input raw|unit|imagenet.`)
   const scale = options.input ?? guess!.scale
   const preprocessing = createPreprocessing({ size: [height, width], color: channels === 1 ? 'gray' : 'rgb', scale })
   const labels = options.labels ?? readNames(source.metadata.get('names'), classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
-  if (labels.length !== classes) throw new FoveaError('MODEL_NOT_CLASSIFIER', { file, field: output, expected: `${classes} labels`, found: `${labels.length}` })
+  if (labels.length !== classes)
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', { file, field: output, expected: `${classes} labels`, found: `${labels.length}` })
 
   const complete = completeClassifier(model, preprocessing, head)
   const metadata: ModelMetadata = {
@@ -81,7 +88,11 @@ function planarInput(model: Model, file: string | undefined): { model: Model; he
       const value = model.graph.inputs.find((candidate) => candidate.name === name)
       return value?.type?.kind === 'tensor' ? `${name} ${value.type.dtype}${formatDims(value.type.dims)}` : name
     })
-    throw new FoveaError('MODEL_NOT_CLASSIFIER', { file, expected: 'one picture input, float32 [N, 3, H, W] or [N, H, W, 3]', found: found.join(', ') || 'no input' })
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+      file,
+      expected: 'one picture input, float32 [N, 3, H, W] or [N, H, W, 3]',
+      found: found.join(', ') || 'no input',
+    })
   }
   if (names.length !== 1 || type?.kind !== 'tensor' || type.dtype !== 'float32' || dims?.length !== 4) return fail()
   const side = (dim: unknown) => (typeof dim === 'number' ? dim : 224)

@@ -56,12 +56,23 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
   for (const key of textKeys) if (model.metadata.has(`fovea.${key}`)) raw[key] = model.metadata.get(`fovea.${key}`)
   for (const key of jsonKeys) if (model.metadata.has(`fovea.${key}`)) raw[key] = parseJson(model.metadata.get(`fovea.${key}`)!, key, file)
   const fail = (field: string, expected: string, found: unknown): never => {
-    throw new FoveaError('MODEL_METADATA', { file, field: `fovea.${field}`, expected, found: JSON.stringify(found)?.slice(0, 100) ?? 'nothing' })
+    throw new FoveaError('MODEL_METADATA', {
+      file,
+      field: `fovea.${field}`,
+      expected,
+      found: JSON.stringify(found)?.slice(0, 100) ?? 'nothing',
+    })
   }
   if (raw.task !== 'classify') fail('task', '"classify"', raw.task)
-  if (!Array.isArray(raw.labels) || !raw.labels.every((label) => typeof label === 'string')) fail('labels', 'a list of class names', raw.labels)
+  if (!Array.isArray(raw.labels) || !raw.labels.every((label) => typeof label === 'string'))
+    fail('labels', 'a list of class names', raw.labels)
   if (raw.stages !== undefined && !isTextRecord(raw.stages)) fail('stages', 'stage names with value names', raw.stages)
-  return { stages: {}, ...(raw as unknown as ModelMetadata), framework, preprocessing: parsePreprocessing(raw.preprocessing) }
+  return {
+    ...(raw as unknown as ModelMetadata),
+    stages: (raw.stages ?? {}) as ModelMetadata['stages'],
+    framework,
+    preprocessing: parsePreprocessing(raw.preprocessing),
+  }
 }
 
 /** The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `imgsz`) beside ours. */
@@ -85,7 +96,8 @@ function pythonDict(labels: readonly string[]): string {
 export function checkFramework(range: string, file?: string, version = frameworkVersion): void {
   const satisfied = range.split(/\s+/).every((part) => {
     const match = /^(>=|<)(\d+)\.(\d+)\.(\d+)$/.exec(part)
-    if (match === null) throw new FoveaError('MODEL_METADATA', { file, field: 'fovea.framework', expected: 'a range such as ">=0.8.0 <2.0.0"', found: range })
+    if (match === null)
+      throw new FoveaError('MODEL_METADATA', { file, field: 'fovea.framework', expected: 'a range such as ">=0.8.0 <2.0.0"', found: range })
     const order = compareVersions(version, match.slice(2).join('.'))
     return match[1] === '>=' ? order >= 0 : order < 0
   })
@@ -108,5 +120,7 @@ function parseJson(text: string, key: string, file: string | undefined): unknown
 }
 
 function isTextRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((item) => typeof item === 'string')
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((item) => typeof item === 'string')
+  )
 }

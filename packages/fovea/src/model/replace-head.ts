@@ -21,11 +21,19 @@ import { type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
 export function replaceHead(model: Model, labels: readonly string[], random: Random): Model {
   const metadata = readMetadata(model)
   const head = findHead(model)
-  if (head === undefined) throw new FoveaError('MODEL_NOT_CLASSIFIER', { expected: 'a linear last layer before the scores', found: model.graph.nodes.at(-1)?.op ?? 'no nodes' })
+  if (head === undefined)
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+      expected: 'a linear last layer before the scores',
+      found: model.graph.nodes.at(-1)?.op ?? 'no nodes',
+    })
   const dims = inferValues(model).dims(head.features)
   const width = dims?.[1]
   if (dims === undefined || typeof width !== 'number' || (dims.length !== 2 && dims.length !== 4))
-    throw new FoveaError('MODEL_NOT_CLASSIFIER', { field: head.features, expected: 'features [N, C] or [N, C, H, W] before the last layer', found: formatDims(dims) })
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+      field: head.features,
+      expected: 'features [N, C] or [N, C, H, W] before the last layer',
+      found: formatDims(dims),
+    })
 
   const kept = nodesBefore(model.graph, [head.features])
   const result = copyModel({ ...model, graph: { ...model.graph, nodes: kept, outputs: [] } })

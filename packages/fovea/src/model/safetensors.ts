@@ -44,7 +44,8 @@ export function decodeSafetensors(bytes: Uint8Array, file?: string): Safetensors
   }
   if (bytes.length < 8) fail('at least 8 bytes', `${bytes.length}`)
   const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true))
-  if (headerLength > maxHeaderBytes || 8 + headerLength > bytes.length) fail(`a header within the file's ${bytes.length} bytes`, `${headerLength} bytes`)
+  if (headerLength > maxHeaderBytes || 8 + headerLength > bytes.length)
+    fail(`a header within the file's ${bytes.length} bytes`, `${headerLength} bytes`)
   const header = parseHeader(bytes.subarray(8, 8 + headerLength), fail)
   const content = bytes.subarray(8 + headerLength)
   const tensors = new Map<string, Tensor>()
@@ -86,7 +87,8 @@ function parseEntry(name: string, entry: unknown, fail: Fail): { dtype: DataType
   const known = typeof dtype === 'string' && Object.hasOwn(dtypeNames, dtype) ? dtypeNames[dtype as keyof typeof dtypeNames] : undefined
   if (known === undefined) return fail(`a dtype of ${Object.keys(dtypeNames).join(', ')}`, String(dtype), name)
   if (!isNaturals(shape)) return fail('a shape of whole numbers', JSON.stringify(shape), name)
-  if (!isNaturals(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) return fail('data_offsets [begin, end]', JSON.stringify(offsets), name)
+  if (!isNaturals(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
+    return fail('data_offsets [begin, end]', JSON.stringify(offsets), name)
   return { dtype: known, dims: shape, begin: offsets[0]!, end: offsets[1]! }
 }
 
@@ -116,7 +118,8 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata
   let offset = 0
   for (const [name, { dtype, dims, bytes }] of sorted) {
     const known = namesByType.get(dtype)
-    if (known === undefined) throw new FoveaError('SAFETENSORS_MALFORMED', { field: name, expected: `one of ${[...namesByType.keys()].join(', ')}`, found: dtype })
+    if (known === undefined)
+      throw new FoveaError('SAFETENSORS_MALFORMED', { field: name, expected: `one of ${[...namesByType.keys()].join(', ')}`, found: dtype })
     header[name] = { dtype: known, shape: dims, data_offsets: [offset, offset + bytes.length] }
     offset += bytes.length
   }

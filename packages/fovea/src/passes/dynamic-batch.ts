@@ -1,7 +1,7 @@
 // Makes the batch of a model that was exported for a fixed one a symbol again.
 
-import { copyModel } from '../graph/copy.ts'
 import { dataInputs, valuesAfter } from '../graph/analysis.ts'
+import { copyModel } from '../graph/copy.ts'
 import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
@@ -27,7 +27,8 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
   const inputs = dataInputs(graph)
   const batches = new Set<Dim>()
   for (const input of graph.inputs) {
-    if (!inputs.includes(input.name) || input.type?.kind !== 'tensor' || input.type.dims === undefined || input.type.dims.length === 0) continue
+    if (!inputs.includes(input.name) || input.type?.kind !== 'tensor' || input.type.dims === undefined || input.type.dims.length === 0)
+      continue
     batches.add(input.type.dims[0]!)
     input.type = { ...input.type, dims: [symbol, ...input.type.dims.slice(1)] }
   }
@@ -40,7 +41,11 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
   for (const output of graph.outputs) {
     const type = shapes.type(output.name)
     if (type?.dims?.[0] !== symbol)
-      throw new FoveaError('SHAPE_UNKNOWN', { field: output.name, expected: `an output whose first dimension is the batch ${symbol}`, found: `${type?.dims?.[0] ?? 'nothing known'}` })
+      throw new FoveaError('SHAPE_UNKNOWN', {
+        field: output.name,
+        expected: `an output whose first dimension is the batch ${symbol}`,
+        found: `${type?.dims?.[0] ?? 'nothing known'}`,
+      })
     output.type = type
   }
   return { model: result, modified: true }

@@ -44,7 +44,11 @@ export function findHead(model: Model, output: string | undefined = model.graph.
   return undefined
 }
 
-function linearLayer(graph: Graph, producers: ReadonlyMap<string, Node>, node: Node): Pick<Head, 'features' | 'node' | 'parameters'> | undefined {
+function linearLayer(
+  graph: Graph,
+  producers: ReadonlyMap<string, Node>,
+  node: Node,
+): Pick<Head, 'features' | 'node' | 'parameters'> | undefined {
   const weights = (names: readonly string[]) => names.filter((name) => name !== '' && comesFromWeights(graph, producers, name))
   if (node.op === 'Gemm' || node.op === 'Conv') return { features: node.inputs[0]!, node, parameters: weights(node.inputs.slice(1)) }
   if (node.op === 'MatMul') {

@@ -35,11 +35,14 @@ const transparent = new Set(['Identity', 'Reshape', 'Transpose', 'Cast', 'Squeez
  */
 export function findTrainable(graph: Graph, from: string): TrainableParameter[] {
   const behind = valuesAfter(graph, [from])
+  behind.delete(from)
   const consumers = consumersOf(graph)
   return [...graph.initializers].flatMap(([name, tensor]) => {
     if (!isFloat(tensor.dtype) || tensor.size <= 1) return []
     const uses = usesOf(consumers, name)
-    const kinds = uses.map(({ node, value }) => (node.outputs.some((output) => behind.has(output)) ? roles[node.op]?.[node.inputs.indexOf(value)] : undefined))
+    const kinds = uses.map(({ node, value }) =>
+      node.outputs.some((output) => behind.has(output)) ? roles[node.op]?.[node.inputs.indexOf(value)] : undefined,
+    )
     const [kind] = kinds
     return kind === undefined || kinds.some((other) => other === undefined) ? [] : [{ name, kind }]
   })

@@ -42,7 +42,8 @@ export function toTrainingMode(model: Model, trained: ReadonlySet<string>): Trai
   graph.nodes = graph.nodes.map((node) => {
     const touched = node.inputs.some((name) => depends.has(name))
     if (touched) for (const output of node.outputs) depends.add(output)
-    if (node.op === 'BatchNormalization' && (trained.has(node.inputs[1]!) || trained.has(node.inputs[2]!))) return trainingBatchNorm(b, node, running)
+    if (node.op === 'BatchNormalization' && (trained.has(node.inputs[1]!) || trained.has(node.inputs[2]!)))
+      return trainingBatchNorm(b, node, running)
     if (node.op === 'Dropout' && touched) return maskedDropout(b, node, new NodeAttributes(node, opsetOf(model, node)), shapes, masks)
     return node
   })
@@ -53,7 +54,8 @@ function trainingBatchNorm(b: GraphBuilder, node: Node, running: Map<string, str
   const statistics = node.inputs.slice(3, 5)
   const next = statistics.map((name) => b.fresh(`${name}/next`))
   statistics.forEach((name, i) => {
-    if (running.has(name)) throw new FoveaError('GRAPH_INVALID', { node: node.name, field: name, expected: 'running statistics of one BatchNormalization only' })
+    if (running.has(name))
+      throw new FoveaError('GRAPH_INVALID', { node: node.name, field: name, expected: 'running statistics of one BatchNormalization only' })
     running.set(name, next[i]!)
   })
   const attributes = new Map(node.attributes)
@@ -64,7 +66,8 @@ function trainingBatchNorm(b: GraphBuilder, node: Node, running: Map<string, str
 function maskedDropout(b: GraphBuilder, node: Node, attributes: NodeAttributes, shapes: ShapeTable, masks: DropoutMask[]): Node {
   const [x = '', ratioInput = ''] = node.inputs
   const type = shapes.type(x)
-  if (type === undefined || !isStatic(type.dims)) throw new FoveaError('SHAPE_UNKNOWN', { node: node.name, field: x, expected: 'a static shape for the dropout mask' })
+  if (type === undefined || !isStatic(type.dims))
+    throw new FoveaError('SHAPE_UNKNOWN', { node: node.name, field: x, expected: 'a static shape for the dropout mask' })
   const ratio = ratioInput === '' ? attributes.float('ratio', 0.5) : (shapes.constant(ratioInput)?.data[0] ?? 0.5)
   const input = b.input(b.fresh(`${node.name || node.outputs[0]}/mask`), type.dtype, type.dims)
   masks.push({ input, dims: type.dims, ratio })

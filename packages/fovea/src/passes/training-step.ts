@@ -1,7 +1,7 @@
 // Compiles a model into its training step: one graph from parameters, state and batch to new parameters, new state and loss.
 
 import { GraphBuilder } from '../graph/builder.ts'
-import { tensorType, type Model } from '../graph/model.ts'
+import { type Model, tensorType } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
 import { type AutodiffOptions, autodiff } from './autodiff.ts'
@@ -79,7 +79,9 @@ export function slotName(parameter: string, slot: string): string {
  */
 export function buildTrainingStep(source: Model, options: TrainingStepOptions): TrainingStep {
   const names = options.parameters.map((parameter) => parameter.name)
-  for (const name of names) if (!source.graph.initializers.has(name)) throw new FoveaError('GRAPH_DANGLING_NAME', { field: name, expected: 'an initializer of the model to train' })
+  for (const name of names)
+    if (!source.graph.initializers.has(name))
+      throw new FoveaError('GRAPH_DANGLING_NAME', { field: name, expected: 'an initializer of the model to train' })
   const training = toTrainingMode(source, new Set(names))
   const { graph } = training.model
   graph.outputs = []
@@ -121,7 +123,11 @@ class StepBuilder {
 
   /** Turns parameters from initializers into inputs, and adds the optimizer's slots. */
   makeState(names: readonly string[]): void {
-    const slots = [...this.#options.optimizer.slots, ...(this.#options.averageDecay === undefined ? [] : ['average']), ...(this.#accumulates ? ['gradient'] : [])]
+    const slots = [
+      ...this.#options.optimizer.slots,
+      ...(this.#options.averageDecay === undefined ? [] : ['average']),
+      ...(this.#accumulates ? ['gradient'] : []),
+    ]
     for (const name of names) {
       const tensor = this.#toInput(name)
       for (const slot of slots) {

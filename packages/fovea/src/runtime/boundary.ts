@@ -49,7 +49,8 @@ export function adaptBoundary(model: Model): Boundary {
     input.type = tensorType(carriers[dtype]!, input.type.dims)
     inside.set(input.name, cast(input.name, dtype))
   }
-  for (const output of graph.outputs) if (narrow.has(output.name)) inside.set(output.name, inside.get(output.name) ?? b.fresh(`${output.name}/narrow`))
+  for (const output of graph.outputs)
+    if (narrow.has(output.name)) inside.set(output.name, inside.get(output.name) ?? b.fresh(`${output.name}/narrow`))
   const renamed = (names: string[]) => names.map((name) => inside.get(name) ?? name)
   for (const node of body) {
     node.inputs = renamed(node.inputs)
@@ -59,7 +60,11 @@ export function adaptBoundary(model: Model): Boundary {
   graph.outputs = graph.outputs.map((output) => {
     const dtype = narrow.get(output.name)
     if (dtype === undefined || output.type?.kind !== 'tensor') return output
-    const wide = cast(inside.get(output.name)!, carriers[dtype]!, graph.inputs.some((input) => input.name === output.name) ? undefined : output.name)
+    const wide = cast(
+      inside.get(output.name)!,
+      carriers[dtype]!,
+      graph.inputs.some((input) => input.name === output.name) ? undefined : output.name,
+    )
     return { ...output, name: wide, type: tensorType(carriers[dtype]!, output.type.dims) }
   })
   return { model: result, narrow }

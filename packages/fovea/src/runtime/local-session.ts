@@ -23,7 +23,8 @@ export async function openLocalSession(model: Model | Uint8Array | string, optio
   runtime.env.logLevel = 'error'
   const boundary = typeof model === 'string' || model instanceof Uint8Array ? undefined : adaptBoundary(model)
   const source = boundary === undefined ? (model as string | Uint8Array) : encodeModel(boundary.model)
-  if (typeof source === 'string' && !existsSync(source)) throw new FoveaError('RUNTIME_LOAD_FAILED', { file: source, found: 'no such file' })
+  if (typeof source === 'string' && !existsSync(source))
+    throw new FoveaError('RUNTIME_LOAD_FAILED', { file: source, found: 'no such file' })
   const settings: InferenceSession.SessionOptions = {
     executionProviders: executionProviders(device),
     graphOptimizationLevel: options.optimization ?? 'all',
@@ -46,7 +47,8 @@ export async function openLocalSession(model: Model | Uint8Array | string, optio
 
 function loadError(cause: unknown, kind: string, file: string | undefined): FoveaError {
   const found = messageOf(cause)
-  const absent = kind !== 'cpu' && /provider|backend|cuda|cudnn|tensorrt|webgpu|adapter|no available|shared library|not supported/i.test(found)
+  const absent =
+    kind !== 'cpu' && /provider|backend|cuda|cudnn|tensorrt|webgpu|adapter|no available|shared library|not supported/i.test(found)
   return absent
     ? new FoveaError('RUNTIME_DEVICE_UNAVAILABLE', { expected: `a working ${kind} provider`, found, cause })
     : new FoveaError('RUNTIME_LOAD_FAILED', { file, found, cause })
@@ -80,7 +82,12 @@ class LocalSession implements Session {
     this.#returned = native.outputNames.filter((name) => !carried.has(name))
     // The binding would misjudge the size of such a result and end the process.
     for (const { name, dtype } of this.outputs)
-      if (!isRuntimeType(dtype) && !narrow.has(name)) throw new FoveaError('RUNTIME_LOAD_FAILED', { field: name, expected: 'outputs of element types that onnxruntime-node can return', found: dtype })
+      if (!isRuntimeType(dtype) && !narrow.has(name))
+        throw new FoveaError('RUNTIME_LOAD_FAILED', {
+          field: name,
+          expected: 'outputs of element types that onnxruntime-node can return',
+          found: dtype,
+        })
     this.#set(options.initialState ?? {})
   }
 
@@ -95,7 +102,8 @@ class LocalSession implements Session {
     if (this.#native === undefined) throw new FoveaError('RUNTIME_CLOSED')
     checkFeeds(this.inputs, feeds, new Set(Object.keys(this.#state)))
     const inputs: Record<string, RuntimeTensor> = { ...this.#state }
-    for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toRuntime(this.#runtime.Tensor, this.#narrow.has(name) ? widen(tensor) : tensor, name)
+    for (const [name, tensor] of Object.entries(feeds))
+      inputs[name] = toRuntime(this.#runtime.Tensor, this.#narrow.has(name) ? widen(tensor) : tensor, name)
     const fetches: Record<string, RuntimeTensor | null> = {}
     for (const name of options.outputs ?? this.#returned) fetches[name] = null
     for (const [input, output] of this.#carry) fetches[output] = this.#spare[input]!
@@ -146,7 +154,11 @@ class LocalSession implements Session {
   #set(state: Feeds): void {
     for (const [name, tensor] of Object.entries(state)) {
       if (!this.#carry.has(name)) throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'a carried input', found: `"${name}"` })
-      checkFeeds(this.inputs.filter((port) => port.name === name), { [name]: tensor }, new Set())
+      checkFeeds(
+        this.inputs.filter((port) => port.name === name),
+        { [name]: tensor },
+        new Set(),
+      )
       const copy = (bytes: Uint8Array) => toRuntime(this.#runtime.Tensor, new Tensor(tensor.dtype, tensor.dims, bytes), name)
       this.#state[name] = copy(tensor.bytes.slice())
       this.#spare[name] = copy(new Uint8Array(tensor.bytes.length))
@@ -157,7 +169,11 @@ class LocalSession implements Session {
 function portsOf(metadata: readonly InferenceSession.ValueMetadata[], narrow: ReadonlyMap<string, DataType>): Port[] {
   return metadata.map((entry) =>
     entry.isTensor
-      ? { name: entry.name, dtype: narrow.get(entry.name) ?? (entry.type as DataType), dims: entry.shape.map((dim): Dim => (dim === '' ? null : dim)) }
+      ? {
+          name: entry.name,
+          dtype: narrow.get(entry.name) ?? (entry.type as DataType),
+          dims: entry.shape.map((dim): Dim => (dim === '' ? null : dim)),
+        }
       : { name: entry.name, dtype: 'string', dims: [] },
   )
 }

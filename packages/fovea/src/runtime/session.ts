@@ -78,7 +78,8 @@ export function checkFeeds(inputs: readonly Port[], feeds: Feeds, carried: Reado
   const ports = new Map(inputs.map((port) => [port.name, port]))
   for (const [name, tensor] of Object.entries(feeds)) {
     const port = ports.get(name)
-    if (port === undefined) throw new FoveaError('RUNTIME_FEED', { field: name, expected: `one of ${[...ports.keys()].join(', ')}`, found: `"${name}"` })
+    if (port === undefined)
+      throw new FoveaError('RUNTIME_FEED', { field: name, expected: `one of ${[...ports.keys()].join(', ')}`, found: `"${name}"` })
     const fits = port.dims.length === tensor.dims.length && port.dims.every((dim, i) => typeof dim !== 'number' || dim === tensor.dims[i])
     if (port.dtype !== tensor.dtype || !fits)
       throw new FoveaError('RUNTIME_FEED', {
@@ -88,5 +89,6 @@ export function checkFeeds(inputs: readonly Port[], feeds: Feeds, carried: Reado
       })
   }
   for (const name of ports.keys())
-    if (!(name in feeds) && !carried.has(name)) throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'a tensor for every input', found: 'none' })
+    if (!(name in feeds) && !carried.has(name))
+      throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'a tensor for every input', found: 'none' })
 }

@@ -31,7 +31,9 @@ async function answer(request: Request): Promise<{ tensors?: WireTensors; ports?
 parentPort!.on('message', async ({ id, request }: { id: number; request: Request }) => {
   try {
     const result = await answer(request)
-    const buffers = Object.values(result.tensors ?? {}).flatMap(({ content }) => (content instanceof Uint8Array ? [content.buffer as ArrayBuffer] : []))
+    const buffers = Object.values(result.tensors ?? {}).flatMap(({ content }) =>
+      content instanceof Uint8Array ? [content.buffer as ArrayBuffer] : [],
+    )
     parentPort!.postMessage({ id, ...result }, [...new Set(buffers)])
   } catch (error) {
     const coded = error instanceof FoveaError ? error : new FoveaError('RUNTIME_RUN_FAILED', { found: String(error) })

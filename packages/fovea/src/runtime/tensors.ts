@@ -25,7 +25,8 @@ export function isRuntimeType(dtype: DataType): boolean {
  */
 export function toRuntime(constructor: RuntimeTensorConstructor, tensor: Tensor, name: string): RuntimeTensor {
   const { dtype, dims } = tensor
-  if (!isRuntimeType(dtype)) throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'an element type that onnxruntime-node takes', found: dtype })
+  if (!isRuntimeType(dtype))
+    throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'an element type that onnxruntime-node takes', found: dtype })
   if (dtype === 'string') return new constructor('string', [...tensor.strings], dims)
   // Its types tie each array to its element type; ours are tied by the tensor's own construction.
   const create = constructor as new (type: string, data: unknown, dims: readonly number[]) => RuntimeTensor

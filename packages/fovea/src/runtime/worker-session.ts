@@ -30,7 +30,10 @@ export type Reply =
 
 export function toWire(tensors: Feeds): WireTensors {
   return Object.fromEntries(
-    Object.entries(tensors).map(([name, { dtype, dims, bytes, strings }]) => [name, { dtype, dims, content: dtype === 'string' ? strings : bytes }]),
+    Object.entries(tensors).map(([name, { dtype, dims, bytes, strings }]) => [
+      name,
+      { dtype, dims, content: dtype === 'string' ? strings : bytes },
+    ]),
   )
 }
 

@@ -1,11 +1,11 @@
 // The batches of a training: pictures straight from the loader, features behind a frozen prefix, or features kept in memory.
 
+import type { ImageDataset } from '../data/dataset.ts'
 import { ImageLoader } from '../data/loader.ts'
 import { epochOrder } from '../data/sampler.ts'
-import type { ImageDataset } from '../data/dataset.ts'
 import { isIdentity } from '../data/transforms/compose.ts'
-import { sizeOf, Tensor } from '../graph/tensor.ts'
 import type { Model } from '../graph/model.ts'
+import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { openSession, type Session } from '../runtime/session.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'

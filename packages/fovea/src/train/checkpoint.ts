@@ -58,7 +58,11 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
     const { tensors, metadata } = decodeSafetensors(bytes, file)
     const state = JSON.parse(metadata.get(key) ?? 'null') as CheckpointState | null
     if (state?.format === 1) return { state, tensors }
-    throw new FoveaError('CHECKPOINT_INVALID', { file, expected: 'a checkpoint of format 1', found: `format ${state?.format ?? 'unknown'}` })
+    throw new FoveaError('CHECKPOINT_INVALID', {
+      file,
+      expected: 'a checkpoint of format 1',
+      found: `format ${state?.format ?? 'unknown'}`,
+    })
   } catch (cause) {
     if (cause instanceof FoveaError && cause.code === 'CHECKPOINT_INVALID') throw cause
     throw new FoveaError('CHECKPOINT_INVALID', { file, found: cause instanceof Error ? cause.message : String(cause), cause })
@@ -82,6 +86,11 @@ export function checkRecipe(folder: string, saved: Readonly<Record<string, unkno
 
 export async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new FoveaError('FILE_WRITE', { file: folder, found: cause.message, cause, remedy: 'Choose another folder with --out, or change its permissions.' })
+    throw new FoveaError('FILE_WRITE', {
+      file: folder,
+      found: cause.message,
+      cause,
+      remedy: 'Choose another folder with --out, or change its permissions.',
+    })
   })
 }

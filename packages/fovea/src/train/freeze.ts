@@ -31,12 +31,14 @@ export interface FrozenModel {
 export function freeze(model: Model, metadata: ModelMetadata, spec: string): FrozenModel {
   const logits = metadata.stages.logits
   const head = findHead(model)
-  if (logits === undefined || head === undefined) throw new FoveaError('MODEL_NOT_CLASSIFIER', { expected: 'a linear last layer before the scores', found: 'none' })
+  if (logits === undefined || head === undefined)
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', { expected: 'a linear last layer before the scores', found: 'none' })
   const [images] = dataInputs(model.graph)
   const cut = findCut(model, metadata, spec, head.features, images!)
   // The scaling of the pixels is the model's contract, not a parameter: training begins behind it.
   const parameters = findTrainable(model.graph, spec === 'none' ? (metadata.stages.pixels ?? images!) : cut)
-  if (parameters.length === 0) throw new FoveaError('MODEL_FREEZE', { expected: 'parameters behind the cut', found: `none behind "${cut}"` })
+  if (parameters.length === 0)
+    throw new FoveaError('MODEL_FREEZE', { expected: 'parameters behind the cut', found: `none behind "${cut}"` })
   return {
     cut,
     prefix: spec === 'none' ? undefined : extract(model, { outputs: [cut] }),
@@ -52,13 +54,17 @@ function findCut(model: Model, metadata: ModelMetadata, spec: string, features: 
   const match = /^blocks:(\d+)$/.exec(spec)
   if (match !== null) {
     const open = Number(match[1])
-    if (open < 1 || open > blocks.length) throw new FoveaError('MODEL_FREEZE', { expected: `blocks:1 to blocks:${blocks.length}`, found: spec })
+    if (open < 1 || open > blocks.length)
+      throw new FoveaError('MODEL_FREEZE', { expected: `blocks:1 to blocks:${blocks.length}`, found: spec })
     return blocks[blocks.length - open]!.input
   }
   const value = metadata.stages[spec] ?? spec
   if (!model.graph.nodes.some((node) => node.outputs.includes(value))) {
     const stages = Object.keys(metadata.stages).join(', ')
-    throw new FoveaError('MODEL_FREEZE', { expected: `none, head, blocks:1 to blocks:${blocks.length}${stages === '' ? '' : `, or one of ${stages}`}`, found: spec })
+    throw new FoveaError('MODEL_FREEZE', {
+      expected: `none, head, blocks:1 to blocks:${blocks.length}${stages === '' ? '' : `, or one of ${stages}`}`,
+      found: spec,
+    })
   }
   return value
 }

@@ -117,7 +117,8 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   }
   const amount = (field: keyof TrainOptions, fallback: number, below = Number.POSITIVE_INFINITY) => {
     const value = (options[field] as number | undefined) ?? fallback
-    if (!(value >= 0 && value < below)) throw invalid(field, below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number from 0 to below ${below}`, value)
+    if (!(value >= 0 && value < below))
+      throw invalid(field, below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number from 0 to below ${below}`, value)
     return value
   }
   const freeze = options.freeze ?? 'none'
@@ -162,7 +163,8 @@ function imageSizeOf(options: TrainOptions, model: ModelFacts): readonly [number
   if (imageSize === undefined) return model.imageSize ?? [64, 64]
   if (!Number.isSafeInteger(imageSize) || imageSize < 8 || imageSize > 2048) throw invalid('imageSize', '8 to 2048', imageSize)
   const fixed = model.imageSize
-  if (fixed !== undefined && (fixed[0] !== imageSize || fixed[1] !== imageSize)) throw invalid('imageSize', `${fixed.join('x')}, which the model is fixed to`, imageSize)
+  if (fixed !== undefined && (fixed[0] !== imageSize || fixed[1] !== imageSize))
+    throw invalid('imageSize', `${fixed.join('x')}, which the model is fixed to`, imageSize)
   return [imageSize, imageSize]
 }
 

@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { contentHashes } from '../data/dataset.ts'
-import { decodeModel } from '../graph/codec/decode.ts'
 import type { GraphBuilder } from '../graph/builder.ts'
+import { decodeModel } from '../graph/codec/decode.ts'
 import type { Model } from '../graph/model.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { importClassifier } from '../model/import-classifier.ts'
@@ -75,7 +75,10 @@ export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Re
   })
 }
 
-async function openPretrained(file: string, options: TrainOptions): Promise<{ model: Model; metadata: ModelMetadata; notes: readonly string[] }> {
+async function openPretrained(
+  file: string,
+  options: TrainOptions,
+): Promise<{ model: Model; metadata: ModelMetadata; notes: readonly string[] }> {
   const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
     throw new FoveaError('MODEL_NOT_FOUND', { found: file, expected: `a file, or one of ${architectureNames().join(', ')}`, cause })
   })
@@ -86,7 +89,8 @@ async function openPretrained(file: string, options: TrainOptions): Promise<{ mo
 
 /** Content hashes of the pictures, so that an evaluation can tell training pictures from new ones. */
 async function splitOf({ train, validation }: TrainOptions): Promise<Pick<ModelMetadata, 'split'>> {
-  const short = async (dataset: TrainOptions['validation']) => (dataset === undefined ? [] : (await contentHashes(dataset.samples)).map((hash) => hash.slice(0, 16)))
+  const short = async (dataset: TrainOptions['validation']) =>
+    dataset === undefined ? [] : (await contentHashes(dataset.samples)).map((hash) => hash.slice(0, 16))
   return { split: { trained: await short(train), held: await short(validation) } }
 }
 

@@ -175,7 +175,11 @@ class TrainingRun {
     } catch (error) {
       if (!signal?.aborted) throw error
       await this.#checkpoint()
-      throw new FoveaError('CANCELLED', { file: this.#folder, cause: error, remedy: 'Run the same command with --resume to go on from here.' })
+      throw new FoveaError('CANCELLED', {
+        file: this.#folder,
+        cause: error,
+        remedy: 'Run the same command with --resume to go on from here.',
+      })
     }
     const seconds = (performance.now() - began) / 1000
     const trained = (this.#position.batch - firstBatch) * this.#recipe.batchSize
@@ -191,10 +195,21 @@ class TrainingRun {
     // The last batch of an epoch always updates, so that no gradient is carried over a validation.
     const apply = (batch + 1) % accumulate === 0 || batch + 1 === batchesPerEpoch
     const began = performance.now()
-    const { loss, correct } = await this.#runner.run({ input, targets: labels, learningRate, update: this.#step + 1, batch: overall, apply })
+    const { loss, correct } = await this.#runner.run({
+      input,
+      targets: labels,
+      learningRate,
+      update: this.#step + 1,
+      batch: overall,
+      apply,
+    })
     const seconds = (performance.now() - began) / 1000
     if (!Number.isFinite(loss))
-      throw new FoveaError('TRAIN_DIVERGED', { found: `a loss of ${loss} in epoch ${epoch + 1}, batch ${batch + 1}`, expected: 'a finite loss', file: this.#folder })
+      throw new FoveaError('TRAIN_DIVERGED', {
+        found: `a loss of ${loss} in epoch ${epoch + 1}, batch ${batch + 1}`,
+        expected: 'a finite loss',
+        file: this.#folder,
+      })
     this.#secondsPerStep = this.#secondsPerStep === 0 ? seconds : 0.95 * this.#secondsPerStep + 0.05 * seconds
     const running = this.#running
     running.loss += loss
@@ -221,7 +236,10 @@ class TrainingRun {
     const model = await this.#currentModel()
     const { device, threads } = this.#recipe
     const { signal } = this.#options
-    const measured = this.#validation === undefined ? undefined : await validate(model, this.#validation, { device, threads, ...(signal ? { signal } : {}) })
+    const measured =
+      this.#validation === undefined
+        ? undefined
+        : await validate(model, this.#validation, { device, threads, ...(signal ? { signal } : {}) })
     this.#secondsPerValidation = (performance.now() - began) / 1000
     const record: EpochRecord = {
       epoch,

@@ -31,7 +31,11 @@ export function validationLoader(dataset: ImageDataset, preprocessing: Preproces
 }
 
 /** Runs the model, whose first output are probabilities, over all batches of the loader. */
-export async function validate(model: Model, loader: ImageLoader, options: { device: string; threads: number; signal?: AbortSignal }): Promise<Validation> {
+export async function validate(
+  model: Model,
+  loader: ImageLoader,
+  options: { device: string; threads: number; signal?: AbortSignal },
+): Promise<Validation> {
   const session = await openSession(model, { device: options.device, threads: options.threads })
   const [input] = session.inputs
   const [output] = session.outputs

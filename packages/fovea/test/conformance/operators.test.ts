@@ -37,7 +37,9 @@ describeWithData('operators against the ONNX node tests', 'onnx-node-tests', (fo
   test('every skipped case still fails, and the reason stands beside it', () => {
     const passing = Object.keys(referenceSkips).filter((name) => {
       const read = readCase(folder, name)
-      return outOfScope(read) !== undefined || (problemOf(() => inferenceProblem(read)) ?? problemOf(() => referenceProblem(read))) === undefined
+      return (
+        outOfScope(read) !== undefined || (problemOf(() => inferenceProblem(read)) ?? problemOf(() => referenceProblem(read))) === undefined
+      )
     })
     expect(passing).toEqual([])
   })

@@ -12,9 +12,13 @@ export function outOfScope(test: NodeCase): string | undefined {
   const { graph } = test.model
   const missing = graph.nodes.find((node) => findOperator(node) === undefined)
   if (missing !== undefined) return `${operatorKey(missing)} is not in the table`
-  const exotic = [...test.inputs, ...test.outputs].find((tensor) => tensor === undefined || tensor.dtype === 'string' || tensor.dtype.startsWith('complex'))
+  const exotic = [...test.inputs, ...test.outputs].find(
+    (tensor) => tensor === undefined || tensor.dtype === 'string' || tensor.dtype.startsWith('complex'),
+  )
   if (exotic !== undefined) return `values of type ${exotic.dtype}`
-  const optional = test.inputs.some((tensor, i) => tensor === undefined && graph.nodes.some((node) => node.inputs.includes(graph.inputs[i]!.name)))
+  const optional = test.inputs.some(
+    (tensor, i) => tensor === undefined && graph.nodes.some((node) => node.inputs.includes(graph.inputs[i]!.name)),
+  )
   return optional || test.outputs.some((tensor) => tensor === undefined) ? 'values that are no tensors' : undefined
 }
 
@@ -37,7 +41,9 @@ export function inferenceProblem({ model, inputs, outputs }: NodeCase): string |
 
 /** The first disagreement of the reference evaluator with the stored outputs, or undefined. */
 export function referenceProblem({ model, inputs, outputs }: NodeCase): string | undefined {
-  const feeds = new Map(model.graph.inputs.flatMap(({ name }, i) => (inputs[i] === undefined ? [] : [[name, ndarrayOf(inputs[i])] as const])))
+  const feeds = new Map(
+    model.graph.inputs.flatMap(({ name }, i) => (inputs[i] === undefined ? [] : [[name, ndarrayOf(inputs[i])] as const])),
+  )
   const results = evaluateModel(model, feeds)
   for (const [i, { name }] of model.graph.outputs.entries()) {
     const expected = outputs[i]!

@@ -19,7 +19,8 @@ async function problemOf({ model, inputs, outputs }: NodeCase): Promise<string |
       const expected = outputs[i]
       if (expected === undefined) return `${name}: the expected value is no tensor`
       const found = results[name]!
-      const problem = expected.dtype === 'string' ? stringsDiffer(found.strings, expected.strings) : differenceOf(ndarrayOf(found), expected)
+      const problem =
+        expected.dtype === 'string' ? stringsDiffer(found.strings, expected.strings) : differenceOf(ndarrayOf(found), expected)
       if (problem !== undefined) return `${name}: ${problem}`
     }
     return undefined

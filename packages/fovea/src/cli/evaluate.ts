@@ -1,0 +1,94 @@
+// `fovea evaluate MODEL DATA`: how good a model is on pictures whose class is known.
+
+import { Command, Option } from 'commander'
+import pc from 'picocolors'
+import { contentHashes, type ImageDataset } from '../data/dataset.ts'
+import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
+import { evaluateClassifier } from '../evaluate/evaluator.ts'
+import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { DeepSeekVision } from '../model/vision-model.ts'
+import { makeFolder } from '../train/checkpoint.ts'
+import { bar, interruptSignal, LiveLine } from './terminal.ts'
+import { reportFailures } from './train.ts'
+
+interface EvaluateFlags {
+  input?: 'raw' | 'unit' | 'imagenet'
+  device?: string
+  split?: 'train' | 'val' | 'test'
+  plots?: string
+  classFromName?: string
+  json?: boolean
+}
+
+export function evaluateCommand(): Command {
+  return new Command('evaluate')
+    .description('measure a model on a folder of pictures: accuracy, per-class figures, confusion matrix, calibration')
+    .argument('<model>', 'an .onnx file')
+    .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test')
+    .addOption(new Option('--input <scaling>', 'pixel scaling of a model without metadata').choices(['raw', 'unit', 'imagenet']))
+    .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
+    .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
+    .option('--class-from-name <regexp>', 'take the class from the file name: its first group')
+    .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
+    .option('--json', 'print JSON')
+    .action(async (file: string, data: string, flags: EvaluateFlags) => {
+      const { signal, release } = interruptSignal()
+      try {
+        await run(file, data, flags, signal)
+      } finally {
+        release()
+      }
+    })
+}
+
+async function run(file: string, data: string, flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
+  const line = new LiveLine()
+  const folder = await openImageFolder(data, {
+    validationFraction: 0,
+    minClasses: 1,
+    onEmptyClass: 'warn',
+    ...(flags.classFromName === undefined ? {} : { classFromName: new RegExp(flags.classFromName) }),
+  })
+  const model = await DeepSeekVision.load(file, {
+    ...(flags.input ? { input: flags.input } : {}),
+    ...(flags.device ? { device: flags.device } : {}),
+  })
+  try {
+    for (const note of [...model.notes, ...folder.warnings]) line.print(pc.yellow(note))
+    const { dataset, name } = await choosePart(folder, model, flags.split)
+    const evaluation = await evaluateClassifier(model, dataset, {
+      signal,
+      onProgress: (done, total) => line.update(`${name}  ${bar(done / total)}  ${done}/${total}`),
+    })
+    line.clear()
+    for (const warning of evaluation.warnings) line.print(pc.yellow(warning))
+    reportFailures(line, evaluation.failures)
+    if (flags.plots !== undefined) {
+      await makeFolder(flags.plots)
+      line.print(`plots: ${(await writeEvaluationPlots(flags.plots, evaluation)).join(', ')}`)
+    }
+    process.stdout.write(
+      flags.json ? `${JSON.stringify({ model: file, data, split: name, ...evaluationJson(evaluation) })}\n` : evaluationText(evaluation),
+    )
+  } finally {
+    await model.close()
+  }
+}
+
+/** `test`, else `val`, else the pictures that the model's training held out, known by content, else all. */
+async function choosePart(
+  folder: ImageFolder,
+  model: DeepSeekVision,
+  wanted: EvaluateFlags['split'],
+): Promise<{ dataset: ImageDataset; name: string }> {
+  const { splits } = folder
+  if (wanted !== undefined && splits[wanted] !== undefined) return { dataset: splits[wanted], name: wanted }
+  if (splits.test !== undefined) return { dataset: splits.test, name: 'test' }
+  if (splits.val !== undefined) return { dataset: splits.val, name: 'val' }
+  const all = splits.train!
+  const held = new Set(model.metadata.split?.held ?? [])
+  if (held.size === 0) return { dataset: all, name: 'all' }
+  const hashes = await contentHashes(all.samples)
+  const samples = all.samples.filter((_, i) => held.has(hashes[i]!.slice(0, 16)))
+  return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
+}

@@ -1,0 +1,102 @@
+// `fovea inspect MODEL`: what a model file holds.
+
+import { Command } from 'commander'
+import pc from 'picocolors'
+import type { Model } from '../graph/model.ts'
+import { printModel } from '../graph/printer.ts'
+import { buildClassifier } from '../model/build-classifier.ts'
+import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
+import { readModelFile } from '../model/open-classifier.ts'
+import { type ModelSummary, summarize } from '../model/summary.ts'
+import { architectureNames } from '../nn/architectures.ts'
+import { formatBytes, formatCount, formatPercent } from './terminal.ts'
+
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('show what a model holds: inputs, outputs, parameters, FLOPs, metadata')
+    .argument('[model]', 'an .onnx file, or the name of an architecture')
+    .option('--full', 'list every node')
+    .option('--list', 'list the architectures')
+    .option('--json', 'print JSON')
+    .action(async (source: string | undefined, flags: { full?: boolean; list?: boolean; json?: boolean }, command: Command) => {
+      if (flags.list) {
+        process.stdout.write(flags.json ? `${JSON.stringify(architectureNames())}\n` : `${architectureNames().join('\n')}\n`)
+        return
+      }
+      if (source === undefined) command.error("error: missing required argument 'model'")
+      const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
+      const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
+      const summary = summarize(model)
+      if (flags.json)
+        process.stdout.write(
+          `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), other: foreignMetadata(model) })}\n`,
+        )
+      else process.stdout.write(`${text(source, summary, metadata, model)}${flags.full ? `\n${printModel(model)}` : ''}\n`)
+    })
+}
+
+/** Papers count parameters at ImageNet's thousand classes. */
+function thousandClasses(name: string): Model {
+  return buildClassifier(name, { labels: Array.from({ length: 1000 }, (_, i) => `${i}`) })
+}
+
+/** Without the long lists. */
+function brief({ split, ...rest }: ModelMetadata): Record<string, unknown> {
+  return { ...rest, ...(split === undefined ? {} : { split: { trained: split.trained.length, held: split.held.length } }) }
+}
+
+function foreignMetadata(model: Model): Record<string, string> {
+  return Object.fromEntries([...model.metadata].filter(([key]) => !key.startsWith('fovea.')))
+}
+
+function text(source: string, summary: ModelSummary, metadata: ModelMetadata | undefined, model: Model): string {
+  const port = ({ name, type }: ModelSummary['inputs'][number]) => `${name}: ${type}`
+  const at = Object.entries(summary.flopsAt).map(([name, size]) => `${name}=${size}`)
+  const operators = Object.entries(summary.operators).map(([name, count]) => `${name} ${count}`)
+  const rows: [string, string][] = [
+    ['inputs', summary.inputs.map(port).join(', ')],
+    ['outputs', summary.outputs.map(port).join(', ')],
+    [
+      'parameters',
+      `${formatCount(summary.parameters)} (${summary.parameters.toLocaleString('en')}), weights ${formatBytes(summary.weightBytes)}`,
+    ],
+    [
+      'FLOPs',
+      summary.flops === undefined
+        ? 'unknown: a shape or an operator is not known'
+        : `${formatCount(summary.flops)}${at.length > 0 ? ` at ${at.join(', ')}` : ''}`,
+    ],
+    ['nodes', `${summary.nodes}: ${operators.slice(0, 10).join(', ')}${operators.length > 10 ? ', …' : ''}`],
+    ['residual blocks', `${summary.residualBlocks.length}`],
+    [
+      'format',
+      `IR ${summary.irVersion}, opsets ${Object.entries(summary.opsets)
+        .map(([domain, version]) => `${domain} ${version}`)
+        .join(', ')}${summary.producer === undefined ? '' : `, by ${summary.producer}`}`,
+    ],
+    ...(metadata === undefined ? foreignRows(model) : metadataRows(metadata)),
+  ]
+  const width = Math.max(...rows.map(([key]) => key.length))
+  return `${pc.bold(source)}\n${rows.map(([key, value]) => `  ${pc.dim(key.padEnd(width))}  ${value}`).join('\n')}\n`
+}
+
+function foreignRows(model: Model): [string, string][] {
+  const found = Object.entries(foreignMetadata(model))
+  return [['metadata', found.length === 0 ? 'none' : found.map(([key, value]) => `${key}=${value.slice(0, 60)}`).join(', ')]]
+}
+
+function metadataRows(metadata: ModelMetadata): [string, string][] {
+  const { preprocessing, labels, stages, metrics, framework, architecture } = metadata
+  const size = preprocessing.size?.join('x') ?? 'any'
+  const shown = labels.slice(0, 12).join(', ')
+  return [
+    ['task', `${metadata.task}, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`],
+    ['preprocessing', `${size} pixels, ${preprocessing.resize}, ${preprocessing.color}, ${preprocessing.scale}`],
+    ['stages', Object.keys(stages).join(', ') || 'none'],
+    ...(architecture === undefined ? [] : [['architecture', architecture.name] as [string, string]]),
+    ...(metrics?.accuracy === undefined
+      ? []
+      : [['accuracy', `${formatPercent(metrics.accuracy)} on the pictures held out`] as [string, string]]),
+    ['framework', framework],
+  ]
+}

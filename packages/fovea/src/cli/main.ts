@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+// The command line: `fovea <command>`. Results go to stdout, progress to stderr; exit code 0 means success.
+
+import { Command } from 'commander'
+import pc from 'picocolors'
+import { isFoveaError } from '../util/errors.ts'
+import { frameworkVersion } from '../util/version.ts'
+import { doctorCommand } from './doctor.ts'
+import { evaluateCommand } from './evaluate.ts'
+import { inspectCommand } from './inspect.ts'
+import { predictCommand } from './predict.ts'
+import { roadCommand } from './road.ts'
+import { trainCommand } from './train.ts'
+
+const program = new Command('fovea')
+  .description('Vision AI in TypeScript: from a folder of pictures to a trained, measured and served model.')
+  .version(frameworkVersion)
+  .showHelpAfterError('(add --help for the options)')
+  .exitOverride()
+
+for (const command of [trainCommand, evaluateCommand, predictCommand, inspectCommand, doctorCommand, roadCommand])
+  program.addCommand(command())
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = report(error)
+}
+
+/** Says what went wrong on stderr and gives the exit code. */
+function report(error: unknown): number {
+  // Commander has said it already; asking for help is no failure.
+  if (error instanceof Error && 'exitCode' in error) return Number(error.exitCode)
+  if (isFoveaError(error)) {
+    process.stderr.write(`${pc.red('error')} ${error.message}\n`)
+    return error.code === 'CANCELLED' ? 130 : 1
+  }
+  process.stderr.write(
+    `${pc.red('error')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThis is a mistake in Fovea: please report it.\n`,
+  )
+  return 70
+}

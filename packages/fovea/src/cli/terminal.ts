@@ -1,0 +1,114 @@
+// What the user sees while a command works: one live line in a terminal, plain lines when piped. All of it on stderr.
+
+import pc from 'picocolors'
+
+/** Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?'
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 60) return `${whole} s`
+  const minutes = Math.floor(whole / 60)
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Bytes with a unit: 950 B, 44.7 MB. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB']
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}
+
+/** A count with a unit: 512, 11.7 M, 3.6 G. */
+export function formatCount(count: number): string {
+  const units = ['', ' k', ' M', ' G', ' T']
+  const power = count < 10_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3))
+  return `${power === 0 ? count : (count / 1000 ** power).toFixed(1)}${units[power]}`
+}
+
+/** A fraction as a percentage with one digit. */
+export function formatPercent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`
+}
+
+const barCharacters = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
+
+/** A bar of block characters, an eighth of a column fine. */
+export function bar(fraction: number, width = 20): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8)
+  const full = '█'.repeat(eighths >> 3) + barCharacters[eighths & 7]
+  return pc.cyan(full) + pc.dim('░'.repeat(Math.max(0, width - Math.ceil(eighths / 8))))
+}
+
+/** A line that is rewritten in a terminal. When piped, it is printed only every so often. */
+export class LiveLine {
+  readonly #stream: NodeJS.WriteStream
+  readonly #quiet: boolean
+  #shown = false
+  #last = 0
+
+  constructor(options: { quiet?: boolean; stream?: NodeJS.WriteStream } = {}) {
+    this.#stream = options.stream ?? process.stderr
+    this.#quiet = options.quiet ?? false
+  }
+
+  /** Shows a state. Piped, at most one line in ten seconds. */
+  update(text: string): void {
+    if (this.#quiet) return
+    const now = performance.now()
+    if (this.#stream.isTTY) {
+      if (now - this.#last < 50) return
+      this.#stream.write(`\r\u001b[2K${clip(text, this.#stream.columns || 100)}`)
+      this.#shown = true
+    } else if (now - this.#last >= 10_000) this.#stream.write(`${text}\n`)
+    else return
+    this.#last = now
+  }
+
+  /** Prints a line that stays. */
+  print(text = ''): void {
+    if (this.#quiet) return
+    this.clear()
+    this.#stream.write(`${text}\n`)
+  }
+
+  clear(): void {
+    if (this.#shown) this.#stream.write('\r\u001b[2K')
+    this.#shown = false
+    this.#last = 0
+  }
+}
+
+/** Cuts a text to a number of columns, leaving colour codes whole. */
+function clip(text: string, columns: number): string {
+  let width = 0
+  let result = ''
+  for (const part of text.split(/(\u001b\[[0-9;]*m)/)) {
+    if (part.startsWith('\u001b[')) {
+      result += part
+      continue
+    }
+    const room = Math.max(0, columns - 1 - width)
+    result += [...part].slice(0, room).join('')
+    width += [...part].length
+  }
+  return result
+}
+
+/** An AbortSignal that Ctrl-C (or a polite kill) raises; a second Ctrl-C ends the process at once. */
+export function interruptSignal(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController()
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
+    },
+  }
+}

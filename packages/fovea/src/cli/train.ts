@@ -1,0 +1,284 @@
+// `fovea train DATA`: from a folder of pictures to a trained and measured model.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import pc from 'picocolors'
+import { writePng } from '../data/encode.ts'
+import { writeFileAtomically } from '../data/files.ts'
+import { loadFont } from '../data/font.ts'
+import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
+import { type Evaluation, evaluateClassifier } from '../evaluate/evaluator.ts'
+import { evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { readMetadata } from '../model/metadata.ts'
+import { DeepSeekVision } from '../model/vision-model.ts'
+import type { TrainEvent } from '../train/events.ts'
+import type { TrainOptions } from '../train/options.ts'
+import { type TrainResult, train } from '../train/trainer.ts'
+import { drawHistory } from '../vision/drawing/plots/line-plot.ts'
+import { bar, formatCount, formatDuration, formatPercent, interruptSignal, LiveLine } from './terminal.ts'
+
+export interface TrainFlags {
+  model?: string
+  out?: string
+  epochs?: number
+  batch?: number
+  imgsz?: number
+  freeze?: string
+  device?: string
+  resume?: boolean
+  seed?: number
+  input?: 'raw' | 'unit' | 'imagenet'
+  optimizer?: TrainOptions['optimizer']
+  lr?: number
+  weightDecay?: number
+  schedule?: TrainOptions['schedule']
+  loss?: TrainOptions['loss']
+  balance?: TrainOptions['balance']
+  augment?: string
+  patience?: number
+  accumulate?: number
+  ema?: number
+  labelSmoothing?: number
+  valFraction?: number
+  classFromName?: string
+  onError?: 'skip' | 'stop'
+  threads?: number
+  json?: boolean
+}
+
+const number = (text: string) => {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('train a classifier on a folder with one sub-folder of pictures per class')
+    .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
+    .option('--model <name>', 'an architecture, or an .onnx file to fine-tune')
+    .option('--out <folder>', 'where model, checkpoint, log and plots go (default: runs/train, runs/train-2, …)')
+    .option('--epochs <n>', 'passes over the pictures', number)
+    .option('--batch <n>', 'pictures in one step', number)
+    .option('--imgsz <n>', 'side of the square pictures in pixels', number)
+    .option('--freeze <spec>', 'none, head, blocks:N (train the last N residual blocks) or a stage name')
+    .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
+    .option('--resume', 'go on from the checkpoint in --out')
+    .option('--seed <n>', 'the same seed gives the same model', number)
+    .option('--input <scaling>', 'raw, unit or imagenet: pixel scaling of an imported model without metadata')
+    .option('--optimizer <name>', 'adamw, adam or sgd')
+    .option('--lr <rate>', 'largest learning rate', number)
+    .option('--weight-decay <rate>', 'weight decay', number)
+    .option('--schedule <name>', 'cosine, one-cycle, step or constant')
+    .option('--loss <name>', 'cross-entropy or focal')
+    .option('--label-smoothing <share>', 'share of the target spread over all classes', number)
+    .option('--balance <how>', 'unequal classes: auto, none, weights or sampling')
+    .option('--augment <preset>', 'none, shift, light or strong')
+    .option('--patience <epochs>', 'stop after so many epochs without a better validation; 0 never stops', number)
+    .option('--accumulate <n>', 'batches whose gradients are averaged for one update', number)
+    .option('--ema <decay>', 'keep a moving average of the weights with this decay', number)
+    .option('--val-fraction <share>', 'share held out for validation where DATA has no val folder', number)
+    .option('--class-from-name <regexp>', 'take the class from the file name: its first group')
+    .option('--on-error <how>', 'unreadable pictures: skip or stop')
+    .option('--threads <n>', 'threads of the training step', number)
+    .option('--json', 'print the result as JSON')
+    .action(async (data: string, flags: TrainFlags) => {
+      const { signal, release } = interruptSignal()
+      try {
+        const result = await runTraining(data, flags, signal)
+        if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result))}\n`)
+        else process.stdout.write(`${evaluationOf(result)}\n${nextSteps(result)}\n`)
+      } finally {
+        release()
+      }
+    })
+}
+
+export interface TrainingRun {
+  readonly result: TrainResult
+  readonly folder: ImageFolder
+  readonly out: string
+  readonly evaluation: Evaluation | undefined
+  readonly plots: readonly string[]
+}
+
+/** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
+export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
+  const line = new LiveLine()
+  const folder = await openImageFolder(data, {
+    seed: flags.seed ?? 0,
+    ...(flags.valFraction === undefined ? {} : { validationFraction: flags.valFraction }),
+    ...(flags.classFromName === undefined ? {} : { classFromName: regularExpression(flags.classFromName) }),
+  })
+  for (const warning of folder.warnings) line.print(pc.yellow(warning))
+  const out = flags.out ?? freshFolder(flags.resume ?? false)
+  const { train: trainSet, val } = folder.splits
+  const progress = new TrainProgress(line)
+  const result = await train({
+    ...optionsOf(flags),
+    train: trainSet!,
+    ...(val === undefined ? {} : { validation: val }),
+    out,
+    signal,
+    onEvent: (event) => progress.show(event),
+  })
+  line.clear()
+  reportFailures(line, result.failures)
+  const held = folder.splits.test ?? val
+  const model = await DeepSeekVision.of(result.model, readMetadata(result.model))
+  try {
+    const evaluation = held === undefined ? undefined : await evaluateClassifier(model, held, { signal })
+    const plots = await drawPlots(out, result, evaluation)
+    return { result, folder, out, evaluation, plots }
+  } finally {
+    await model.close()
+  }
+}
+
+function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
+  const options = {
+    model: flags.model,
+    epochs: flags.epochs,
+    batchSize: flags.batch,
+    imageSize: flags.imgsz,
+    freeze: flags.freeze,
+    device: flags.device,
+    resume: flags.resume,
+    seed: flags.seed,
+    input: flags.input,
+    optimizer: flags.optimizer,
+    learningRate: flags.lr,
+    weightDecay: flags.weightDecay,
+    schedule: flags.schedule,
+    loss: flags.loss,
+    labelSmoothing: flags.labelSmoothing,
+    balance: flags.balance,
+    augment: flags.augment as NonNullable<TrainOptions['augment']> | undefined,
+    patience: flags.patience,
+    accumulate: flags.accumulate,
+    averageDecay: flags.ema,
+    onError: flags.onError,
+    threads: flags.threads,
+  }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function regularExpression(source: string): RegExp {
+  try {
+    return new RegExp(source)
+  } catch (error) {
+    throw new InvalidArgumentError(`--class-from-name: ${(error as Error).message}`)
+  }
+}
+
+/** `runs/train`, or the first numbered one that is free; the last one in use when resuming. */
+function freshFolder(resume: boolean): string {
+  const name = (i: number) => join('runs', i === 1 ? 'train' : `train-${i}`)
+  let i = 1
+  while (existsSync(name(i))) i++
+  return name(resume ? Math.max(1, i - 1) : i)
+}
+
+/** Turns events into lines. */
+export class TrainProgress {
+  readonly #line: LiveLine
+
+  constructor(line: LiveLine) {
+    this.#line = line
+  }
+
+  show(event: TrainEvent): void {
+    const line = this.#line
+    switch (event.kind) {
+      case 'plan':
+        return this.#plan(event)
+      case 'note':
+        return line.print(pc.yellow(event.text))
+      case 'features':
+        return line.update(`features of the frozen part  ${bar(event.done / event.total)}  ${event.done}/${event.total}`)
+      case 'estimate':
+        line.print(`about ${formatDuration(event.seconds)} at most, by the first steps\n`)
+        return line.print(pc.dim('epoch     loss  accuracy   val loss  val accuracy   pictures/s'))
+      case 'step': {
+        const { epoch, epochs, batch, batches, loss, accuracy, secondsLeft } = event
+        return line.update(
+          `${`${epoch + 1}/${epochs}`.padStart(7)}  ${bar(batch / batches)}  loss ${loss.toFixed(3)}  accuracy ${formatPercent(accuracy)}  ${formatDuration(secondsLeft)} left`,
+        )
+      }
+      case 'epoch':
+        return this.#epoch(event)
+      case 'stopped':
+        return line.print(`stopped: ${event.reason}`)
+    }
+  }
+
+  #plan({ recipe, counts, parameters, trainable, validationSamples }: Extract<TrainEvent, { kind: 'plan' }>): void {
+    const line = this.#line
+    const classes = recipe.classes.map((name, i) => `${name} ${counts[i]}`).slice(0, 12)
+    line.print(
+      `${pc.bold(`${recipe.samples} pictures`)} to train on, ${validationSamples} held out; ${recipe.classes.length} classes: ${classes.join(', ')}${recipe.classes.length > 12 ? ', …' : ''}`,
+    )
+    line.print(
+      `${pc.bold(recipe.model)}: ${formatCount(parameters)} parameters${trainable < parameters ? `, ${formatCount(trainable)} of them trained` : ''}; ${recipe.imageSize.join('x')} pixels, batch ${recipe.batchSize}, ${recipe.epochs} epochs, ${recipe.optimizer}, seed ${recipe.seed}`,
+    )
+    if (recipe.classWeights !== undefined) line.print('classes are unequal: the loss is weighted (--balance none to leave it)')
+  }
+
+  #epoch({ record, best }: Extract<TrainEvent, { kind: 'epoch' }>): void {
+    const validation =
+      record.validationLoss === undefined ? ['–', '–'] : [record.validationLoss.toFixed(4), formatPercent(record.validationAccuracy!)]
+    const text = `${`${record.epoch + 1}`.padStart(5)} ${record.loss.toFixed(4).padStart(8)}  ${formatPercent(record.accuracy).padStart(8)}   ${validation[0]!.padStart(8)}      ${validation[1]!.padStart(8)}   ${record.imagesPerSecond.toFixed(0).padStart(10)}`
+    this.#line.print(best ? `${text}  ${pc.green('best')}` : text)
+  }
+}
+
+/** Lists unreadable pictures, at most ten by name. */
+export function reportFailures(line: LiveLine, failures: readonly { readonly path: string; readonly reason: string }[]): void {
+  if (failures.length === 0) return
+  line.print(pc.yellow(`${failures.length} ${failures.length === 1 ? 'picture was' : 'pictures were'} skipped:`))
+  for (const { reason } of failures.slice(0, 10)) line.print(`  ${reason}`)
+  if (failures.length > 10) line.print(`  … and ${failures.length - 10} more`)
+}
+
+async function drawPlots(out: string, result: TrainResult, evaluation: Evaluation | undefined): Promise<string[]> {
+  const curves = join(out, 'curves.png')
+  await writePng(curves, drawHistory(result.history, await loadFont(), { bestEpoch: result.bestEpoch }), { scale: 2 })
+  if (evaluation === undefined) return [curves]
+  await writeFileAtomically(join(out, 'report.txt'), evaluationText(evaluation))
+  return [curves, ...(await writeEvaluationPlots(out, evaluation))]
+}
+
+function evaluationOf({ evaluation }: TrainingRun): string {
+  return evaluation === undefined ? 'No pictures were held out: nothing was measured.' : evaluationText(evaluation)
+}
+
+function resultJson({ result, out, evaluation, plots }: TrainingRun): Record<string, unknown> {
+  const { recipe, history, bestEpoch, stoppedEarly, failures } = result
+  return {
+    model: result.file,
+    out,
+    accuracy: evaluation?.accuracy,
+    bestEpoch: bestEpoch + 1,
+    epochs: history.length,
+    stoppedEarly,
+    history,
+    recipe,
+    plots,
+    failures,
+  }
+}
+
+function nextSteps({ result, folder, plots }: TrainingRun): string {
+  const sample = (folder.splits.val ?? folder.splits.train)!.samples[0]!.path
+  const quoted = (path: string) => (/[^\w./-]/.test(path) ? `'${path}'` : path)
+  return [
+    `${pc.bold('model')}  ${result.file}`,
+    `${pc.bold('plots')}  ${plots.join(', ')}`,
+    '',
+    'Next:',
+    `  fovea predict ${quoted(result.file)} ${quoted(sample)} --draw predictions`,
+    `  fovea evaluate ${quoted(result.file)} ${quoted(folder.root)}`,
+    `  fovea inspect ${quoted(result.file)}`,
+  ].join('\n')
+}

@@ -1,0 +1,70 @@
+// An evaluation as text and as pictures.
+
+import { join } from 'node:path'
+import { writePng } from '../data/encode.ts'
+import { loadFont } from '../data/font.ts'
+import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
+import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
+import type { Evaluation } from './evaluator.ts'
+
+/** A table for people: one line per class, then the averages and the figures of the whole. */
+export function evaluationText(evaluation: Evaluation): string {
+  const { perClass, macro, weighted, samples, accuracy, top5, loss, calibration, labels } = evaluation
+  const rows = [
+    ['class', 'precision', 'recall', 'F1', 'pictures'],
+    ...perClass.map((row) => [row.class, ...[row.precision, row.recall, row.f1].map(figure), `${row.support}`]),
+    ['macro average', ...[macro.precision, macro.recall, macro.f1].map(figure), `${samples}`],
+    ['weighted average', ...[weighted.precision, weighted.recall, weighted.f1].map(figure), `${samples}`],
+  ]
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const lines = rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
+  lines.splice(1, 0, widths.map((width) => '─'.repeat(width)).join('  '))
+  lines.splice(lines.length - 2, 0, lines[1]!)
+  const right = Math.round(accuracy * samples)
+  const figures = [
+    `accuracy ${percent(accuracy)} (${right} of ${samples})`,
+    ...(labels.length > 5 ? [`top-5 ${percent(top5)}`] : []),
+    `loss ${loss.toFixed(4)}`,
+    `calibration error ${percent(calibration.expectedCalibrationError)}`,
+  ]
+  return `${lines.join('\n')}\n\n${figures.join(', ')}\n`
+}
+
+/** The figures that scripts read, without the bulk of bins and mistakes. */
+export function evaluationJson(evaluation: Evaluation): Record<string, unknown> {
+  const { calibration, mistakes, failures, ...rest } = evaluation
+  return {
+    ...rest,
+    calibration: {
+      expectedCalibrationError: calibration.expectedCalibrationError,
+      maximumCalibrationError: calibration.maximumCalibrationError,
+    },
+    mistakes: mistakes.slice(0, 100),
+    failures,
+  }
+}
+
+/** Writes `confusion.png` and `reliability.png`; returns their paths. @throws FoveaError FILE_WRITE */
+export async function writeEvaluationPlots(folder: string, evaluation: Evaluation): Promise<string[]> {
+  const font = await loadFont()
+  const subtitle = `${evaluation.samples} pictures, accuracy ${percent(evaluation.accuracy)}`
+  const files = {
+    'confusion.png': drawConfusion({ counts: evaluation.confusion, classes: evaluation.labels, subtitle }, font),
+    'reliability.png': drawReliability(evaluation.calibration, font),
+  }
+  const paths: string[] = []
+  for (const [name, svg] of Object.entries(files)) {
+    const path = join(folder, name)
+    await writePng(path, svg, { scale: 2 })
+    paths.push(path)
+  }
+  return paths
+}
+
+function figure(value: number): string {
+  return value.toFixed(3)
+}
+
+function percent(value: number): string {
+  return `${(100 * value).toFixed(2)} %`
+}

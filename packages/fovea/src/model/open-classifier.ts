@@ -1,0 +1,43 @@
+// Opens a model file as a classifier: ours as it is, another tool's through the importer.
+
+import { readFile, stat } from 'node:fs/promises'
+import { decodeModel } from '../graph/codec/decode.ts'
+import type { Model } from '../graph/model.ts'
+import { verifyModel } from '../graph/verifier.ts'
+import { externalDataReader } from '../runtime/external-data.ts'
+import { FoveaError } from '../util/errors.ts'
+import { type ImportOptions, importClassifier } from './import-classifier.ts'
+import { hasMetadata, type ModelMetadata, readMetadata } from './metadata.ts'
+
+export interface OpenedClassifier {
+  readonly model: Model
+  readonly metadata: ModelMetadata
+  /** What had to be guessed, one sentence each. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Reads and checks an .onnx file.
+ *
+ * @throws FoveaError MODEL_NOT_FOUND, ONNX_*, GRAPH_*
+ */
+export async function readModelFile(file: string): Promise<Model> {
+  const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new FoveaError('MODEL_NOT_FOUND', { file, found: cause.code === 'ENOENT' ? 'no such file' : cause.message, cause })
+  })
+  if (!found.isFile()) throw new FoveaError('MODEL_NOT_FOUND', { file, expected: 'a file', found: 'a folder' })
+  const bytes = await readFile(file).catch((cause: Error) => {
+    throw new FoveaError('MODEL_NOT_FOUND', { file, found: cause.message, cause })
+  })
+  const model = decodeModel(bytes, { file, readExternal: externalDataReader(file) })
+  verifyModel(model)
+  return model
+}
+
+/** Opens a classifier of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_CLASSIFIER */
+export async function openClassifier(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedClassifier> {
+  const model = await readModelFile(file)
+  if (!hasMetadata(model)) return importClassifier(model, { ...options, file })
+  const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']
+  return { model, metadata: readMetadata(model, file), notes }
+}

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../../test/arbitraries.ts'
 import { evaluateOne } from '../../test/evaluate-one.ts'
-import { checkGradient } from '../../test/gradient-check.ts'
+import { type CheckedInput, checkGradient } from '../../test/gradient-check.ts'
 import { seeds } from '../../test/sampled-values.ts'
 import { sizeOf } from '../graph/tensor.ts'
 import { Random } from '../util/random.ts'
@@ -32,13 +32,13 @@ function targetsOf({ samples, classes, inner, ignored, seed }: LossCase): number
   return targets
 }
 
-function inputsOf(drawn: LossCase) {
+function inputsOf(drawn: LossCase): Record<string, CheckedInput> {
   const { samples, classes, inner, weighted, dtype } = drawn
   return {
     x: { dims: [samples, classes, ...inner], range: [-2, 2] },
     target: { dims: [samples, ...inner], values: targetsOf(drawn), dtype, fixed: true },
     ...(weighted ? { weight: { dims: [classes], range: [0.5, 2] } } : {}),
-  } as const
+  }
 }
 
 /** With a single class that is ignored there is nothing to average. */

@@ -18,6 +18,7 @@ import { math } from './math.ts'
 import { nms } from './nms.ts'
 import type { OperatorDefinition, OperatorFamily } from './operator.ts'
 import { pad } from './pad.ts'
+import { quantization } from './quantization.ts'
 import { random } from './random.ts'
 import { rearrange } from './rearrange.ts'
 import { reductions } from './reduction.ts'
@@ -52,6 +53,7 @@ export const operatorFamilies = {
   losses,
   dropout,
   attentions,
+  quantization,
 } as const satisfies Record<string, OperatorFamily>
 
 const table: ReadonlyMap<string, OperatorDefinition> = new Map(Object.values(operatorFamilies).flatMap((family) => Object.entries(family)))

@@ -17,3 +17,19 @@ export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
   if (text(0, 2) === 'BM' && bytes.length > 26) return 'bmp'
   return undefined
 }
+
+/** The number of colour components that a JPEG's frame header states (ITU T.81, B.2.2); undefined where none is found. */
+export function jpegComponents(bytes: Uint8Array): number | undefined {
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
+    const marker = bytes[at + 1]!
+    // Fill bytes may come before a marker.
+    if (marker === 0xff) {
+      at++
+      continue
+    }
+    // SOF0 to SOF15, but for the tables DHT, JPG and DAC among them.
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return bytes[at + 9]
+    at += 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!
+  }
+  return undefined
+}

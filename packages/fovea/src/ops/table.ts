@@ -5,6 +5,7 @@ import { FoveaError } from '../util/errors.ts'
 import { activations } from './activations.ts'
 import { arithmetic } from './arithmetic.ts'
 import { attentions } from './attention.ts'
+import { batchNormalization } from './batch-normalization.ts'
 import { casts } from './cast.ts'
 import { comparisons } from './comparison.ts'
 import { concat } from './concat.ts'
@@ -12,6 +13,8 @@ import { constant } from './constant.ts'
 import { convolution } from './convolution.ts'
 import { dropout } from './dropout.ts'
 import { gather } from './gather.ts'
+import { groupNormalizations } from './group-normalization.ts'
+import { layerNormalizations } from './layer-normalization.ts'
 import { linear } from './linear.ts'
 import { losses } from './losses.ts'
 import { math } from './math.ts'
@@ -22,6 +25,7 @@ import { quantization } from './quantization.ts'
 import { random } from './random.ts'
 import { rearrange } from './rearrange.ts'
 import { reductions } from './reduction.ts'
+import { responseNormalizations } from './response-normalization.ts'
 import { scatter } from './scatter.ts'
 import { select } from './select.ts'
 import { shape } from './shape.ts'
@@ -41,6 +45,10 @@ export const operatorFamilies = {
   gather,
   constant,
   convolution,
+  batchNormalization,
+  groupNormalizations,
+  layerNormalizations,
+  responseNormalizations,
   concat,
   math,
   activations,

@@ -5,6 +5,7 @@ import { evaluateOne } from '../../test/evaluate-one.ts'
 import { checkGradient } from '../../test/gradient-check.ts'
 import { broadcastShapes, distinctValues, seeds, values } from '../../test/sampled-values.ts'
 import { GraphBuilder } from '../graph/builder.ts'
+import { autodiff } from '../passes/autodiff.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { isFoveaError } from '../util/errors.ts'
 import { ndarray } from './ndarray.ts'
@@ -136,4 +137,16 @@ test('operands of different types or shapes are refused by name', () => {
   }
   expect(refused('float64', [2, 3])).toBe('float64 and float32')
   expect(refused('float32', [2, 4])).toBe('[2,3] and [2,4]')
+})
+
+test('a stretched operand is summed back in the form that the graph has: axes were an attribute before opset 13', () => {
+  const sumOf = (opset: number) => {
+    const b = new GraphBuilder({ opset })
+    const y = b.op('Mul', [b.input('x', 'float32', [2, 3]), b.input('w', 'float32', [3])])
+    const loss = b.op('ReduceMean', [y], { keepdims: 0 })
+    const { model } = autodiff(b.model(), { loss, parameters: ['w'] })
+    return model.graph.nodes.find((node) => node.op === 'ReduceSum')!
+  }
+  expect(sumOf(11).attributes.get('axes')).toEqual({ type: 'ints', value: [0] })
+  expect(sumOf(13).inputs).toHaveLength(2)
 })

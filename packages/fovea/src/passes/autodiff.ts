@@ -8,6 +8,7 @@ import { type Model, type Node, operatorKey } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { tensorOfNumbers } from '../graph/tensor-values.ts'
 import { NodeAttributes } from '../ops/attributes.ts'
+import { reduced } from '../ops/emit.ts'
 import { opsetOf } from '../ops/evaluate.ts'
 import type { NDArray } from '../ops/ndarray.ts'
 import type { GradientContext, LoweringQuery } from '../ops/operator.ts'
@@ -203,7 +204,7 @@ class Rule extends NodeAttributes implements GradientContext {
     const lead = from.length - to.length
     const axes = from.map((_, i) => i).filter((i) => i < lead || (to[i - lead] === 1 && from[i] !== 1))
     if (axes.length === 0) return gradient
-    const sum = this.b.op('ReduceSum', [gradient, this.b.ints(axes)], { keepdims: 1 })
+    const sum = reduced(this, 'ReduceSum', gradient, axes)
     return lead === 0 ? sum : this.b.op('Reshape', [sum, this.b.constant(Tensor.int64([to.length], to), 'shape')])
   }
 

@@ -1,4 +1,6 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -223,6 +225,24 @@ describe('loadImage', () => {
     const path = join(folder, 'none.png')
     await expect(loadImage(path)).rejects.toMatchObject({ code: 'DATA_FILE_NOT_FOUND', details: { file: path, found: 'ENOENT' } })
     expect(await codeOf(loadImage(folder))).toBe('DATA_FILE_NOT_FOUND')
+  })
+
+  test('fetches over HTTP, and reports what went wrong there', async () => {
+    const bytes = await raw(5, 4, 3).png().toBuffer()
+    const server = createServer((request, response) => {
+      response.statusCode = request.url === '/a.png' ? 200 : 404
+      response.end(request.url === '/a.png' ? bytes : 'no such picture')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    try {
+      expect((await loadImage(`${base}/a.png`)).source).toBe(`${base}/a.png`)
+      await expect(loadImage(`${base}/b.png`)).rejects.toMatchObject({ code: 'DATA_FETCH_FAILED', details: { found: 'HTTP status 404' } })
+    } finally {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+    expect(await codeOf(loadImage(`${base}/a.png`))).toBe('DATA_FETCH_FAILED')
   })
 
   test('refuses an address it does not know', async () => {

@@ -2,13 +2,11 @@
 
 import { execFile } from 'node:child_process'
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Command } from 'commander'
 import pc from 'picocolors'
-import { buildModel } from '../graph/builder.ts'
-import { Tensor } from '../graph/tensor.ts'
-import { listProviders } from '../runtime/device.ts'
-import { openSession } from '../runtime/session.ts'
+import { type DeviceKind, listProviders } from '../runtime/device.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { formatBytes } from './terminal.ts'
 
@@ -70,30 +68,32 @@ async function imageLibrary(): Promise<Finding> {
 }
 
 async function providers(): Promise<Finding[]> {
-  const model = buildModel((b) => b.op('Relu', [b.input('x', 'float32', [1])]))
-  const findings: Finding[] = []
-  for (const { kind, bundled } of await listProviders()) {
-    const name = `device ${kind}`
-    const needed = kind === 'cpu'
-    if (!bundled) {
-      findings.push({ name, ok: false, detail: 'not in the installed ONNX Runtime', needed })
-      continue
-    }
-    try {
-      const session = await openSession(model, { device: kind, worker: needed })
-      await session.run({ x: Tensor.float32([1], [-1]) })
-      await session.close()
-      findings.push({ name, ok: true, detail: 'runs a model', needed })
-    } catch (error) {
-      findings.push({ name, ok: false, detail: firstLine(error), needed })
-    }
-  }
-  return findings
+  return Promise.all(
+    (await listProviders()).map(async ({ kind, bundled }): Promise<Finding> => {
+      const place = { name: `device ${kind}`, needed: kind === 'cpu' }
+      if (!bundled) return { ...place, ok: false, detail: 'not in the installed ONNX Runtime' }
+      const { ok, found } = await probe(kind)
+      return { ...place, ok, detail: ok ? 'runs a model' : explain(kind, found ?? 'the provider ended the process') }
+    }),
+  )
 }
 
-function firstLine(error: unknown): string {
-  const details = (error as { details?: { found?: string } }).details
-  return (details?.found ?? String(error)).split('\n')[0]!.slice(0, 120)
+async function probe(kind: DeviceKind): Promise<{ ok: boolean; found?: string }> {
+  const file = fileURLToPath(new URL(`./probe${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [file, kind], { timeout: 60_000 })
+    return JSON.parse(stdout.trim().split('\n').at(-1)!) as { ok: boolean; found?: string }
+  } catch {
+    return { ok: false }
+  }
+}
+
+/** What the provider said, where that helps; else what is most likely missing. */
+function explain(kind: DeviceKind, found: string): string {
+  if (kind === 'webgpu') return 'no usable graphics adapter (Vulkan, Metal or Direct3D 12)'
+  if (/shared library|cannot open/i.test(found))
+    return `the ${kind === 'cuda' ? 'CUDA' : 'TensorRT'} libraries of ONNX Runtime are not installed`
+  return found.split('\n')[0]!.slice(0, 120)
 }
 
 async function program(name: string, args: string[], remedy: string): Promise<Finding> {

@@ -1,5 +1,6 @@
 // What the user sees while a command works: one live line in a terminal, plain lines when piped. All of it on stderr.
 
+import { stripVTControlCharacters } from 'node:util'
 import pc from 'picocolors'
 
 /** Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min. */
@@ -79,20 +80,10 @@ export class LiveLine {
   }
 }
 
-/** Cuts a text to a number of columns, leaving colour codes whole. */
+/** A text that fits into a line; what is too long loses its colours with its end. */
 function clip(text: string, columns: number): string {
-  let width = 0
-  let result = ''
-  for (const part of text.split(/(\u001b\[[0-9;]*m)/)) {
-    if (part.startsWith('\u001b[')) {
-      result += part
-      continue
-    }
-    const room = Math.max(0, columns - 1 - width)
-    result += [...part].slice(0, room).join('')
-    width += [...part].length
-  }
-  return result
+  const plain = stripVTControlCharacters(text)
+  return plain.length < columns ? text : plain.slice(0, columns - 1)
 }
 
 /** An AbortSignal that Ctrl-C (or a polite kill) raises; a second Ctrl-C ends the process at once. */

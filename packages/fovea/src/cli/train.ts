@@ -14,7 +14,7 @@ import { readMetadata } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import type { TrainEvent } from '../train/events.ts'
 import type { TrainOptions } from '../train/options.ts'
-import { type TrainResult, train } from '../train/trainer.ts'
+import { Trainer, type TrainResult } from '../train/trainer.ts'
 import { drawHistory } from '../vision/drawing/plots/line-plot.ts'
 import { bar, formatCount, formatDuration, formatPercent, interruptSignal, LiveLine } from './terminal.ts'
 
@@ -115,14 +115,14 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
   const out = flags.out ?? freshFolder(flags.resume ?? false)
   const { train: trainSet, val } = folder.splits
   const progress = new TrainProgress(line)
-  const result = await train({
+  const result = await new Trainer({
     ...optionsOf(flags),
     train: trainSet!,
     ...(val === undefined ? {} : { validation: val }),
     out,
     signal,
     onEvent: (event) => progress.show(event),
-  })
+  }).run()
   line.clear()
   reportFailures(line, result.failures)
   const held = folder.splits.test ?? val
@@ -190,27 +190,25 @@ export class TrainProgress {
 
   show(event: TrainEvent): void {
     const line = this.#line
-    switch (event.kind) {
-      case 'plan':
-        return this.#plan(event)
-      case 'note':
-        return line.print(pc.yellow(event.text))
-      case 'features':
-        return line.update(`features of the frozen part  ${bar(event.done / event.total)}  ${event.done}/${event.total}`)
-      case 'estimate':
-        line.print(`about ${formatDuration(event.seconds)} at most, by the first steps\n`)
-        return line.print(pc.dim('epoch     loss  accuracy   val loss  val accuracy   pictures/s'))
-      case 'step': {
-        const { epoch, epochs, batch, batches, loss, accuracy, secondsLeft } = event
-        return line.update(
-          `${`${epoch + 1}/${epochs}`.padStart(7)}  ${bar(batch / batches)}  loss ${loss.toFixed(3)}  accuracy ${formatPercent(accuracy)}  ${formatDuration(secondsLeft)} left`,
-        )
-      }
-      case 'epoch':
-        return this.#epoch(event)
-      case 'stopped':
-        return line.print(`stopped: ${event.reason}`)
-    }
+    if (event.kind === 'plan') this.#plan(event)
+    else if (event.kind === 'note') line.print(pc.yellow(event.text))
+    else if (event.kind === 'features')
+      line.update(`features of the frozen part  ${bar(event.done / event.total)}  ${event.done}/${event.total}`)
+    else if (event.kind === 'estimate') this.#estimate(event.seconds)
+    else if (event.kind === 'step') this.#step(event)
+    else if (event.kind === 'epoch') this.#epoch(event)
+    else line.print(`stopped: ${event.reason}`)
+  }
+
+  #estimate(seconds: number): void {
+    this.#line.print(`about ${formatDuration(seconds)} at most, by the first steps\n`)
+    this.#line.print(pc.dim('epoch     loss  accuracy   val loss  val accuracy   pictures/s'))
+  }
+
+  #step({ epoch, epochs, batch, batches, loss, accuracy, secondsLeft }: Extract<TrainEvent, { kind: 'step' }>): void {
+    const place = `${epoch + 1}/${epochs}`.padStart(7)
+    const figures = `loss ${loss.toFixed(3)}  accuracy ${formatPercent(accuracy)}  ${formatDuration(secondsLeft)} left`
+    this.#line.update(`${place}  ${bar(batch / batches)}  ${figures}`)
   }
 
   #plan({ recipe, counts, parameters, trainable, validationSamples }: Extract<TrainEvent, { kind: 'plan' }>): void {

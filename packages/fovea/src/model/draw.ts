@@ -1,9 +1,8 @@
 // A prediction as a picture: the image with its label, and where the model looked.
 
-import { imageDataUrl, renderSvg } from '../data/encode.ts'
-import { loadFont } from '../data/font.ts'
+import { drawPrediction as drawGuesses } from '../data/draw-prediction.ts'
 import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
-import { drawLabel, labelLayout } from '../vision/drawing/label.ts'
+import { labelLayout } from '../vision/drawing/label.ts'
 import { type Image, toRgb } from '../vision/image.ts'
 import { resizeImage } from '../vision/resize.ts'
 import type { Classification, Explanation } from './vision-model.ts'
@@ -18,9 +17,10 @@ export interface DrawOptions {
 /** Draws the picture with a caption band below it. */
 export async function drawPrediction(image: Image, result: Classification, options: DrawOptions = {}): Promise<Image> {
   const guesses = result.top.slice(0, options.guesses ?? (result.probability < 0.6 ? 3 : 1))
-  const layout = labelLayout(image.width, image.height, guesses.length)
-  const shown = resizeImage(toRgb(image), layout.height, layout.width, image.width < layout.width ? 'bicubic' : 'bilinear')
   const { explanation } = options
-  const picture = explanation === undefined ? shown : overlayHeatmap(shown, explanation.heatmap, explanation.height, explanation.width)
-  return renderSvg(drawLabel(await imageDataUrl(picture), layout, guesses, await loadFont()))
+  if (explanation === undefined) return drawGuesses(image, guesses)
+  // Enlarged before the heat goes over it, which stays smooth then.
+  const { width, height } = labelLayout(image.width, image.height)
+  const shown = resizeImage(toRgb(image), height, width, 'bicubic')
+  return drawGuesses(overlayHeatmap(shown, explanation.heatmap, explanation.height, explanation.width), guesses)
 }

@@ -23,13 +23,13 @@ export function isRuntimeType(dtype: DataType): boolean {
  *
  * @throws FoveaError RUNTIME_FEED for element types that onnxruntime-node does not take
  */
-export function toRuntime(constructor: RuntimeTensorConstructor, tensor: Tensor, name: string): RuntimeTensor {
+export function toRuntime(RuntimeTensorClass: RuntimeTensorConstructor, tensor: Tensor, name: string): RuntimeTensor {
   const { dtype, dims } = tensor
   if (!isRuntimeType(dtype))
     throw new FoveaError('RUNTIME_FEED', { field: name, expected: 'an element type that onnxruntime-node takes', found: dtype })
-  if (dtype === 'string') return new constructor('string', [...tensor.strings], dims)
+  if (dtype === 'string') return new RuntimeTensorClass('string', [...tensor.strings], dims)
   // Its types tie each array to its element type; ours are tied by the tensor's own construction.
-  const create = constructor as new (type: string, data: unknown, dims: readonly number[]) => RuntimeTensor
+  const create = RuntimeTensorClass as new (type: string, data: unknown, dims: readonly number[]) => RuntimeTensor
   if (dtype !== 'float16') return new create(dtype, tensor.data, dims)
   // Where Node has a Float16Array the tensor class turns bits into one, which the native side then reads as empty:
   // so the bits go in as uint16, and only the label says float16.

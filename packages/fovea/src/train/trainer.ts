@@ -36,37 +36,28 @@ export interface TrainResult {
 /** Names of the files in the folder of a training. */
 export const trainFiles = { model: 'model.onnx', log: 'log.jsonl', checkpoint: 'checkpoint' } as const
 
-/**
- * Trains a classifier. The same options, data, machine and thread count give the same weights, bit for bit, also when the
- * training was interrupted and resumed.
- *
- * @throws FoveaError TRAIN_OPTION, MODEL_*, DATA_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED (a checkpoint is written first)
- */
-export async function train(options: TrainOptions): Promise<TrainResult> {
-  await makeFolder(options.out)
-  const preparation = await prepare(options)
-  const run = new TrainingRun(options, preparation)
-  try {
-    await run.open()
-    return await run.toEnd()
-  } finally {
-    await run.close()
-  }
-}
-
 interface Position {
   epoch: number
   batch: number
 }
 
-class TrainingRun {
+/**
+ * Trains a classifier. The same options, data, machine and thread count give the same weights, bit for bit, also when the
+ * training was interrupted and resumed.
+ *
+ * ```ts
+ * const { splits } = await openImageFolder('photos')
+ * const { file, accuracy } = await new Trainer({ train: splits.train, validation: splits.val, out: 'runs/photos' }).run()
+ * ```
+ */
+export class Trainer {
   readonly #options: TrainOptions
-  readonly #preparation: Preparation
-  readonly #recipe: Recipe
   readonly #folder: string
   readonly #emit: NonNullable<TrainOptions['onEvent']>
-  #runner!: StepRunner
-  #batches!: BatchSource
+  #preparation!: Preparation
+  #recipe!: Recipe
+  #runner: StepRunner | undefined
+  #batches: BatchSource | undefined
   #validation: ReturnType<typeof validationLoader> | undefined
   #history: EpochRecord[] = []
   #position: Position = { epoch: 0, batch: 0 }
@@ -76,17 +67,35 @@ class TrainingRun {
   #bestModel: Model | undefined
   #secondsPerStep = 0
   #secondsPerValidation = 0
-  #lastCheckpoint = performance.now()
+  #lastCheckpoint = 0
 
-  constructor(options: TrainOptions, preparation: Preparation) {
+  constructor(options: TrainOptions) {
     this.#options = options
-    this.#preparation = preparation
-    this.#recipe = preparation.recipe
     this.#folder = options.out
     this.#emit = options.onEvent ?? (() => undefined)
   }
 
-  async open(): Promise<void> {
+  /**
+   * Trains to the end, to an early stop, or to the abort signal. To be called once.
+   *
+   * @throws FoveaError TRAIN_OPTION, MODEL_*, DATA_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED (a checkpoint is written first)
+   */
+  async run(): Promise<TrainResult> {
+    await makeFolder(this.#folder)
+    try {
+      await this.#open()
+      return await this.#toEnd()
+    } finally {
+      await this.#runner?.close()
+      await this.#batches?.close()
+      await this.#validation?.close()
+    }
+  }
+
+  async #open(): Promise<void> {
+    this.#preparation = await prepare(this.#options)
+    this.#recipe = this.#preparation.recipe
+    this.#lastCheckpoint = performance.now()
     const { train, validation, onError = 'skip', featureCacheBytes = 2 * 2 ** 30, signal } = this.#options
     const { frozen, step, metadata, notes } = this.#preparation
     const recipe = this.#recipe
@@ -112,14 +121,14 @@ class TrainingRun {
       trainable: this.#preparation.trainableCount,
       counts: classCounts(train),
       validationSamples: validation?.samples.length ?? 0,
-      stepsPerEpoch: this.#batches.batchesPerEpoch,
+      stepsPerEpoch: this.#batches!.batchesPerEpoch,
     })
     if (saved !== undefined) await this.#restore(saved.state, saved.tensors)
     else await writeLog(this.#logFile, [])
     await this.#estimate()
   }
 
-  async toEnd(): Promise<TrainResult> {
+  async #toEnd(): Promise<TrainResult> {
     const { epochs, patience } = this.#recipe
     let stoppedEarly = false
     while (this.#position.epoch < epochs && !stoppedEarly) {
@@ -136,15 +145,9 @@ class TrainingRun {
       history: this.#history,
       bestEpoch: this.#best?.epoch ?? 0,
       accuracy: best?.validationAccuracy,
-      failures: this.#batches.failures,
+      failures: this.#batches!.failures,
       stoppedEarly,
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#runner?.close()
-    await this.#batches?.close()
-    await this.#validation?.close()
   }
 
   get #modelFile(): string {
@@ -166,10 +169,10 @@ class TrainingRun {
     const began = performance.now()
     const firstBatch = this.#position.batch
     try {
-      for await (const { input, labels } of this.#batches.batches(epoch, firstBatch, signal)) {
+      for await (const { input, labels } of this.#batches!.batches(epoch, firstBatch, signal)) {
         await this.#trainOn(input, labels)
         const due = performance.now() - this.#lastCheckpoint > checkpointSeconds * 1000
-        if (due && this.#position.batch < this.#batches.batchesPerEpoch) await this.#checkpoint()
+        if (due && this.#position.batch < this.#batches!.batchesPerEpoch) await this.#checkpoint()
         signal?.throwIfAborted()
       }
     } catch (error) {
@@ -195,7 +198,7 @@ class TrainingRun {
     // The last batch of an epoch always updates, so that no gradient is carried over a validation.
     const apply = (batch + 1) % accumulate === 0 || batch + 1 === batchesPerEpoch
     const began = performance.now()
-    const { loss, correct } = await this.#runner.run({
+    const { loss, correct } = await this.#runner!.run({
       input,
       targets: labels,
       learningRate,
@@ -270,7 +273,7 @@ class TrainingRun {
 
   /** The inference model with the weights of now: averaged ones where an average is kept. */
   async #currentModel(): Promise<Model> {
-    const state = await this.#runner.readState()
+    const state = await this.#runner!.readState()
     const weights = new Map<string, Tensor>()
     for (const name of this.#preparation.model.graph.initializers.keys()) {
       const tensor = state.get(slotName(name, 'average')) ?? state.get(name)
@@ -280,31 +283,31 @@ class TrainingRun {
   }
 
   #learningRate(offset = 0): number {
-    const perEpoch = Math.ceil(this.#batches.batchesPerEpoch / this.#recipe.accumulate)
+    const perEpoch = Math.ceil(this.#batches!.batchesPerEpoch / this.#recipe.accumulate)
     return learningRateAt(scheduleOf(this.#recipe, perEpoch), this.#step + offset)
   }
 
   #secondsLeft(): number {
     const { epochs } = this.#recipe
     const { epoch, batch } = this.#position
-    const steps = epochs * this.#batches.batchesPerEpoch - (epoch * this.#batches.batchesPerEpoch + batch)
+    const steps = epochs * this.#batches!.batchesPerEpoch - (epoch * this.#batches!.batchesPerEpoch + batch)
     return steps * this.#secondsPerStep + (epochs - epoch) * this.#secondsPerValidation
   }
 
   /** Times a few steps on the first batch, then puts the state back: nothing of it remains. */
   async #estimate(): Promise<void> {
-    const state = await this.#runner.readState()
-    for await (const { input, labels } of this.#batches.batches(this.#position.epoch, this.#position.batch, this.#options.signal)) {
+    const state = await this.#runner!.readState()
+    for await (const { input, labels } of this.#batches!.batches(this.#position.epoch, this.#position.batch, this.#options.signal)) {
       const times: number[] = []
       for (let i = 0; i < 3; i++) {
         const began = performance.now()
-        await this.#runner.run({ input, targets: labels, learningRate: 0, update: 1, batch: 0, apply: true })
+        await this.#runner!.run({ input, targets: labels, learningRate: 0, update: 1, batch: 0, apply: true })
         times.push((performance.now() - began) / 1000)
       }
       this.#secondsPerStep = Math.min(...times)
       break
     }
-    await this.#runner.writeState(state)
+    await this.#runner!.writeState(state)
     this.#emit({ kind: 'estimate', seconds: this.#secondsLeft() })
   }
 
@@ -319,12 +322,12 @@ class TrainingRun {
       best: this.#best,
       lowerings: {},
     }
-    await writeCheckpoint(this.#checkpointFolder, { state, tensors: await this.#runner.readState() })
+    await writeCheckpoint(this.#checkpointFolder, { state, tensors: await this.#runner!.readState() })
     this.#lastCheckpoint = performance.now()
   }
 
   async #restore(state: CheckpointState, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
-    await this.#runner.writeState(tensors)
+    await this.#runner!.writeState(tensors)
     this.#position = { ...state.position }
     this.#step = state.step
     this.#running = { ...state.running }

@@ -56,12 +56,13 @@ export function take(x: NDArray, dims: readonly number[], sources: Sources, fill
 export function takeContents(
   ctx: InferContext,
   dims: readonly Dim[] | undefined,
-  sources: (from: readonly number[], to: readonly number[]) => Sources,
+  sources: (from: readonly number[], to: readonly number[]) => Sources | undefined,
 ): readonly Dim[] | undefined {
   const contents = ctx.contents(0)
   const from = ctx.dims(0)
   if (contents === undefined || !isStatic(from) || !isStatic(dims) || sizeOf(dims) > contentsLimit) return undefined
-  return [...sources(from, dims)].map((source) => (source < 0 ? 0 : contents[source]!))
+  const found = sources(from, dims)
+  return found && Array.from(found, (source) => (source < 0 ? 0 : contents[source]!))
 }
 
 /** An array under another shape, sharing its values. */

@@ -34,7 +34,22 @@ describe('Slice', () => {
     expect(sliced(['N', 'H'], [1, 0], [2 ** 40, -1], [0, 1], [1, 1])).toEqual(['N - 1', 'H - 1'])
     expect(sliced(['H', 'W'], [0, 1], [2 ** 40, 2 ** 40], [0, 1], [2, 2])).toEqual(['floor((H + 1)/(2))', 'floor((W)/(2))'])
     expect(sliced(['N'], [-1], [-(2 ** 40)], [0], [-1])).toEqual(['N'])
+    expect(sliced(['N', 3], [2], [2 ** 40], [0], [1])).toEqual(['N - 2', 3])
+    expect(sliced(['N', 3], [-1], [2 ** 40], [0], [1])).toEqual([1, 3])
+  })
+  it('does not claim a length that a symbolic axis may not have', () => {
     expect(sliced(['N', 3], [0], [10], [0], [1])).toEqual([null, 3])
+    expect(sliced(['N', 3], [-10], [2 ** 40], [0], [1])).toEqual([null, 3])
+  })
+  it('follows the contents of shapes, an empty part too', () => {
+    const b = new GraphBuilder()
+    b.input('x', 'float32', ['N', 'C', 4])
+    const all = b.op('Shape', ['x'])
+    const none = b.op('Slice', [all, b.ints([3]), b.ints([9])])
+    const back = b.op('Slice', [all, b.ints([-1]), b.ints([-9]), b.ints([0]), b.ints([-2])])
+    const table = inferValues(b.model())
+    expect(table.contents(none)).toEqual([])
+    expect(table.contents(back)).toEqual([4, 'N'])
   })
   it('knows the axes it does not touch where the positions are unknown', () => {
     const b = new GraphBuilder()

@@ -72,13 +72,17 @@ function picks(ranges: readonly Range[]): number[][] {
   return ranges.map(({ start, step, length }) => Array.from({ length }, (_, i) => start + i * step))
 }
 
-/** Length of a slice. Symbolic positions are trusted to lie within the axis; a number may lie outside a symbolic axis. */
+/**
+ * Length of a slice. Positions are trusted to lie within the axis where symbols are involved; but nobody knows whether a symbolic
+ * axis has ten elements, so that its first ten are not said to be ten.
+ */
 function slicedDim(dim: Dim, start: Dim | undefined, end: Dim | undefined, step: number): Dim {
   if (start === undefined || end === undefined || start === null || end === null) return null
   if (typeof dim === 'number' && typeof start === 'number' && typeof end === 'number') return clampedRange(dim, start, end, step).length
   const from = position(dim, start, step > 0 ? 0 : -1)
   const to = position(dim, end, step > 0 ? 0 : -1)
   const span = step > 0 ? subtractDims(to, from) : subtractDims(from, to)
+  if (typeof span === 'number' && span > 1 && typeof dim !== 'number') return null
   return typeof span === 'number' && span <= 0 ? 0 : ceilDivideDims(span, Math.abs(step))
 }
 
@@ -88,8 +92,7 @@ function position(dim: Dim, at: Dim, low: number): Dim {
   if (at >= unbounded) return low < 0 ? addDims(dim, -1) : dim
   if (at <= -unbounded) return low
   if (at < 0) return addDims(dim, at)
-  // A positive number is only known to lie inside an axis of known length, or at its very beginning.
-  return at <= 1 || (typeof dim === 'number' && at <= dim) ? at : null
+  return at
 }
 
 function infer(ctx: InferContext): InferredValue[] {
@@ -104,9 +107,9 @@ function infer(ctx: InferContext): InferredValue[] {
   const type = tensorType(ctx.dtype(0), result)
   const contents = takeContents(ctx, result, (from) => {
     const ranges = lists && rangesOf(lists, from)
-    return ranges === undefined ? new Int32Array(0) : crossSources(from, picks(ranges))
+    return ranges && crossSources(from, picks(ranges))
   })
-  return [contents === undefined || contents.length === 0 ? { type } : { type, contents }]
+  return [contents === undefined ? { type } : { type, contents }]
 }
 
 /** The axes that are sliced, where at least those are known. */

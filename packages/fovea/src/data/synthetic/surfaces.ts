@@ -100,20 +100,28 @@ export async function writeSurfaces(
 ): Promise<number> {
   const { maskFolder, signal } = options
   const made = new Set<string>()
+  // Several files are under way at a time: each waits for the disk.
+  const writes: Promise<void>[] = []
   let count = 0
   for (const { image, mask, name, surfaceClass } of generateSurfaces(options)) {
-    if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
-    for (const [root, picture] of [
-      [folder, image],
-      ...(maskFolder === undefined || surfaceClass === 'good' ? [] : [[maskFolder, mask] as const]),
-    ] as const) {
+    if (signal?.aborted) break
+    const files: [string, Image][] = [[folder, image]]
+    if (maskFolder !== undefined && surfaceClass !== 'good') files.push([maskFolder, mask])
+    for (const [root, picture] of files) {
       const parent = join(root, surfaceClass)
-      if (!made.has(parent)) await makeFolder(parent)
-      made.add(parent)
-      await writePng(join(parent, `${name}.png`), picture)
+      if (!made.has(parent)) {
+        // No write may fail unobserved while this waits for something else.
+        await Promise.all(writes.splice(0))
+        await makeFolder(parent)
+        made.add(parent)
+      }
+      writes.push(writePng(join(parent, `${name}.png`), picture))
     }
+    if (writes.length >= 16) await Promise.all(writes.splice(0))
     count++
   }
+  await Promise.all(writes)
+  if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
   return count
 }
 

@@ -210,7 +210,7 @@ const det: OperatorDefinition = {
   gradient: notDifferentiable('it needs the inverse matrix, which standard ONNX does not have'),
   flops: (ctx) => {
     const dims = ctx.inputDims(0)
-    return (2 * sizeOf(dims) * dims.at(-1)! ** 2) / (3 * Math.max(1, dims.at(-1)!))
+    return (2 / 3) * sizeOf(dims) * dims.at(-1)!
   },
   evaluate: (ctx) => {
     const { dtype, dims, data } = ctx.input(0)

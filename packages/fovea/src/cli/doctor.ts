@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Command } from 'commander'
 import pc from 'picocolors'
+import { imageLibraryVersions } from '../data/library.ts'
 import { type DeviceKind, listProviders } from '../runtime/device.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { formatBytes } from './terminal.ts'
@@ -60,8 +61,8 @@ export async function examine(): Promise<Finding[]> {
 
 async function imageLibrary(): Promise<Finding> {
   try {
-    const { default: sharp } = await import('sharp')
-    return { name: 'images (sharp)', ok: true, detail: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, needed: true }
+    const { sharp, vips } = await imageLibraryVersions()
+    return { name: 'images (sharp)', ok: true, detail: `${sharp}, libvips ${vips}`, needed: true }
   } catch (error) {
     return { name: 'images (sharp)', ok: false, detail: String(error).slice(0, 120), remedy: 'run npm install again', needed: true }
   }

@@ -65,6 +65,5 @@ function linearLayer(
 
 function comesFromWeights(graph: Graph, producers: ReadonlyMap<string, Node>, name: string): boolean {
   if (graph.initializers.has(name)) return true
-  const node = producers.get(name)
-  return node !== undefined && node.inputs.every((input) => input === '' || comesFromWeights(graph, producers, input))
+  return producers.get(name)?.inputs.every((input) => input === '' || comesFromWeights(graph, producers, input)) ?? false
 }

@@ -104,7 +104,8 @@ function elementsOf(tensor: Tensor): string[] | undefined {
   if (dtype === 'string') return tensor.strings.map((text) => JSON.stringify(text))
   if (dtype === 'int64' || dtype === 'uint64') return Array.from(tensor.data as BigInt64Array, String)
   if (dtype === 'complex64' || dtype === 'complex128') return complexElements(tensor, dtype)
-  const numbers = [...numbersOf(tensor)]
+  // A NaN may carry bits of its own through the conversion; the text stands for the plain one.
+  const numbers = Array.from(numbersOf(tensor), (value) => (Number.isNaN(value) ? Number.NaN : value))
   const again = tensorOfNumbers(dtype, tensor.dims, numbers, { saturate: false })
   if (printHex(again.bytes) !== printHex(tensor.bytes)) return undefined
   if (dtype === 'bool') return numbers.map((value) => (value === 0 ? 'false' : 'true'))
@@ -125,11 +126,12 @@ function printNumber(dtype: DataType, value: number): string {
   return printReal(value, (number) => numbersOf(tensorOfNumbers(dtype, [], [number], { saturate: false }))[0]!)
 }
 
-/** The shortest decimal that becomes `value` again when rounded to its type. */
+/** The shortest decimal that becomes `value` again when rounded to its type; whole numbers in full. */
 function printReal(value: number, round: (number: number) => number): string {
   if (Number.isNaN(value)) return 'nan'
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return `${value}`
   for (let digits = 1; digits < 17; digits++) {
     const short = Number(value.toPrecision(digits))
     if (round(short) === value) return `${short}`

@@ -1,7 +1,7 @@
 // Keeps texts from strange files short in messages.
 
 /** The text, cut to `length` characters with an ellipsis where it is longer. */
-export function clip(text: string, length = 200): string {
+export function clip(text: string, length = 400): string {
   return text.length <= length ? text : `${text.slice(0, length)}…`
 }
 

@@ -26,7 +26,7 @@ export function decodeValue(proto: ValueInfoProto, source: Source): Value {
 export function decodeType(proto: TypeProto, source: Source, keeper: Keeper, path: string): ValueType | undefined {
   const type = shapeOfType(proto, source, keeper, path)
   if (type === undefined) {
-    keeper.keep(path, proto, 'value', 'denotation')
+    keeper.keep(path, proto, 'denotation', ...(proto.value.case === undefined ? [] : (['value'] as const)))
     return undefined
   }
   keeper.keep(path, proto)

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readSource } from './imports.ts'
+import { packageName } from './layering.ts'
 
 const folder = join(import.meta.dirname, '..')
 const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
@@ -53,6 +55,14 @@ test.each(Object.entries(manifest.bin))('the command %s is a program for Node', 
 
 test('dependencies are pinned', () => {
   for (const version of Object.values(manifest.dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+})
+
+test('the dependencies are the packages that the source imports', () => {
+  const src = join(folder, 'src')
+  const files = globSync('**/*.ts', { cwd: src }).filter((file) => !/\.(test|case)\.ts$/.test(file))
+  const specifiers = files.flatMap((file) => readSource(readFileSync(join(src, file), 'utf8')).imports.map(({ specifier }) => specifier))
+  const packages = specifiers.filter((specifier) => !/^(\.|node:)/.test(specifier)).map(packageName)
+  expect([...new Set(packages)].sort()).toEqual(Object.keys(manifest.dependencies).sort())
 })
 
 test('every install script is denied by name', () => {

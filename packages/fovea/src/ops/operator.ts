@@ -3,7 +3,7 @@
 import type { GraphBuilder } from '../graph/builder.ts'
 import type { DataType } from '../graph/data-type.ts'
 import type { Dim } from '../graph/dims.ts'
-import type { Node, TensorType, ValueType } from '../graph/model.ts'
+import type { Graph, Node, TensorType, ValueType } from '../graph/model.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { NDArray } from './ndarray.ts'
 
@@ -52,6 +52,8 @@ export interface InferContext extends Attributes {
   contents(index: number): readonly Dim[] | undefined
   /** The whole value where it is a known constant. */
   constant(index: number): NDArray | undefined
+  /** What is known of a subgraph's outputs, given its inputs. It sees the values around the node. */
+  inferGraph(graph: Graph, inputs: readonly (InferredValue | undefined)[]): (InferredValue | undefined)[]
 }
 
 export interface FlopsContext extends Attributes {
@@ -65,6 +67,8 @@ export interface EvaluateContext extends Attributes {
   readonly outputCount: number
   /** The input; throws OP_INVALID where it is absent. */
   input(index: number): NDArray
+  /** Outputs of a subgraph for these inputs. It sees the values around the node. */
+  evaluateGraph(graph: Graph, inputs: readonly NDArray[]): NDArray[]
 }
 
 /** How a gradient is written where there are several ways; the chooser may be a rule on shapes or a measurement. */

@@ -1,5 +1,6 @@
 // Reverse-mode differentiation of a graph: adds the nodes that compute the gradients of a scalar loss.
 
+import { valuesUsed } from '../graph/analysis.ts'
 import { GraphBuilder } from '../graph/builder.ts'
 import { copyModel } from '../graph/copy.ts'
 import { type DataType, isFloat } from '../graph/data-type.ts'
@@ -51,7 +52,7 @@ export function autodiff(model: Model, options: AutodiffOptions): Autodiff {
 
   b.scope('grad', () => {
     for (const node of forward.toReversed()) {
-      if (!node.inputs.some((name) => wanted.has(name))) continue
+      if (!dependsOn(node, wanted)) continue
       const incoming = node.outputs.map((name) => accumulate(b, flows, name))
       if (incoming.every((gradient) => gradient === undefined)) continue
       const before = graph.nodes.length
@@ -103,9 +104,14 @@ function accumulate(b: GraphBuilder, flows: Map<string, string[]>, name: string)
 
 /** All values that depend on the parameters, the parameters included. */
 function reachableFrom(nodes: readonly Node[], values: Set<string>): Set<string> {
-  for (const node of nodes)
-    if (node.inputs.some((name) => values.has(name))) for (const output of node.outputs) if (output !== '') values.add(output)
+  for (const node of nodes) if (dependsOn(node, values)) for (const output of node.outputs) if (output !== '') values.add(output)
   return values
+}
+
+/** True where a node uses one of the values, be it from within a subgraph. */
+function dependsOn(node: Node, values: ReadonlySet<string>): boolean {
+  for (const name of valuesUsed(node)) if (values.has(name)) return true
+  return false
 }
 
 function checkLoss(shapes: ShapeTable, loss: string): void {

@@ -26,9 +26,13 @@ export class ShapeTable {
   readonly #values = new Map<string, InferredValue>()
   readonly #constants = new Map<string, NDArray>()
   readonly #tensors: ReadonlyMap<string, Tensor>
+  readonly #outer: ShapeTable | undefined
 
-  constructor(initializers: ReadonlyMap<string, Tensor>) {
+  /** A table over a graph's initializers; that of a subgraph also sees the table around it. */
+  constructor(initializers: ReadonlyMap<string, Tensor>, outer?: ShapeTable) {
     this.#tensors = initializers
+    this.#outer = outer
+    for (const [name, tensor] of initializers) this.set(name, { type: tensorType(tensor.dtype, tensor.dims) })
   }
 
   set(name: string, value: InferredValue): void {
@@ -40,7 +44,11 @@ export class ShapeTable {
   }
 
   get(name: string): InferredValue | undefined {
-    return this.#values.get(name)
+    const known = this.#values.get(name)
+    if (known !== undefined) return known
+    // An initializer that was added after the table was made, or a value from around a subgraph.
+    const tensor = this.#tensors.get(name)
+    return tensor === undefined ? this.#outer?.get(name) : { type: tensorType(tensor.dtype, tensor.dims) }
   }
 
   names(): IterableIterator<string> {
@@ -48,7 +56,7 @@ export class ShapeTable {
   }
 
   type(name: string): TensorType | undefined {
-    const type = this.#values.get(name)?.type
+    const type = this.get(name)?.type
     return type?.kind === 'tensor' ? type : undefined
   }
 
@@ -61,14 +69,15 @@ export class ShapeTable {
     const known = this.#constants.get(name)
     if (known !== undefined) return known
     const tensor = this.#tensors.get(name)
-    if (tensor === undefined || tensor.dtype === 'string' || tensor.dtype.startsWith('complex')) return undefined
+    if (tensor === undefined) return this.#values.has(name) ? undefined : this.#outer?.constant(name)
+    if (tensor.dtype === 'string' || tensor.dtype.startsWith('complex')) return undefined
     const value = ndarrayOf(tensor)
     this.#constants.set(name, value)
     return value
   }
 
   contents(name: string): readonly Dim[] | undefined {
-    const { type, contents } = this.#values.get(name) ?? {}
+    const { type, contents } = this.get(name) ?? {}
     if (contents !== undefined) return contents
     if (type?.kind !== 'tensor' || !isStatic(type.dims) || sizeOf(type.dims) > constantLimit) return undefined
     const constant = this.constant(name)
@@ -85,8 +94,8 @@ export function inferValues(model: Model, options: InferOptions = {}): ShapeTabl
   const { graph } = model
   const table = new ShapeTable(graph.initializers)
   const bindings = new Map(Object.entries(options.bindings ?? {}))
-  for (const input of graph.inputs) if (input.type !== undefined) table.set(input.name, { type: substitute(input.type, bindings) })
-  for (const [name, tensor] of graph.initializers) table.set(name, { type: tensorType(tensor.dtype, tensor.dims) })
+  for (const { name, type } of graph.inputs)
+    if (type !== undefined && !graph.initializers.has(name)) table.set(name, { type: substitute(type, bindings) })
   inferNodes(model, graph, graph.nodes, table, bindings)
   return table
 }
@@ -101,7 +110,7 @@ export function inferNodes(
 ): void {
   const declared = new Map([...graph.values.values(), ...graph.outputs].map((value) => [value.name, value.type]))
   for (const node of nodes) {
-    const results = inferNode(model, node, table)
+    const results = inferNode(model, node, table, bindings)
     node.outputs.forEach((name, i) => {
       if (name === '') return
       const stated = declared.get(name)
@@ -126,14 +135,14 @@ export function inferShapes(model: Model, options: InferOptions = {}): PassResul
   return { model: result, modified: true }
 }
 
-function inferNode(model: Model, node: Node, table: ShapeTable): readonly InferredValue[] {
+function inferNode(model: Model, node: Node, table: ShapeTable, bindings: ReadonlyMap<string, Dim>): readonly InferredValue[] {
   const operator = findOperator(node)
   if (operator === undefined) return []
   const opset = opsetOf(model, node)
   const known = node.inputs.filter((name) => name !== '')
   // Without the types of its inputs a rule could only throw; what the file declares is then all there is.
   if (known.some((name) => table.get(name) === undefined)) return []
-  const results = operator.infer(new Inference(node, opset, table))
+  const results = operator.infer(new Inference(node, opset, table, model, bindings))
   if (results.some(({ contents }) => contents === undefined)) foldConstant(node, opset, table, results)
   return results
 }
@@ -177,10 +186,14 @@ class Inference extends NodeAttributes implements InferContext {
   readonly inputCount: number
   readonly outputCount: number
   readonly #table: ShapeTable
+  readonly #model: Model
+  readonly #bindings: ReadonlyMap<string, Dim>
 
-  constructor(node: Node, opset: number, table: ShapeTable) {
+  constructor(node: Node, opset: number, table: ShapeTable, model: Model, bindings: ReadonlyMap<string, Dim>) {
     super(node, opset)
     this.#table = table
+    this.#model = model
+    this.#bindings = bindings
     this.inputCount = node.inputs.length
     this.outputCount = node.outputs.length
   }
@@ -213,6 +226,16 @@ class Inference extends NodeAttributes implements InferContext {
 
   constant(index: number): NDArray | undefined {
     return this.hasInput(index) ? this.#table.constant(this.node.inputs[index]!) : undefined
+  }
+
+  inferGraph(graph: Graph, inputs: readonly (InferredValue | undefined)[]): (InferredValue | undefined)[] {
+    const table = new ShapeTable(graph.initializers, this.#table)
+    graph.inputs.forEach(({ name, type }, i) => {
+      const known = merge(inputs[i], type === undefined ? undefined : substitute(type, this.#bindings))
+      if (known !== undefined) table.set(name, known)
+    })
+    inferNodes(this.#model, graph, graph.nodes, table, this.#bindings)
+    return graph.outputs.map(({ name }) => table.get(name))
   }
 }
 

@@ -2,10 +2,10 @@
 
 import { sizeOf } from '../graph/tensor.ts'
 import type { Convolution } from './convolution-gradient.ts'
-import { numbers, reduced, reshapedTo, transposed } from './emit.ts'
+import { reduced, reshapedTo, transposed } from './emit.ts'
 import { zeroPadded } from './gradients.ts'
 import type { GradientContext } from './operator.ts'
-import { convAttributes, emitTaps, fitted } from './window-gradient.ts'
+import { emitPatches, emitTaps } from './window-gradient.ts'
 
 /**
  * Patches by a convolution of every plane with the taps of an identity (one pass, no padded copy), then one matrix product a sample,
@@ -14,11 +14,7 @@ import { convAttributes, emitTaps, fitted } from './window-gradient.ts'
 export function emitGathered(ctx: GradientContext, convolution: Convolution, large: string, small: string): string {
   const { windows } = convolution
   const [N, C] = convolution.large as [number, number]
-  const taps = sizeOf(windows.kernel)
-  const identity = Array.from({ length: taps * taps }, (_, i) => (Math.floor(i / taps) === i % taps ? 1 : 0))
-  const weight = numbers(ctx, ctx.dtype(ctx.input(1)), [taps, 1, ...windows.kernel], identity)
-  const { value, spatial } = fitted(ctx, windows, large)
-  const patches = ctx.b.op('Conv', [reshapedTo(ctx, value, [N * C, 1, ...spatial]), weight], convAttributes(windows))
+  const patches = emitPatches(ctx, windows, large, N * C)
   return batchedProduct(ctx, convolution, patches, small)
 }
 

@@ -10,9 +10,11 @@ import { casts } from './cast.ts'
 import { comparisons } from './comparison.ts'
 import { concat } from './concat.ts'
 import { constant } from './constant.ts'
+import { control } from './control.ts'
 import { convolution } from './convolution.ts'
 import { dropout } from './dropout.ts'
 import { gather } from './gather.ts'
+import { globalPooling } from './global-pooling.ts'
 import { groupNormalizations } from './group-normalization.ts'
 import { layerNormalizations } from './layer-normalization.ts'
 import { linear } from './linear.ts'
@@ -21,6 +23,8 @@ import { math } from './math.ts'
 import { nms } from './nms.ts'
 import type { OperatorDefinition, OperatorFamily } from './operator.ts'
 import { pad } from './pad.ts'
+import { patches } from './patches.ts'
+import { pooling } from './pooling.ts'
 import { quantization } from './quantization.ts'
 import { random } from './random.ts'
 import { rearrange } from './rearrange.ts'
@@ -34,6 +38,7 @@ import { softmaxes } from './softmax.ts'
 
 /** All families. A new file of operators is enrolled here, and by that in every table-driven test. */
 export const operatorFamilies = {
+  control,
   select,
   scatter,
   random,
@@ -45,6 +50,9 @@ export const operatorFamilies = {
   gather,
   constant,
   convolution,
+  pooling,
+  patches,
+  globalPooling,
   batchNormalization,
   groupNormalizations,
   layerNormalizations,

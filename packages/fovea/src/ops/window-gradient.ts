@@ -2,6 +2,7 @@
 
 import { sizeOf } from '../graph/tensor.ts'
 import { advance } from './elements.ts'
+import { numbers, reshapedTo } from './emit.ts'
 import type { GradientContext } from './operator.ts'
 import { extentOf, type Windows } from './windows.ts'
 
@@ -55,4 +56,16 @@ export function emitTaps(ctx: GradientContext, windows: Windows, value: string, 
     const steps = axes.map((axis) => strides[axis]!)
     return b.op('Slice', [padded, b.ints(starts), b.ints(ends), b.ints(axes.map((axis) => axis + 2)), b.ints(steps)])
   })
+}
+
+/**
+ * The patches of every plane, [planes, taps, ...output], by one convolution with the taps of an identity as its kernels: no padded copy
+ * and no concatenation.
+ */
+export function emitPatches(ctx: GradientContext, windows: Windows, value: string, planes: number): string {
+  const taps = sizeOf(windows.kernel)
+  const identity = Array.from({ length: taps * taps }, (_, i) => (Math.floor(i / taps) === i % taps ? 1 : 0))
+  const weight = numbers(ctx, ctx.dtype(ctx.output(0)), [taps, 1, ...windows.kernel], identity)
+  const { value: cut, spatial } = fitted(ctx, windows, value)
+  return ctx.b.op('Conv', [reshapedTo(ctx, cut, [planes, 1, ...spatial]), weight], convAttributes(windows))
 }

@@ -89,8 +89,12 @@ async function openPretrained(
 
 /** Content hashes of the pictures, so that an evaluation can tell training pictures from new ones. */
 async function splitOf({ train, validation }: TrainOptions): Promise<Pick<ModelMetadata, 'split'>> {
-  const short = async (dataset: TrainOptions['validation']) =>
-    dataset === undefined ? [] : (await contentHashes(dataset.samples)).map((hash) => hash.slice(0, 16))
+  const short = async (dataset: TrainOptions['validation']) => {
+    const hashes: string[] = []
+    // A file that cannot be read has no hash; the loader tells of it, or stops there.
+    for (const sample of dataset?.samples ?? []) hashes.push(...(await contentHashes([sample]).catch(() => [])).map((hash) => hash.slice(0, 16)))
+    return hashes
+  }
   return { split: { trained: await short(train), held: await short(validation) } }
 }
 

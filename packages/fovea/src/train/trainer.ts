@@ -28,7 +28,7 @@ export interface TrainResult {
   readonly bestEpoch: number
   /** On the validation pictures, at the best epoch; undefined without validation pictures. */
   readonly accuracy: number | undefined
-  /** Pictures that could not be read. */
+  /** Pictures that could not be read, of training and validation. */
   readonly failures: BatchSource['failures']
   readonly stoppedEarly: boolean
 }
@@ -112,7 +112,7 @@ export class Trainer {
       onEvent: this.#emit,
       ...(signal ? { signal } : {}),
     })
-    if (validation !== undefined && validation.samples.length > 0) this.#validation = validationLoader(validation, metadata.preprocessing)
+    if (validation !== undefined && validation.samples.length > 0) this.#validation = validationLoader(validation, metadata.preprocessing, onError)
     this.#runner = await StepRunner.open(step, frozen.cut, recipe.seed, { device: recipe.device, threads: recipe.threads })
     this.#emit({
       kind: 'plan',
@@ -145,7 +145,7 @@ export class Trainer {
       history: this.#history,
       bestEpoch: this.#best?.epoch ?? 0,
       accuracy: best?.validationAccuracy,
-      failures: this.#batches!.failures,
+      failures: [...this.#batches!.failures, ...(this.#validation?.failures ?? []).map(({ path, message }) => ({ path, reason: message }))],
       stoppedEarly,
     }
   }

@@ -26,8 +26,8 @@ export function withWeights(model: Model, weights: ReadonlyMap<string, Tensor>):
 }
 
 /** A loader for validation that decodes once and is used epoch after epoch. */
-export function validationLoader(dataset: ImageDataset, preprocessing: Preprocessing): ImageLoader {
-  return new ImageLoader(dataset, { preprocessing, batchSize: 32, workers: 1 })
+export function validationLoader(dataset: ImageDataset, preprocessing: Preprocessing, onError: 'skip' | 'stop'): ImageLoader {
+  return new ImageLoader(dataset, { preprocessing, batchSize: 32, workers: 1, onError })
 }
 
 /** Runs the model, whose first output are probabilities, over all batches of the loader. */

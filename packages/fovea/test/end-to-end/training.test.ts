@@ -98,9 +98,10 @@ describe('interruptions', () => {
 
   test('cancelled with Ctrl-C: a coded error, nothing half-written, and it can go on', async () => {
     const out = join(work, 'cancelled')
+    let sent = false
     const result = await fovea(['train', data, ...small, '--out', out], {
       onStderr: (text, child) => {
-        if (/^ +1 .*%/m.test(text)) child.kill('SIGINT')
+        if (!sent && /^ +1 .*%/m.test(text)) sent = child.kill('SIGINT')
       },
     })
     expect(result.stderr).toMatch(/CANCELLED/)

@@ -70,12 +70,18 @@ function concatGradient(ctx: GradientContext): (string | undefined)[] {
   const axis = checkedAxis(ctx, ctx.int('axis'), shapes[0]!.length)
   const lengths = shapes.map((dims) => dims[axis]!)
   const wanted = [...lengths.keys()].filter((i) => ctx.needs(i))
-  if (wanted.length > 1) return b.ops('Split', [ctx.gradient(0), b.ints(lengths)], lengths.length, { axis })
+  if (wanted.length > 1) return splitInto(ctx, ctx.gradient(0)!, lengths, axis)
   return lengths.map((length, i) => {
     if (i !== wanted[0]) return undefined
     const start = lengths.slice(0, i).reduce((sum, other) => sum + other, 0)
     return b.op('Slice', [ctx.gradient(0), b.ints([start]), b.ints([start + length]), b.ints([axis])])
   })
+}
+
+/** The lengths became an input in opset 13. */
+function splitInto({ b }: GradientContext, value: string, lengths: readonly number[], axis: number): string[] {
+  if (b.opset >= 13) return b.ops('Split', [value, b.ints(lengths)], lengths.length, { axis })
+  return b.ops('Split', [value], lengths.length, { axis, split: lengths })
 }
 
 /** Lengths of the parts: as stated, else equal, the last one shorter where that does not come out even (opset 18). */

@@ -24,11 +24,14 @@ export function maxPoolGradient(ctx: GradientContext): (string | undefined)[] {
   const [x, y] = [ctx.shape(ctx.input(0)), ctx.shape(ctx.output(0))]
   const windows = withExactEnd(poolWindows(ctx, x))
   const taps = sizeOf(windows.kernel)
+  // Col2Im is of opset 18; ONNX Runtime 1.30 gets dilations wrong but for two axes.
+  const byTaps =
+    ctx.b.opset >= 18 && taps <= mostTaps && (windows.kernel.length === 2 || windows.dilations.every((dilation) => dilation === 1))
   const chosen = ctx.choose({
     decision: 'MaxPool.input',
     shapes: [x, y],
-    candidates: taps <= mostTaps && ctx.b.opset >= 18 ? ['taps', 'indices'] : ['indices'],
-    preferred: taps <= 4 && ctx.b.opset >= 18 ? 'taps' : 'indices',
+    candidates: byTaps ? ['taps', 'indices'] : ['indices'],
+    preferred: byTaps && taps <= 4 ? 'taps' : 'indices',
   })
   return [chosen === 'taps' ? maxByTaps(ctx, windows) : maxByIndices(ctx)]
 }
@@ -105,7 +108,6 @@ export function averagePoolGradient(ctx: GradientContext): (string | undefined)[
 
 /** With y = (sum |x|^p)^(1/p): dx = sign(x) |x|^(p-1) * spread(dy * y^(1-p)). Where y is 0 so is the gradient. */
 export function lpPoolGradient(ctx: GradientContext): (string | undefined)[] {
-  const { b } = ctx
   const [x, y, dy] = [ctx.input(0), ctx.output(0), ctx.gradient(0)!]
   const windows = withExactEnd(poolWindows(ctx, ctx.shape(x)))
   return [lpSlope(ctx, x, spread(ctx, windows, lpWeight(ctx, y, dy)))]

@@ -31,6 +31,11 @@ export function valuesUsed(node: Node): Set<string> {
   return used
 }
 
+/** True for If, Loop, Scan and the like. */
+export function hasSubgraph(node: Node): boolean {
+  return [...node.attributes.values()].some(({ type }) => type === 'graph' || type === 'graphs')
+}
+
 function capturedBy(graph: Graph): Set<string> {
   const own = new Set([...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
   for (const node of graph.nodes) for (const name of node.outputs) own.add(name)

@@ -49,7 +49,7 @@ export function floorDivideDims(a: Dim, b: Dim): Dim {
   const quotient: Polynomial = new Map()
   for (const [product, x] of left) {
     const rest = removeAtoms(atomsOf(product), atomsOf(divisor))
-    if (rest === undefined || x % factor !== 0) return `floor((${format(left)})/(${format(right)}))`
+    if (rest === undefined || x % factor !== 0) return bounded(`floor((${format(left)})/(${format(right)}))`)
     quotient.set(rest.join('*'), x / factor)
   }
   return simplify(quotient)
@@ -117,7 +117,14 @@ function simplify(polynomial: Polynomial): Dim {
   for (const [product, factor] of polynomial) if (factor === 0) polynomial.delete(product)
   if (polynomial.size === 0) return 0
   if (polynomial.size === 1 && polynomial.has('')) return polynomial.get('')!
-  return format(polynomial)
+  return bounded(format(polynomial))
+}
+
+/** Repeated products grow without end; beyond this length an expression says nothing to anybody. */
+const longestExpression = 200
+
+function bounded(expression: string): Dim {
+  return expression.length > longestExpression ? null : expression
 }
 
 function format(polynomial: Polynomial): string {

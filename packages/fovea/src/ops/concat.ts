@@ -14,7 +14,7 @@ import {
 } from '../graph/dims.ts'
 import { tensorType } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
-import { checkedAxis, listOf } from './elements.ts'
+import { checkedAxis, contentsLimit, listOf } from './elements.ts'
 import { zeroPadded, zeros } from './gradients.ts'
 import { type NDArray, ndarray } from './ndarray.ts'
 import type { EvaluateContext, GradientContext, InferContext, InferredValue, OperatorFamily } from './operator.ts'
@@ -40,8 +40,9 @@ function inferConcat(ctx: InferContext): InferredValue[] {
     return number ?? column.find((dim) => dim !== null) ?? null
   })
   const type = tensorType(dtype, result)
-  const contents = rank === 1 ? shapes.map((_, i) => ctx.contents(i)) : []
-  return [contents.length === 0 || contents.includes(undefined) ? { type } : { type, contents: contents.flatMap((list) => list!) }]
+  const contents =
+    rank === 1 && typeof result[0] === 'number' && result[0] <= contentsLimit ? shapes.map((_, i) => ctx.contents(i)) : [undefined]
+  return [contents.includes(undefined) ? { type } : { type, contents: contents.flatMap((list) => list!) }]
 }
 
 function evaluateConcat(ctx: EvaluateContext): NDArray[] {

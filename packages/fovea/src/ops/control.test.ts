@@ -31,6 +31,11 @@ describe('If', () => {
     expect(typesOf(text)).toEqual([[null, 4]])
     expect(typesOf(text.replace('q = Neg(rows)', 'q = Neg(x)'))).toEqual([['N', 4]])
   })
+  it('has the shape of the branch that can take the shapes at hand, and an error where none can', () => {
+    const fails = text.replace('q = Neg(rows)', 'q = Transpose(x) {perm=[0,1,2]}')
+    expect(typesOf(fails)).toEqual([['N', 4]])
+    expect(() => typesOf(fails.replace('p = Mul(x, w)', 'p = Transpose(x) {perm=[0,1,2]}'))).toThrow(/OP_INVALID/)
+  })
   it('has the shape of the branch that a constant condition takes', () => {
     expect(typesOf(text.replace('c: bool[], ', '').replace('w: float32', 'c: bool[] = {true}\n      w: float32'))).toEqual([['N', 4]])
   })

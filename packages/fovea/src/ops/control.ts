@@ -3,6 +3,7 @@
 import type { Dim } from '../graph/dims.ts'
 import { type Graph, type TensorType, tensorType, type ValueType } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
+import { isFoveaError } from '../util/errors.ts'
 import { checkedAxis, take, viewSources } from './elements.ts'
 import { type NDArray, ndarray, stridesOf } from './ndarray.ts'
 import type { Attributes, EvaluateContext, InferContext, InferredValue, OperatorFamily } from './operator.ts'
@@ -38,12 +39,29 @@ function allKnown(values: readonly (InferredValue | undefined)[]): InferredValue
   return values.includes(undefined) ? [] : (values as InferredValue[])
 }
 
+interface Attempt {
+  readonly results?: readonly (InferredValue | undefined)[]
+  readonly error?: unknown
+}
+
+/** A branch that cannot take the shapes at hand is one that will not be taken: exporters choose by rank in this way. */
+function attempt(infer: () => readonly (InferredValue | undefined)[]): Attempt {
+  try {
+    return { results: infer() }
+  } catch (error) {
+    if (isFoveaError(error, 'OP_INVALID')) return { error }
+    throw error
+  }
+}
+
 function inferIf(ctx: InferContext): InferredValue[] {
   const branches = ['then_branch', 'else_branch'].map((name) => subgraph(ctx, name))
   const condition = ctx.constant(0)?.data[0]
   if (condition !== undefined) return allKnown(ctx.inferGraph(branches[condition === 0 ? 1 : 0]!, []))
-  const [yes, no] = branches.map((branch) => ctx.inferGraph(branch, [])) as [InferredValue[], InferredValue[]]
-  return allKnown(yes.map((value, i) => common(value, no[i])))
+  const [yes, no] = branches.map((branch) => attempt(() => ctx.inferGraph(branch, []))) as [Attempt, Attempt]
+  if (yes.error !== undefined && no.error !== undefined) throw yes.error
+  if (yes.error !== undefined || no.error !== undefined) return allKnown((yes.results ?? no.results)!)
+  return allKnown(yes.results!.map((value, i) => common(value, no.results![i])))
 }
 
 function withoutContents(type: ValueType | undefined): InferredValue | undefined {

@@ -9,7 +9,7 @@ import type { Attributes, EvaluateContext, InferContext } from './operator.ts'
 export type Sources = Int32Array
 
 /** Contents are followed through operators up to this many elements. */
-const contentsLimit = 4096
+export const contentsLimit = 4096
 
 /** Sources of a strided view of an array. */
 export function viewSources(dims: readonly number[], strides: readonly number[], offset = 0): Sources {

@@ -141,3 +141,20 @@ describe('gradients', () => {
     )
   })
 })
+
+describe('hostile shapes', () => {
+  it('are refused with a code: negative and impossible dimensions', () => {
+    expect(() => dimsOf([2], (b) => b.op('ConstantOfShape', [b.ints([-1])]))).toThrow(/OP_INVALID/)
+    expect(() => dimsOf([2], (b) => b.op('Tile', ['x', b.ints([-3])]))).toThrow(/OP_INVALID/)
+    expect(() => dimsOf([2], (b) => b.op('Expand', ['x', b.ints([2 ** 52, 2 ** 52 * 4])]))).toThrow(/OP_INVALID/)
+    expect(() => dimsOf([2], (b) => b.op('Pad', ['x', b.ints([-2, -2])]))).toThrow(/OP_INVALID/)
+  })
+  it('do not make contents that fill the memory', () => {
+    const doubled = (b: GraphBuilder) => {
+      let list = b.op('Shape', ['x'])
+      for (let i = 0; i < 40; i++) list = b.op('Concat', [list, list], { axis: 0 })
+      return list
+    }
+    expect(dimsOf([2], doubled)).toEqual([2 ** 40])
+  })
+})

@@ -1,5 +1,6 @@
 // Computes once what the graph computes several times.
 
+import { hasSubgraph } from '../graph/analysis.ts'
 import { copyModel } from '../graph/copy.ts'
 import { isInteger } from '../graph/data-type.ts'
 import { firstDifference } from '../graph/equal.ts'
@@ -43,8 +44,7 @@ export function eliminateCommonSubexpressions(model: Model): PassResult {
 /** Equal for nodes that may be equal but for their attributes; undefined for nodes that are left alone. */
 function keyOf(node: Node, constants: ReadonlyMap<string, string>): string | undefined {
   const operator = findOperator(node)
-  const hasSubgraph = [...node.attributes.values()].some(({ type }) => type === 'graph' || type === 'graphs')
-  if (operator === undefined || operator.random || hasSubgraph) return undefined
+  if (operator === undefined || operator.random || hasSubgraph(node)) return undefined
   const inputs = node.inputs.map((name) => constants.get(name) ?? name)
   const outputs = node.outputs.map((name) => name !== '')
   return JSON.stringify([operatorKey(node), inputs, outputs])

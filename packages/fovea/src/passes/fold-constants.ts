@@ -1,6 +1,6 @@
 // Computes at build time what depends on constants and known shapes alone.
 
-import { valuesAfter } from '../graph/analysis.ts'
+import { hasSubgraph, valuesAfter } from '../graph/analysis.ts'
 import { copyModel } from '../graph/copy.ts'
 import { isInteger } from '../graph/data-type.ts'
 import { isStatic } from '../graph/dims.ts'
@@ -44,7 +44,7 @@ export function foldConstants(model: Model, { sizeLimit = 65_536 }: FoldOptions 
     const tensors =
       storedConstant(node) ??
       (node.outputs.some((name) => doubtful.has(name)) ? undefined : known(node, shapes)) ??
-      evaluated(node, opsetOf(model, node), constantOf, sizeLimit)
+      (isSmall(node, shapes, sizeLimit) ? evaluated(node, opsetOf(model, node), constantOf, sizeLimit) : undefined)
     if (tensors === undefined) return true
     node.outputs.forEach((name, i) => {
       if (name !== '') graph.initializers.set(name, tensors[i]!)
@@ -95,6 +95,14 @@ function known(node: Node, shapes: ShapeTable): Tensor[] | undefined {
   return tensors.includes(undefined) ? undefined : (tensors as Tensor[])
 }
 
+/** A result that is known to be large is not computed in the first place. */
+function isSmall(node: Node, shapes: ShapeTable, sizeLimit: number): boolean {
+  return node.outputs.every((name) => {
+    const dims = shapes.dims(name)
+    return !isStatic(dims) || sizeOf(dims) <= sizeLimit
+  })
+}
+
 function evaluated(node: Node, opset: number, constantOf: (name: string) => Tensor | undefined, sizeLimit: number): Tensor[] | undefined {
   const operator = findOperator(node)
   if (operator === undefined || operator.random || hasSubgraph(node)) return undefined
@@ -106,26 +114,24 @@ function evaluated(node: Node, opset: number, constantOf: (name: string) => Tens
   }
   if (!inputs.every((input) => input === undefined || input.data.every((value) => isExactOrUnbounded(input, value)))) return undefined
   const results = attempt(() => evaluateNode(node, inputs, opset))
-  const usable = results?.every(({ dtype, dims, data }) => sizeOf(dims) <= sizeLimit && (!isInteger(dtype) || data.every(isExact)))
-  return usable ? results!.map(({ dtype, dims, data }) => tensorOfNumbers(dtype, dims, data)) : undefined
+  const usable =
+    results?.length === node.outputs.length &&
+    results.every(({ dtype, dims, data }) => sizeOf(dims) <= sizeLimit && (!isInteger(dtype) || data.every(isExact)))
+  return usable ? results.map(({ dtype, dims, data }) => tensorOfNumbers(dtype, dims, data)) : undefined
 }
 
-/** A reference that refuses (text, random numbers) leaves the node to the runtime; so does a node that is wrong. */
+/** A reference that refuses (text, random numbers) leaves the node to the runtime; so does a node that is wrong or huge. */
 function attempt<T>(evaluate: () => T): T | undefined {
   try {
     return evaluate()
   } catch (error) {
-    if (isFoveaError(error)) return undefined
+    if (isFoveaError(error) || error instanceof RangeError) return undefined
     throw error
   }
 }
 
 function isReadable({ dtype }: Tensor): boolean {
   return dtype !== 'string' && !dtype.startsWith('complex')
-}
-
-function hasSubgraph(node: Node): boolean {
-  return [...node.attributes.values()].some(({ type }) => type === 'graph' || type === 'graphs')
 }
 
 function isExact(value: number): boolean {

@@ -1,8 +1,9 @@
 // Shape inference: the type of every value, with symbolic dimensions, and the contents of small integer tensors.
 
+import { hasSubgraph } from '../graph/analysis.ts'
 import { copyModel } from '../graph/copy.ts'
 import type { DataType } from '../graph/data-type.ts'
-import { type Dim, isStatic, substituteDim } from '../graph/dims.ts'
+import { type Dim, formatDims, isStatic, substituteDim } from '../graph/dims.ts'
 import type { Graph, Model, Node, TensorType, ValueType } from '../graph/model.ts'
 import { tensorType } from '../graph/model.ts'
 import { sizeOf, type Tensor } from '../graph/tensor.ts'
@@ -142,14 +143,23 @@ function inferNode(model: Model, node: Node, table: ShapeTable, bindings: Readon
   const known = node.inputs.filter((name) => name !== '')
   // Without the types of its inputs a rule could only throw; what the file declares is then all there is.
   if (known.some((name) => table.get(name) === undefined)) return []
-  const results = operator.infer(new Inference(node, opset, table, model, bindings))
+  const inference = new Inference(node, opset, table, model, bindings)
+  const results = operator.infer(inference)
+  for (const { type } of results)
+    if (type.kind === 'tensor' && type.dims?.some(isImpossible)) inference.fail('dimensions of 0 and more', formatDims(type.dims))
   if (results.some(({ contents }) => contents === undefined)) foldConstant(node, opset, table, results)
   return results
+}
+
+function isImpossible(dim: Dim): boolean {
+  return typeof dim === 'number' && !(Number.isSafeInteger(dim) && dim >= 0)
 }
 
 /** Where all inputs are constants and the result is small, the result is a constant too. */
 function foldConstant(node: Node, opset: number, table: ShapeTable, results: readonly InferredValue[]): void {
   if (node.inputs.length === 0 && node.op !== 'Constant') return
+  // A loop may run for ever.
+  if (hasSubgraph(node)) return
   if (!results.every(({ type }) => smallAndStatic(type))) return
   const inputs: (NDArray | undefined)[] = []
   for (const name of node.inputs) {

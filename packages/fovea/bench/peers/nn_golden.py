@@ -1,4 +1,4 @@
-"""Writes ../../test/golden/nn.json: what PyTorch computes for the losses, optimizers and schedules of src/nn, in float64.
+"""Writes ../../test/golden/nn.json: what PyTorch computes for the layers, losses, optimizers and schedules of src/nn, in float64.
 
     python nn_golden.py
 """
@@ -141,12 +141,63 @@ def schedule_cases():
             yield {"schedule": {"kind": "oneCycle", "maximum": 0.2, "steps": steps, "rising": rising, "divide": 20, "finalDivide": 1000, "anneal": "cosine" if anneal == "cos" else anneal},
                    "rates": rates(lambda o: s.OneCycleLR(o, 0.2, steps, pct_start=rising, div_factor=20, final_div_factor=1000, anneal_strategy=anneal, cycle_momentum=False), steps - 1, 0.2)}
     for start in [0.01, 0.25]:
-        yield {"schedule": {"kind": "warmUp", "steps": 4, "start": start, "then": {"kind": "cosine", "learningRate": 0.2, "steps": 8}},
+        yield {"schedule": {"kind": "warmUp", "steps": 4, "start": start, "schedule": {"kind": "cosine", "learningRate": 0.2, "steps": 8}},
                "rates": rates(lambda o: s.SequentialLR(o, [s.LinearLR(o, start, 1.0, 4), s.CosineAnnealingLR(o, 8)], [4]), 12, 0.2)}
+
+
+def layer_case(layer, options, module, dims):
+    """A layer's parameters by their names, an input and what comes out of it in inference."""
+    module.eval()
+    state = {name: value for name, value in module.state_dict().items() if not name.endswith("num_batches_tracked")}
+    for name, value in state.items():
+        value.uniform_(0.5, 1.5) if name.endswith("running_var") else value.normal_(0, 0.5)
+    x = torch.randn(dims)
+    return {
+        "layer": layer, "options": options, "dims": list(dims), "x": flat(x),
+        "parameters": {name: {"dims": list(value.shape), "values": flat(value)} for name, value in state.items()},
+        "y": flat(module(x)),
+    }
+
+
+class SqueezeExcite(torch.nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.fc1, self.fc2 = torch.nn.Conv2d(channels, squeezed, 1), torch.nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3), keepdim=True)))))
+
+
+def layer_cases():
+    nn = torch.nn
+    yield layer_case("conv2d", {"out": 2, "kernel": 3}, nn.Conv2d(3, 2, 3, padding=1), (1, 3, 4, 3))
+    yield layer_case("conv2d", {"out": 4, "kernel": [1, 3], "stride": 2, "padding": [0, 2], "groups": 2, "bias": False},
+                     nn.Conv2d(2, 4, (1, 3), stride=2, padding=(0, 2), groups=2, bias=False), (2, 2, 3, 3))
+    yield layer_case("conv2d", {"out": 1, "kernel": 3, "dilation": 2}, nn.Conv2d(1, 1, 3, padding=2, dilation=2), (1, 1, 5, 4))
+    yield layer_case("batchNorm2d", {"epsilon": 0.01}, nn.BatchNorm2d(3, eps=0.01), (2, 3, 1, 2))
+    yield layer_case("layerNorm", {}, nn.LayerNorm(4), (2, 3, 4))
+    yield layer_case("linear", {"out": 2}, nn.Linear(3, 2), (2, 3))
+    yield layer_case("linear", {"out": 2, "rank": 3}, nn.Linear(3, 2), (2, 2, 3))
+    yield layer_case("linear", {"out": 2, "rank": 3, "bias": False}, nn.Linear(3, 2, bias=False), (2, 2, 3))
+    yield layer_case("maxPool", {"kernel": 3, "stride": 2, "padding": 1}, nn.MaxPool2d(3, 2, 1), (1, 2, 4, 5))
+    yield layer_case("averagePool", {"kernel": 2, "padding": 1}, nn.AvgPool2d(2, padding=1), (1, 2, 3, 3))
+    yield layer_case("globalAveragePool", {}, nn.AdaptiveAvgPool2d(1), (2, 2, 3, 2))
+    yield layer_case("flatten", 6, nn.Flatten(), (2, 2, 3, 2))
+    yield layer_case("dropout", 0.5, nn.Dropout(0.5), (2, 3))
+    yield layer_case("squeezeExcite", {"squeezed": 2}, SqueezeExcite(4, 2), (2, 4, 2, 2))
+    for name, module in {
+        "identity": nn.Identity(), "relu": nn.ReLU(), "relu6": nn.ReLU6(), "leakyRelu": nn.LeakyReLU(), "elu": nn.ELU(), "sigmoid": nn.Sigmoid(),
+        "tanh": nn.Tanh(), "softplus": nn.Softplus(), "silu": nn.SiLU(), "gelu": nn.GELU(), "geluTanh": nn.GELU(approximate="tanh"),
+        "hardSigmoid": nn.Hardsigmoid(), "hardSwish": nn.Hardswish(), "mish": nn.Mish(),
+    }.items():
+        case = layer_case("activation", name, nn.Identity(), (1, 12))
+        x = torch.linspace(-8, 8, 12)
+        yield {**case, "x": flat(x), "y": flat(module(x))}
 
 
 golden = {
     "torch": torch.__version__.split("+")[0],
+    "layers": list(layer_cases()),
     "losses": [*cross_entropy_cases(), *focal_cases(), *other_cases()],
     "optimizers": list(optimizer_cases()),
     "clip": [clip_case(1), clip_case(0.1)],

@@ -4,8 +4,9 @@ import type { GraphBuilder } from '../graph/builder.ts'
 import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { FoveaError } from '../util/errors.ts'
+import { activationNames } from './layers/index.ts'
 import type { ArchitectureOptions, ArchitectureResult } from './models/network.ts'
-import { type ResNetOptions, resNet } from './models/resnet.ts'
+import { type ResNetOptions, resNet, stemNames } from './models/resnet.ts'
 import { smallCnn } from './models/small-cnn.ts'
 import { type Feature, ModuleBuilder, type ModuleOptions, type Parameter } from './module.ts'
 
@@ -50,14 +51,14 @@ export const architectures = {
     paper: 'https://arxiv.org/abs/1409.1556',
     family: 'cnn',
     defaults: { inputSize: 32, options: { widths: [32, 64, 128], dropout: 0.1 } },
-    expectedParameters: 0,
+    expectedParameters: 416_456,
     build: smallCnn,
   },
   'resnet-tiny': resNetRow(
     'ResNet-10, narrow: for small sets of pictures, trained from scratch',
-    0,
+    1_483_400,
     { depths: [1, 1, 1, 1], block: 'basic' },
-    { inputSize: 96, options: { stem: 'imagenet', widths: [32, 64, 128, 256], dropout: 0.1, zeroInit: true } },
+    { inputSize: 96, options: { stem: 'small', widths: [32, 64, 128, 256], dropout: 0.1, zeroInit: true } },
   ),
   resnet18: resNetRow('ResNet-18', 11_689_512, { depths: [2, 2, 2, 2], block: 'basic' }),
   resnet34: resNetRow('ResNet-34', 21_797_672, { depths: [3, 4, 6, 3], block: 'basic' }),
@@ -106,7 +107,7 @@ export interface Network extends ArchitectureResult {
 export function buildNetwork(name: string, options: NetworkOptions = {}): Network {
   const { build, defaults } = architectureOf(name)
   const { inputChannels = 3, inputSize = ['H', 'W'], batch = 'N', builder, seed, dtype, ...chosen } = options
-  const complete: ArchitectureOptions = { ...defaults.options, ...withoutUndefined(chosen), classes: chosen.classes ?? 1000 }
+  const complete = checked({ ...defaults.options, ...withoutUndefined(chosen), classes: chosen.classes ?? 1000 })
   const m = new ModuleBuilder(builder, { ...(seed === undefined ? {} : { seed }), ...(dtype === undefined ? {} : { dtype }) })
   const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize
   const input = m.input('pixels', inputChannels, [batch, height, width])
@@ -120,6 +121,21 @@ export function countParameters(network: Pick<Network, 'model' | 'parameters'>):
   let count = 0
   for (const [name, { kind }] of network.parameters) if (kind !== 'running') count += network.model.graph.initializers.get(name)!.size
   return count
+}
+
+/** Options may come from a file: what cannot be built is refused here. */
+function checked(options: ArchitectureOptions): ArchitectureOptions {
+  const { classes, widths = [], dropout = 0, stem, activation } = options
+  const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
+  const check = (field: keyof ArchitectureOptions, fits: boolean, expected: string) => {
+    if (!fits) throw new FoveaError('NN_OPTION_INVALID', { field, expected, found: JSON.stringify(options[field]) })
+  }
+  check('classes', count(classes), 'a whole number above 0')
+  check('widths', Array.isArray(widths) && widths.every(count), 'a list of whole numbers above 0')
+  check('dropout', dropout >= 0 && dropout < 1, 'a number from 0 up to 1')
+  check('stem', stem === undefined || stemNames().includes(stem), `one of ${stemNames().join(', ')}`)
+  check('activation', activation === undefined || activationNames().includes(activation), `one of ${activationNames().join(', ')}`)
+  return options
 }
 
 function withoutUndefined<T extends object>(options: T): Partial<T> {

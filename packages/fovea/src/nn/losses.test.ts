@@ -5,7 +5,7 @@ import { GraphBuilder } from '../graph/builder.ts'
 import { evaluateModel } from '../ops/evaluate.ts'
 import { ndarray } from '../ops/ndarray.ts'
 import { autodiff } from '../passes/autodiff.ts'
-import { FoveaError } from '../util/errors.ts'
+import type { FoveaError } from '../util/errors.ts'
 import {
   binaryCrossEntropy,
   binaryFocalLoss,

@@ -9,7 +9,13 @@ const vector = (values: readonly number[]) => ndarray('float64', [values.length]
 const scalar = (value: number) => ndarray('float64', [], [value])
 
 /** Runs one update after another on the reference. */
-function* updates(rule: OptimizerRule, initial: readonly number[], rates: readonly number[], gradients: readonly (readonly number[])[], decay: boolean): Generator<number[]> {
+function* updates(
+  rule: OptimizerRule,
+  initial: readonly number[],
+  rates: readonly number[],
+  gradients: readonly (readonly number[])[],
+  decay: boolean,
+): Generator<number[]> {
   const b = new GraphBuilder()
   const input = (name: string, dims: number[]) => b.input(name, 'float64', dims)
   const slots = Object.fromEntries(rule.slots.map((slot) => [slot, input(slot, [initial.length])]))
@@ -23,9 +29,15 @@ function* updates(rule: OptimizerRule, initial: readonly number[], rates: readon
     dtype: 'float64',
   })
   const model = b.model()
-  const state = new Map<string, NDArray>([['parameter', vector(initial)], ...rule.slots.map((slot) => [slot, vector(initial.map(() => 0))] as const)])
+  const state = new Map<string, NDArray>([
+    ['parameter', vector(initial)],
+    ...rule.slots.map((slot) => [slot, vector(initial.map(() => 0))] as const),
+  ])
   for (const [i, rate] of rates.entries()) {
-    const feeds = new Map([...state, ['gradient', vector(gradients[i]!)], ['learningRate', scalar(rate)], ['step', scalar(i + 1)]] as [string, NDArray][])
+    const feeds = new Map([...state, ['gradient', vector(gradients[i]!)], ['learningRate', scalar(rate)], ['step', scalar(i + 1)]] as [
+      string,
+      NDArray,
+    ][])
     const values = evaluateModel(model, feeds, [next.parameter, ...Object.values(next.slots)])
     state.set('parameter', values.get(next.parameter)!)
     for (const slot of rule.slots) state.set(slot, values.get(next.slots[slot]!)!)

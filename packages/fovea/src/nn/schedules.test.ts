@@ -12,7 +12,7 @@ test('a schedule keeps its last rate behind its end', () => {
   const cosine: Schedule = { kind: 'cosine', learningRate: 1, steps: 10, minimum: 0.1 }
   expect(learningRateAt(cosine, 1000)).toBeCloseTo(0.1, 12)
   expect(learningRateAt({ kind: 'oneCycle', maximum: 1, steps: 10 }, 1000)).toBeCloseTo(1 / 25 / 1e4, 12)
-  expect(learningRateAt({ kind: 'warmUp', steps: 5, then: cosine }, 1000)).toBeCloseTo(0.1, 12)
+  expect(learningRateAt({ kind: 'warmUp', steps: 5, schedule: cosine }, 1000)).toBeCloseTo(0.1, 12)
 })
 
 test('one cycle reaches its maximum once, between rise and fall, for any length', () => {
@@ -27,5 +27,7 @@ test('one cycle reaches its maximum once, between rise and fall, for any length'
 
 test('an unknown kind is refused', () => {
   for (const kind of ['linear', 'constructor'])
-    expect(() => learningRateAt({ kind } as unknown as Schedule, 0)).toThrow(expect.objectContaining({ code: 'NN_OPTION_INVALID' }) as Error)
+    expect(() => learningRateAt({ kind } as unknown as Schedule, 0)).toThrow(
+      expect.objectContaining({ code: 'NN_OPTION_INVALID' }) as Error,
+    )
 })

@@ -48,7 +48,7 @@ export interface WarmUpSchedule {
   /** @default 0.01 */
   readonly start?: number
   /** Counts its own steps from the end of the rise. */
-  readonly then: Schedule
+  readonly schedule: Schedule
 }
 
 export type Schedule = ConstantSchedule | StepSchedule | CosineSchedule | OneCycleSchedule | WarmUpSchedule
@@ -68,9 +68,9 @@ const rules: Rules = {
       ? between(first, maximum, step / Math.max(top, 1e-9))
       : between(maximum, first / finalDivide, last <= top ? 1 : Math.min(1, (step - top) / (last - top)))
   },
-  warmUp({ steps, start = 0.01, then }, step) {
-    if (step >= steps) return learningRateAt(then, step - steps)
-    return learningRateAt(then, 0) * line(start, 1, step / steps)
+  warmUp({ steps, start = 0.01, schedule }, step) {
+    if (step >= steps) return learningRateAt(schedule, step - steps)
+    return learningRateAt(schedule, 0) * line(start, 1, step / steps)
   },
 }
 

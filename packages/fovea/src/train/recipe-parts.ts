@@ -42,7 +42,7 @@ export function scheduleOf(recipe: Recipe, stepsPerEpoch: number): Schedule {
   if (recipe.schedule === 'one-cycle') return { kind: 'oneCycle', maximum: learningRate, steps }
   const warmUp = Math.round(warmupEpochs * stepsPerEpoch)
   const then = afterWarmUp(recipe, steps - warmUp)
-  return warmUp === 0 ? then : { kind: 'warmUp', steps: warmUp, then }
+  return warmUp === 0 ? then : { kind: 'warmUp', steps: warmUp, schedule: then }
 }
 
 function afterWarmUp({ schedule, learningRate }: Recipe, steps: number): Schedule {

@@ -7,8 +7,8 @@ import type { Feature, ModuleBuilder } from '../module.ts'
 export interface ArchitectureOptions {
   /** Number of classes. */
   readonly classes: number
-  /** `imagenet` divides the size by four before the first stage, `cifar` keeps it: for pictures of 32 to 64 pixels. */
-  readonly stem?: 'imagenet' | 'cifar'
+  /** First layers of a residual network: see `stems` in resnet.ts. */
+  readonly stem?: 'imagenet' | 'small' | 'cifar'
   /** Channels of the stages. */
   readonly widths?: readonly number[]
   /** Share of the embedding that is dropped in training. */

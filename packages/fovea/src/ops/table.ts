@@ -29,6 +29,7 @@ import { quantization } from './quantization.ts'
 import { random } from './random.ts'
 import { rearrange } from './rearrange.ts'
 import { reductions } from './reduction.ts'
+import { resizes } from './resize.ts'
 import { responseNormalizations } from './response-normalization.ts'
 import { scatter } from './scatter.ts'
 import { select } from './select.ts'
@@ -52,6 +53,7 @@ export const operatorFamilies = {
   convolution,
   pooling,
   patches,
+  resizes,
   globalPooling,
   batchNormalization,
   groupNormalizations,

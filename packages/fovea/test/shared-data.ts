@@ -21,7 +21,7 @@ export function describeWithData(title: string, path: string, body: (fullPath: s
     return
   }
   const reason = `no ${path} in ${sharedDataFolder} (set FOVEA_SHARED_DATA)`
-  test(title, ({ skip }) => {
+  test(`${title} (needs ${path} of the shared data)`, ({ skip }) => {
     if (process.env.CI === 'true') throw new Error(`CI needs the shared data: ${reason}`)
     skip(reason)
   })

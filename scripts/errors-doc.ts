@@ -23,7 +23,7 @@ try {
 }
 \`\`\`
 
-The command line prints the message on standard error and ends with exit code 1.
+The command line prints the message on standard error and ends with exit code 1 (130 when it was interrupted).
 
 This page is made from \`packages/fovea/src/util/errors.ts\` by \`npm run docs\`; do not edit it by hand.
 `

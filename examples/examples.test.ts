@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, expect, test } from 'vitest'
+import { writeSurfaces } from '../packages/fovea/src/data/synthetic/surfaces.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'fovea-examples-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('train-and-predict.ts', async () => {
+  const photos = join(folder, 'photos')
+  await writeSurfaces(photos, { perClass: 10, size: 32, seed: 3, classes: ['good', 'stain'] })
+  const args = [join(import.meta.dirname, 'train-and-predict.ts'), photos, join(photos, 'good/good_0001.png'), join(folder, 'out'), '1']
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/accuracy: [\d.]+/)
+  expect(stdout).toMatch(/label: '(good|stain)',\s+probability: 0\.\d+/)
+})
+
+test('the program in the README is this one', () => {
+  const read = (file: string) => readFileSync(join(import.meta.dirname, file), 'utf8')
+  const shown = /```ts\n([\s\S]*?)```/.exec(read('../README.md'))![1]!
+  const lines = shown.split('\n').filter((line) => line.trim() !== '')
+  expect(lines.length).toBeGreaterThan(6)
+  const program = read('train-and-predict.ts').split('\n')
+  // The README writes the arguments out.
+  const written = {
+    'fromFolder(photos)': "fromFolder('photos/')",
+    'predict(photo)': "predict('photo.jpg')",
+    'epochs: Number(epochs), out': "epochs: 10, out: 'runs/example'",
+  }
+  const filled = program.map((line) => Object.entries(written).reduce((text, [name, value]) => text.replace(name, value), line))
+  for (const line of lines) expect(filled).toContain(line)
+})

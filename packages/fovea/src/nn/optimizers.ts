@@ -52,7 +52,7 @@ export function sgd(options: SgdOptions = {}): OptimizerRule {
   return {
     name: 'sgd',
     slots: momentum === 0 ? [] : ['momentum'],
-    update(b, args) {
+    update(b, args): OptimizerUpdate {
       const e = new Emitter(b, args)
       const gradient = e.withPenalty(args.gradient, weightDecay)
       if (momentum === 0) return { parameter: e.sub(args.parameter, e.mul(gradient, args.learningRate)), slots: {} }

@@ -21,7 +21,7 @@ export interface TrainOptions {
   readonly epochs?: number
   /** @default 32, less for fewer than 160 pictures */
   readonly batchSize?: number
-  /** Side of the square input in pixels. @default the model's own, else 64 */
+  /** Side of the square input in pixels. @default the model's own: 96 for the default architecture */
   readonly imageSize?: number
   /** @default 0 */
   readonly seed?: number
@@ -102,6 +102,8 @@ export interface ModelFacts {
   readonly name: string
   /** Fixed by an imported model; free otherwise. */
   readonly imageSize: readonly [number, number] | undefined
+  /** Taken where the size is free and the user names none. */
+  readonly defaultSize: number
   /** False for weights just drawn. */
   readonly pretrained: boolean
 }
@@ -160,7 +162,7 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
 
 function imageSizeOf(options: TrainOptions, model: ModelFacts): readonly [number, number] {
   const { imageSize } = options
-  if (imageSize === undefined) return model.imageSize ?? [64, 64]
+  if (imageSize === undefined) return model.imageSize ?? [model.defaultSize, model.defaultSize]
   if (!Number.isSafeInteger(imageSize) || imageSize < 8 || imageSize > 2048) throw invalid('imageSize', '8 to 2048', imageSize)
   const fixed = model.imageSize
   if (fixed !== undefined && (fixed[0] !== imageSize || fixed[1] !== imageSize))

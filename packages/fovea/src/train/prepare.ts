@@ -9,7 +9,7 @@ import { buildClassifier } from '../model/build-classifier.ts'
 import { importClassifier } from '../model/import-classifier.ts'
 import { hasMetadata, type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
 import { replaceHead } from '../model/replace-head.ts'
-import { architectureNames } from '../nn/architectures.ts'
+import { architectureNames, architectureOf } from '../nn/architectures.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
 import { findTrainable } from '../passes/trainable.ts'
 import { buildTrainingStep, type TrainingStep } from '../passes/training-step.ts'
@@ -38,7 +38,12 @@ export const defaultArchitecture = 'resnet-tiny'
 export async function prepare(options: TrainOptions): Promise<Preparation> {
   const source = options.model ?? defaultArchitecture
   const imported = architectureNames().includes(source) ? undefined : await openPretrained(source, options)
-  const facts: ModelFacts = { name: source, imageSize: imported?.metadata.preprocessing.size, pretrained: imported !== undefined }
+  const facts: ModelFacts = {
+    name: source,
+    imageSize: imported?.metadata.preprocessing.size,
+    defaultSize: imported === undefined ? architectureOf(source).defaults.inputSize : 224,
+    pretrained: imported !== undefined,
+  }
   const recipe = resolveRecipe(options, facts)
   const labels = options.train.classes
   let model = imported?.model ?? buildClassifier(source, { labels, imageSize: recipe.imageSize, seed: recipe.seed })

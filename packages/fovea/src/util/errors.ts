@@ -161,6 +161,8 @@ export const errorCatalogue = {
   CHECKPOINT_INVALID: { message: 'The checkpoint cannot be used', remedy: 'Train without --resume, or into another folder.' },
   TRAIN_OPTION: { message: 'A training option is out of range', remedy: 'Change the named option; `fovea train --help` lists them.' },
   TRAIN_DIVERGED: { message: 'The training diverged', remedy: 'Lower the learning rate (a third is a good first try), or look for broken labels.' },
+  // evaluate
+  EVALUATE_CLASSES: { message: 'The classes of the data are not those of the model', remedy: 'Rename the folders to the names that `fovea inspect` lists, or train the model on these classes.' },
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

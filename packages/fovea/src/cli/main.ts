@@ -21,6 +21,12 @@ const program = new Command('fovea')
 for (const command of [trainCommand, evaluateCommand, predictCommand, inspectCommand, doctorCommand, roadCommand])
   program.addCommand(command())
 
+// The reader of a pipe may have enough: `fovea predict … | head -1`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -150,19 +150,43 @@ export const errorCatalogue = {
     remedy: 'Open the session again; if it happens again the machine may be out of memory.',
   },
   // model
-  SAFETENSORS_MALFORMED: { message: 'The file is not readable as safetensors', remedy: 'Check that the file is complete, or write it again.' },
-  MODEL_METADATA: { message: 'The metadata of the model file is missing or wrong', remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).' },
-  MODEL_VERSION: { message: 'The model file needs another version of Fovea', remedy: 'Install a version of fovea in the range that the file asks for, or train the model again.' },
-  MODEL_NOT_FOUND: { message: 'There is no such model', remedy: 'Give the path of an .onnx file, or a name that `fovea inspect --list` prints.' },
-  MODEL_NOT_CLASSIFIER: { message: 'The model cannot be used as a classifier of pictures', remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.' },
-  MODEL_FREEZE: { message: 'The model cannot be frozen that way', remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.' },
+  SAFETENSORS_MALFORMED: {
+    message: 'The file is not readable as safetensors',
+    remedy: 'Check that the file is complete, or write it again.',
+  },
+  MODEL_METADATA: {
+    message: 'The metadata of the model file is missing or wrong',
+    remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).',
+  },
+  MODEL_VERSION: {
+    message: 'The model file needs another version of Fovea',
+    remedy: 'Install a version of fovea in the range that the file asks for, or train the model again.',
+  },
+  MODEL_NOT_FOUND: {
+    message: 'There is no such model',
+    remedy: 'Give the path of an .onnx file, or a name that `fovea inspect --list` prints.',
+  },
+  MODEL_NOT_CLASSIFIER: {
+    message: 'The model cannot be used as a classifier of pictures',
+    remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.',
+  },
+  MODEL_FREEZE: {
+    message: 'The model cannot be frozen that way',
+    remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.',
+  },
   // files and training
   FILE_WRITE: { message: 'A file cannot be written', remedy: 'Check that the folder exists, may be written to, and has space left.' },
   CHECKPOINT_INVALID: { message: 'The checkpoint cannot be used', remedy: 'Train without --resume, or into another folder.' },
   TRAIN_OPTION: { message: 'A training option is out of range', remedy: 'Change the named option; `fovea train --help` lists them.' },
-  TRAIN_DIVERGED: { message: 'The training diverged', remedy: 'Lower the learning rate (a third is a good first try), or look for broken labels.' },
+  TRAIN_DIVERGED: {
+    message: 'The training diverged',
+    remedy: 'Lower the learning rate (a third is a good first try), or look for broken labels.',
+  },
   // evaluate
-  EVALUATE_CLASSES: { message: 'The classes of the data are not those of the model', remedy: 'Rename the folders to the names that `fovea inspect` lists, or train the model on these classes.' },
+  EVALUATE_CLASSES: {
+    message: 'The classes of the data are not those of the model',
+    remedy: 'Rename the folders to the names that `fovea inspect` lists, or train the model on these classes.',
+  },
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

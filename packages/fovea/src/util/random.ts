@@ -13,7 +13,8 @@ export class Random {
   /** `parts` are mixed one after another, so `new Random(seed, epoch, index)` gives independent streams. */
   constructor(...parts: (number | string)[]) {
     let mixed = 0x9e3779b9
-    for (const part of parts) mixed = hash32(mixed ^ (typeof part === 'string' ? hashText(part) : hash32(part >>> 0) ^ hash32(Math.floor(part / 2 ** 32))))
+    for (const part of parts)
+      mixed = hash32(mixed ^ (typeof part === 'string' ? hashText(part) : hash32(part >>> 0) ^ hash32(Math.floor(part / 2 ** 32))))
     const next = () => {
       mixed = (mixed + 0x9e3779b9) | 0
       return hash32(mixed)

@@ -55,28 +55,32 @@ export function resampling(ctx: Attributes): Resampling {
   }
 }
 
-/** The position in the input that a position of the result stands for. */
-function originOf(x: number, { input, output, scale, region }: ResampledAxis, coordinates: string): number {
+/**
+ * The position in the input that a position of the result stands for. Steps are rounded by `f`: the nearest element at a tie depends on
+ * it, and runtimes compute in float32.
+ */
+function originOf(x: number, { input, output, scale, region }: ResampledAxis, coordinates: string, f: (value: number) => number): number {
   // The standard lets sizes be fractions here: with scales given, the result's length before it was rounded down.
   const length = scale * input
+  const halfPixel = () => f(f((x + 0.5) / scale) - 0.5)
   switch (coordinates) {
     case 'align_corners':
-      return length === 1 ? 0 : (x * (input - 1)) / (length - 1)
+      return length === 1 ? 0 : f((x * (input - 1)) / (length - 1))
     case 'asymmetric':
-      return x / scale
+      return f(x / scale)
     case 'tf_half_pixel_for_nn':
-      return (x + 0.5) / scale
+      return f((x + 0.5) / scale)
     case 'pytorch_half_pixel':
-      return output === 1 ? 0 : (x + 0.5) / scale - 0.5
+      return output === 1 ? 0 : halfPixel()
     case 'half_pixel_symmetric':
-      return (input / 2) * (1 - output / length) + (x + 0.5) / scale - 0.5
+      return f(f((input / 2) * (1 - f(output / f(length)))) + halfPixel())
     case 'tf_crop_and_resize': {
       const [start, end] = region
-      if (output === 1) return ((start + end) * (input - 1)) / 2
-      return start * (input - 1) + (x * (end - start) * (input - 1)) / (length - 1)
+      if (output === 1) return f(((start + end) * (input - 1)) / 2)
+      return f(start * (input - 1) + (x * (end - start) * (input - 1)) / (length - 1))
     }
     default:
-      return (x + 0.5) / scale - 0.5
+      return halfPixel()
   }
 }
 
@@ -107,7 +111,7 @@ function cubicKernel(distance: number, a: number): number {
 /** Weights of every position of a resampled axis. */
 export function axisWeights(axis: ResampledAxis, options: Resampling): AxisWeights {
   return Array.from({ length: axis.output }, (_, x) => {
-    const origin = originOf(x, axis, options.coordinates)
+    const origin = originOf(x, axis, options.coordinates, options.mode === 'nearest' ? Math.fround : (value) => value)
     const outside = options.coordinates === 'tf_crop_and_resize' && (origin < 0 || origin > axis.input - 1)
     return outside ? [] : weightsAt(origin, axis, options)
   })

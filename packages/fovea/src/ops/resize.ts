@@ -1,7 +1,7 @@
 // Resize and Upsample: separable resampling, one axis after the other.
 
 import { isInteger } from '../graph/data-type.ts'
-import { type Dim, floorDivideDims, formatDims, isStatic, multiplyDims } from '../graph/dims.ts'
+import { type Dim, floorDivideDims, isStatic, multiplyDims } from '../graph/dims.ts'
 import { tensorType } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
 import { checkedAxes } from './elements.ts'

@@ -15,6 +15,7 @@ import { convolution } from './convolution.ts'
 import { dropout } from './dropout.ts'
 import { gather } from './gather.ts'
 import { globalPooling } from './global-pooling.ts'
+import { sampling } from './grid-sample.ts'
 import { groupNormalizations } from './group-normalization.ts'
 import { layerNormalizations } from './layer-normalization.ts'
 import { linear } from './linear.ts'
@@ -36,6 +37,7 @@ import { select } from './select.ts'
 import { shape } from './shape.ts'
 import { slice } from './slice.ts'
 import { softmaxes } from './softmax.ts'
+import { space } from './space.ts'
 
 /** All families. A new file of operators is enrolled here, and by that in every table-driven test. */
 export const operatorFamilies = {
@@ -54,6 +56,8 @@ export const operatorFamilies = {
   pooling,
   patches,
   resizes,
+  space,
+  sampling,
   globalPooling,
   batchNormalization,
   groupNormalizations,

@@ -2,13 +2,16 @@
 
 import { Command } from 'commander'
 import pc from 'picocolors'
+import { byteLength } from '../graph/data-type.ts'
 import type { Model } from '../graph/model.ts'
 import { printModel } from '../graph/printer.ts'
+import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
 import { readModelFile } from '../model/open-classifier.ts'
 import { type ModelSummary, summarize } from '../model/summary.ts'
 import { architectureNames } from '../nn/architectures.ts'
+import { profileModel, profileText } from '../runtime/profile.ts'
 import { formatBytes, formatCount, formatPercent } from './terminal.ts'
 
 export function inspectCommand(): Command {
@@ -16,28 +19,50 @@ export function inspectCommand(): Command {
     .description('show what a model holds: inputs, outputs, parameters, FLOPs, metadata')
     .argument('[model]', 'an .onnx file, or the name of an architecture')
     .option('--full', 'list every node')
+    .option('--profile', 'run it and show where the time goes, operator by operator')
     .option('--list', 'list the architectures')
     .option('--json', 'print JSON')
-    .action(async (source: string | undefined, flags: { full?: boolean; list?: boolean; json?: boolean }, command: Command) => {
-      if (flags.list) {
-        process.stdout.write(flags.json ? `${JSON.stringify(architectureNames())}\n` : `${architectureNames().join('\n')}\n`)
-        return
-      }
-      if (source === undefined) command.error("error: missing required argument 'model'")
-      const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
-      const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
-      const summary = summarize(model)
-      if (flags.json)
-        process.stdout.write(
-          `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), other: foreignMetadata(model) })}\n`,
-        )
-      else process.stdout.write(`${text(source, summary, metadata, model)}${flags.full ? `\n${printModel(model)}` : ''}\n`)
-    })
+    .action(
+      async (
+        source: string | undefined,
+        flags: { full?: boolean; profile?: boolean; list?: boolean; json?: boolean },
+        command: Command,
+      ) => {
+        if (flags.list) {
+          process.stdout.write(flags.json ? `${JSON.stringify(architectureNames())}\n` : `${architectureNames().join('\n')}\n`)
+          return
+        }
+        if (source === undefined) command.error("error: missing required argument 'model'")
+        const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
+        const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
+        const summary = summarize(model)
+        const profile = flags.profile ? await profileModel(model, zeroFeeds(summary)) : undefined
+        if (flags.json)
+          process.stdout.write(
+            `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), other: foreignMetadata(model), profile })}\n`,
+          )
+        else
+          process.stdout.write(
+            `${text(source, summary, metadata, model)}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
+          )
+      },
+    )
 }
 
 /** Papers count parameters at ImageNet's thousand classes. */
 function thousandClasses(name: string): Model {
   return buildClassifier(name, { labels: Array.from({ length: 1000 }, (_, i) => `${i}`) })
+}
+
+/** A zero tensor for every input, of the size that FLOPs were counted at. */
+function zeroFeeds({ inputs, flopsAt }: ModelSummary): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {}
+  for (const { name, dtype, dims } of inputs) {
+    if (dtype === undefined || dims === undefined) continue
+    const sizes = dims.map((dim) => (typeof dim === 'number' ? dim : (flopsAt[dim ?? ''] ?? 1)))
+    feeds[name] = new Tensor(dtype, sizes, new Uint8Array(byteLength(dtype, sizeOf(sizes))))
+  }
+  return feeds
 }
 
 /** Without the long lists. */

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { writePng } from '../data/encode.ts'
 import { loadFont } from '../data/font.ts'
+import { textTable } from '../util/text-table.ts'
 import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
 import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
 import type { Evaluation } from './evaluator.ts'
@@ -10,16 +11,15 @@ import type { Evaluation } from './evaluator.ts'
 /** A table for people: one line per class, then the averages and the figures of the whole. */
 export function evaluationText(evaluation: Evaluation): string {
   const { perClass, macro, weighted, samples, accuracy, top5, loss, calibration, labels } = evaluation
-  const rows = [
+  const averages = ([name, row]: [string, Evaluation['macro']]) => [name, ...[row.precision, row.recall, row.f1].map(figure), `${samples}`]
+  const table = textTable([
     ['class', 'precision', 'recall', 'F1', 'pictures'],
+    undefined,
     ...perClass.map((row) => [row.class, ...[row.precision, row.recall, row.f1].map(figure), `${row.support}`]),
-    ['macro average', ...[macro.precision, macro.recall, macro.f1].map(figure), `${samples}`],
-    ['weighted average', ...[weighted.precision, weighted.recall, weighted.f1].map(figure), `${samples}`],
-  ]
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const lines = rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
-  lines.splice(1, 0, widths.map((width) => '─'.repeat(width)).join('  '))
-  lines.splice(lines.length - 2, 0, lines[1]!)
+    undefined,
+    averages(['macro average', macro]),
+    averages(['weighted average', weighted]),
+  ])
   const right = Math.round(accuracy * samples)
   const figures = [
     `accuracy ${percent(accuracy)} (${right} of ${samples})`,
@@ -27,7 +27,7 @@ export function evaluationText(evaluation: Evaluation): string {
     `loss ${loss.toFixed(4)}`,
     `calibration error ${percent(calibration.expectedCalibrationError)}`,
   ]
-  return `${lines.join('\n')}\n\n${figures.join(', ')}\n`
+  return `${table}\n\n${figures.join(', ')}\n`
 }
 
 /** The figures that scripts read, without the bulk of bins and mistakes. */

@@ -1,6 +1,7 @@
 // A model at a glance: ports, parameters, FLOPs, operators.
 
 import { dataInputs } from '../graph/analysis.ts'
+import type { DataType } from '../graph/data-type.ts'
 import { type Dim, formatDims, isStatic } from '../graph/dims.ts'
 import { type Model, operatorKey, type Value } from '../graph/model.ts'
 import { NodeAttributes } from '../ops/attributes.ts'
@@ -14,6 +15,7 @@ import { findTrainable } from '../passes/trainable.ts'
 export interface PortSummary {
   readonly name: string
   readonly type: string
+  readonly dtype: DataType | undefined
   readonly dims: readonly Dim[] | undefined
 }
 
@@ -93,8 +95,8 @@ function openDimensions(inputs: readonly Value[]): Record<string, number> {
 
 function portOf(value: Value, shapes: ShapeTable): PortSummary {
   const type = shapes.get(value.name)?.type ?? value.type
-  if (type?.kind !== 'tensor') return { name: value.name, type: type?.kind ?? 'unknown', dims: undefined }
-  return { name: value.name, type: `${type.dtype}${formatDims(type.dims)}`, dims: type.dims }
+  if (type?.kind !== 'tensor') return { name: value.name, type: type?.kind ?? 'unknown', dtype: undefined, dims: undefined }
+  return { name: value.name, type: `${type.dtype}${formatDims(type.dims)}`, dtype: type.dtype, dims: type.dims }
 }
 
 class Flops extends NodeAttributes implements FlopsContext {

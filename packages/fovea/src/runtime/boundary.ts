@@ -40,7 +40,12 @@ export function adaptBoundary(model: Model): Boundary {
   const { graph } = result
   const body = graph.nodes
   const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
-  const cast = (value: string, to: DataType, output?: string) => b.op('Cast', [value], { to: dataTypes[to].code }, output)
+  const cast = (value: string, to: DataType, output?: string) => {
+    const result = b.op('Cast', [value], { to: dataTypes[to].code }, output)
+    // A node whose output takes over a name may not take over that of the node which had it.
+    graph.nodes.at(-1)!.name = b.fresh(`${result}/boundary`)
+    return result
+  }
   graph.nodes = []
   const inside = new Map<string, string>()
   for (const input of graph.inputs) {

@@ -16,15 +16,29 @@ import { fromRuntime, isRuntimeType, toRuntime } from './tensors.ts'
 
 type Runtime = typeof import('onnxruntime-node')
 
+/** What goes to ONNX Runtime: the path or bytes of a model, and which ports travel as a wider type. */
+export interface Source {
+  readonly model: string | Uint8Array
+  readonly narrow: ReadonlyMap<string, DataType>
+}
+
+/** Encodes a model for the runtime; files and bytes go as they are. */
+export function sourceOf(model: Model | Uint8Array | string): Source {
+  if (typeof model === 'string' || model instanceof Uint8Array) return { model, narrow: new Map() }
+  const boundary = adaptBoundary(model)
+  return { model: encodeModel(boundary.model), narrow: boundary.narrow }
+}
+
 export async function openLocalSession(model: Model | Uint8Array | string, options: SessionOptions): Promise<Session> {
+  return openSource(sourceOf(model), options)
+}
+
+export async function openSource({ model, narrow }: Source, options: SessionOptions): Promise<Session> {
   const device = parseDevice(options.device ?? 'cpu')
   const runtime = await import('onnxruntime-node')
-  // Level 3: what ONNX Runtime would print as warnings is either an error that is thrown or of no use to our users.
+  // What ONNX Runtime would print as a warning is either an error that is thrown or of no use to our users.
   runtime.env.logLevel = 'error'
-  const boundary = typeof model === 'string' || model instanceof Uint8Array ? undefined : adaptBoundary(model)
-  const source = boundary === undefined ? (model as string | Uint8Array) : encodeModel(boundary.model)
-  if (typeof source === 'string' && !existsSync(source))
-    throw new FoveaError('RUNTIME_LOAD_FAILED', { file: source, found: 'no such file' })
+  if (typeof model === 'string' && !existsSync(model)) throw new FoveaError('RUNTIME_LOAD_FAILED', { file: model, found: 'no such file' })
   const settings: InferenceSession.SessionOptions = {
     executionProviders: executionProviders(device),
     graphOptimizationLevel: options.optimization ?? 'all',
@@ -35,10 +49,11 @@ export async function openLocalSession(model: Model | Uint8Array | string, optio
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
   }
   try {
-    const native = await (typeof source === 'string'
-      ? runtime.InferenceSession.create(source, settings)
-      : runtime.InferenceSession.create(source, settings))
-    return new LocalSession(runtime, native, options, boundary?.narrow ?? new Map())
+    const create = runtime.InferenceSession.create as (
+      source: string | Uint8Array,
+      settings: InferenceSession.SessionOptions,
+    ) => Promise<InferenceSession>
+    return new LocalSession(runtime, await create(model, settings), options, narrow)
   } catch (cause) {
     if (cause instanceof FoveaError) throw cause
     throw loadError(cause, device.kind, options.file ?? (typeof model === 'string' ? model : undefined))

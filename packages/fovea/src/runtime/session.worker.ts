@@ -2,7 +2,7 @@
 
 import { parentPort } from 'node:worker_threads'
 import { FoveaError } from '../util/errors.ts'
-import { openLocalSession } from './local-session.ts'
+import { openSource } from './local-session.ts'
 import type { Session } from './session.ts'
 import { fromWire, type Reply, type Request, toWire, type WireTensors } from './worker-session.ts'
 
@@ -10,7 +10,7 @@ let session: Session | undefined
 
 async function answer(request: Request): Promise<{ tensors?: WireTensors; ports?: unknown }> {
   if (request.kind === 'open') {
-    session = await openLocalSession(request.model, { ...request.options, initialState: fromWire(request.state) })
+    session = await openSource(request.source, { ...request.options, initialState: fromWire(request.state) })
     return { ports: { inputs: session.inputs, outputs: session.outputs } }
   }
   if (session === undefined) throw new FoveaError('RUNTIME_CLOSED')

@@ -1,11 +1,11 @@
 // A session in a worker thread, seen from the outside.
 
 import { Worker } from 'node:worker_threads'
-import { encodeModel } from '../graph/codec/encode.ts'
 import type { DataType } from '../graph/data-type.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { type ErrorCode, type ErrorDetails, FoveaError } from '../util/errors.ts'
+import { type Source, sourceOf } from './local-session.ts'
 import type { Feeds, Port, RunOptions, Session, SessionOptions } from './session.ts'
 
 /** A tensor as it crosses between threads. */
@@ -18,7 +18,7 @@ export interface WireTensor {
 export type WireTensors = Record<string, WireTensor>
 
 export type Request =
-  | { readonly kind: 'open'; readonly model: Uint8Array | string; readonly options: SessionOptions; readonly state: WireTensors }
+  | { readonly kind: 'open'; readonly source: Source; readonly options: SessionOptions; readonly state: WireTensors }
   | { readonly kind: 'run'; readonly feeds: WireTensors; readonly options: RunOptions }
   | { readonly kind: 'readState' }
   | { readonly kind: 'writeState'; readonly state: WireTensors }
@@ -47,11 +47,11 @@ function workerFile(): URL {
 }
 
 export async function openWorkerSession(model: Model | Uint8Array | string, options: SessionOptions): Promise<Session> {
-  const source = typeof model === 'string' || model instanceof Uint8Array ? model : encodeModel(model)
+  const source = sourceOf(model)
   const connection = new Connection(new Worker(workerFile()))
   const { initialState = {}, ...rest } = options
   try {
-    const { ports } = await connection.ask({ kind: 'open', model: source, options: rest, state: toWire(initialState) })
+    const { ports } = await connection.ask({ kind: 'open', source, options: rest, state: toWire(initialState) })
     return new WorkerSession(connection, ports!.inputs, ports!.outputs)
   } catch (error) {
     await connection.terminate()

@@ -1,33 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { GraphBuilder } from '../graph/builder.ts'
-import { evaluateModel, ndarrayOf } from '../ops/evaluate.ts'
-import { type NDArray, ndarray } from '../ops/ndarray.ts'
-import { autodiff } from '../passes/autodiff.ts'
+import { checkAlongDirections } from '../../test/directional-check.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { findResidualBlocks } from '../passes/residual-blocks.ts'
-import { toTrainingMode } from '../passes/training-mode.ts'
-import { Random } from '../util/random.ts'
 import { architectureNames, architectureOf, buildNetwork, countParameters, type Network, type NetworkOptions } from './architectures.ts'
-import { crossEntropy } from './losses.ts'
 
 /** The structure of an architecture with few channels, which is quick to build and which reference runs can afford. */
 function narrow(name: string, options: NetworkOptions = {}): Network {
   const widths = architectureOf(name).defaults.options.widths?.map((_, i) => 2 + i)
   return buildNetwork(name, { classes: 3, seed: 5, ...(widths ? { widths } : {}), ...options })
-}
-
-function trained(network: Network): string[] {
-  return [...network.parameters].filter(([, { kind }]) => kind !== 'running').map(([name]) => name)
-}
-
-function pixels(batch: number, size: number): NDArray {
-  const random = new Random(3)
-  const dims = [batch, 3, size, size]
-  return ndarray(
-    'float64',
-    dims,
-    Float64Array.from({ length: batch * 3 * size * size }, () => random.normal()),
-  )
 }
 
 describe.each(architectureNames())('%s', (name) => {
@@ -63,57 +43,7 @@ describe.each(architectureNames())('%s', (name) => {
   })
 
   test('gives every parameter a gradient, which agrees with differences along a random direction', () => {
-    const network = narrow(name, { inputSize: 64, batch: 2, dtype: 'float64' })
-    const training = toTrainingMode(network.model, new Set(trained(network)))
-    const b = new GraphBuilder({ graph: training.model.graph })
-    const loss = crossEntropy(b, network.logits, b.input('targets', 'int64', [2]), { dtype: 'float64' })
-    const { model, gradients } = autodiff(training.model, { loss, parameters: trained(network) })
-    const random = new Random(11)
-    const feeds = new Map([
-      ['pixels', pixels(2, 64)],
-      ['targets', ndarray('int64', [2], [0, 2])],
-      ...training.masks.map(
-        ({ input, dims }) => [input, ndarray('float64', dims, new Float64Array(dims.reduce((a, d) => a * d, 1)).fill(1))] as const,
-      ),
-    ])
-    // Away from zero, where scales begin as constants and a ReLU may stand on its kink.
-    const at = new Map(
-      trained(network).map((path) => {
-        const { dims, data, dtype } = ndarrayOf(network.model.graph.initializers.get(path)!)
-        return [
-          path,
-          ndarray(
-            dtype,
-            dims,
-            data.map((value) => value + random.normal(0, 0.1)),
-          ),
-        ]
-      }),
-    )
-    const direction = new Map([...at].map(([path, { data }]) => [path, data.map(() => random.normal())]))
-    const lossAlong = (distance: number) => {
-      const moved = [...at].map(
-        ([path, array]) => [path, { ...array, data: array.data.map((value, i) => value + distance * direction.get(path)![i]!) }] as const,
-      )
-      return evaluateModel(training.model, new Map([...feeds, ...moved]), [loss]).get(loss)!.data[0]!
-    }
-    // Small, so that few of the many ReLUs pass their kinks on the way.
-    const h = 1e-8
-    const numeric = (lossAlong(h) - lossAlong(-h)) / (2 * h)
-    const values = evaluateModel(model, new Map([...feeds, ...at]), [...gradients.values()])
-    let slope = 0
-    for (const [path, gradient] of gradients) {
-      const { data, dims } = values.get(gradient)!
-      expect(dims, path).toEqual(at.get(path)!.dims)
-      expect(
-        data.some((value) => value !== 0),
-        path,
-      ).toBe(true)
-      data.forEach((value, i) => {
-        slope += value * direction.get(path)![i]!
-      })
-    }
-    expect(Math.abs(slope - numeric) / Math.abs(numeric)).toBeLessThan(1e-6)
+    checkAlongDirections(narrow(name, { inputSize: 64, batch: 2, dtype: 'float64' }), { size: 64 })
   })
 })
 

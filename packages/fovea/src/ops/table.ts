@@ -12,6 +12,7 @@ import { concat } from './concat.ts'
 import { constant } from './constant.ts'
 import { control } from './control.ts'
 import { convolution } from './convolution.ts'
+import { deformableConvolution } from './deformable-convolution.ts'
 import { dropout } from './dropout.ts'
 import { gather } from './gather.ts'
 import { globalPooling } from './global-pooling.ts'
@@ -30,6 +31,7 @@ import { quantization } from './quantization.ts'
 import { random } from './random.ts'
 import { rearrange } from './rearrange.ts'
 import { reductions } from './reduction.ts'
+import { regions } from './regions.ts'
 import { resizes } from './resize.ts'
 import { responseNormalizations } from './response-normalization.ts'
 import { scatter } from './scatter.ts'
@@ -58,6 +60,8 @@ export const operatorFamilies = {
   resizes,
   space,
   sampling,
+  regions,
+  deformableConvolution,
   globalPooling,
   batchNormalization,
   groupNormalizations,

@@ -13,6 +13,8 @@ interface GradientCase {
   readonly op: string
   readonly inputs: Readonly<Record<string, readonly number[]>>
   readonly attributes: AttributeInputs
+  /** Names of all inputs where some are constants: '' and lists of integers or floats beside the names of `inputs`. */
+  readonly order?: readonly (string | Tensor)[]
   /** Ways to try, each where it is offered; without any the operator's own rule. */
   readonly lowerings?: readonly string[]
   readonly outputs?: number
@@ -46,6 +48,24 @@ const pool = (op: string, x: readonly number[], attributes: AttributeInputs): Gr
   inputs: { x },
   attributes,
   lowerings: ['taps', 'indices'],
+})
+
+const floats = (...values: number[]) => Tensor.float32([values.length], values)
+const ints = (...values: number[]) => Tensor.int64([values.length], values)
+
+const resize = (scales: readonly number[], attributes: AttributeInputs): GradientCase => ({
+  op: 'Resize',
+  inputs: { x: [2, 3, 5, 6] },
+  order: ['x', '', floats(1, 1, ...scales)],
+  attributes,
+  lowerings: ['blocks', 'matrices'],
+})
+
+const sample = (attributes: AttributeInputs): GradientCase => ({
+  op: 'GridSample',
+  inputs: { x: [2, 3, 5, 6], grid: [2, 4, 5, 2] },
+  attributes,
+  opset: 20,
 })
 
 const batch = { x: [3, 4, 5, 6], scale: [4], bias: [4], mean: [4], variance: [4] }
@@ -84,12 +104,38 @@ const cases: readonly GradientCase[] = [
   { op: 'LRN', inputs: { x: [2, 7, 4, 5] }, attributes: { size: 5, alpha: 0.2 } },
   { op: 'MeanVarianceNormalization', inputs: { x: [2, 3, 4, 5] }, attributes: {} },
   { op: 'LpNormalization', inputs: { x: [2, 7] }, attributes: {} },
+  resize([2, 2], { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }),
+  resize([2, 3], { mode: 'linear' }),
+  resize([2, 0.5], { mode: 'cubic', exclude_outside: 1 }),
+  resize([0.5, 0.5], { mode: 'linear', antialias: 1 }),
+  sample({}),
+  sample({ padding_mode: 'border', align_corners: 1 }),
+  sample({ padding_mode: 'reflection' }),
+  sample({ mode: 'cubic' }),
+  sample({ mode: 'nearest', padding_mode: 'border' }),
+  { op: 'AffineGrid', inputs: { theta: [2, 2, 3] }, order: ['theta', ints(2, 3, 4, 5)], attributes: {}, opset: 20 },
+  { op: 'DepthToSpace', inputs: { x: [2, 8, 3, 4] }, attributes: { blocksize: 2, mode: 'CRD' } },
+  { op: 'SpaceToDepth', inputs: { x: [2, 2, 6, 4] }, attributes: { blocksize: 2 } },
+  { op: 'CenterCropPad', inputs: { x: [2, 5, 6] }, order: ['x', ints(7, 3)], attributes: { axes: [1, 2] } },
+  {
+    op: 'MaxUnpool',
+    inputs: { x: [1, 1, 2, 2] },
+    order: ['x', Tensor.int64([1, 1, 2, 2], [5, 7, 8, 10])],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+  },
+  { op: 'Col2Im', inputs: { x: [2, 18, 20] }, order: ['x', ints(6, 7), ints(3, 3)], attributes: {} },
 ]
 
-function forwardModel({ op, inputs, attributes, outputs = 1, opset = 21 }: GradientCase, projection: readonly number[]) {
-  const b = new GraphBuilder({ opset })
+/** Adds the tested node; returns its first result. */
+function addNode(b: GraphBuilder, { op, inputs, order, outputs = 1, attributes }: GradientCase): string {
   for (const [name, dims] of Object.entries(inputs)) b.input(name, 'float32', dims)
-  const [y] = b.ops(op, Object.keys(inputs), outputs, attributes)
+  const names = (order ?? Object.keys(inputs)).map((input) => (typeof input === 'string' ? input : b.constant(input)))
+  return b.ops(op, names, outputs, attributes)[0]!
+}
+
+function forwardModel(test: GradientCase, projection: readonly number[]) {
+  const b = new GraphBuilder({ opset: test.opset ?? 21 })
+  const y = addNode(b, test)
   b.output(b.op('ReduceSum', [b.op('Mul', [y, b.input('projection', 'float32', projection)])], { keepdims: 0 }, 'loss'))
   return b.model()
 }
@@ -105,10 +151,9 @@ async function disagreement(test: GradientCase, lowering: (query: LoweringQuery)
   const feeds: Record<string, Tensor> = {}
   for (const [name, dims] of Object.entries(test.inputs)) feeds[name] = draw(dims, test.positive?.includes(name) ? 0.3 : -1)
   const probe = new GraphBuilder({ opset: test.opset ?? 21 })
-  for (const [name, dims] of Object.entries(test.inputs)) probe.input(name, 'float32', dims)
-  const [y] = probe.ops(test.op, Object.keys(test.inputs), test.outputs ?? 1, test.attributes)
+  const y = addNode(probe, test)
   const arrays = new Map(Object.entries(feeds).map(([name, tensor]) => [name, ndarrayOf(tensor)]))
-  feeds.projection = draw(evaluateModel(probe.model(), arrays, [y!]).get(y!)!.dims, -1)
+  feeds.projection = draw(evaluateModel(probe.model(), arrays, [y]).get(y)!.dims, -1)
   arrays.set('projection', ndarrayOf(feeds.projection))
   const parameters = Object.keys(test.inputs).filter((name) => !['mean', 'variance'].includes(name))
   const { model, gradients } = autodiff(forwardModel(test, feeds.projection.dims), { loss: 'loss', parameters, lowering })
@@ -130,20 +175,19 @@ function difference(found: ReturnType<typeof ndarrayOf>, wanted: ReturnType<type
 }
 
 describe('gradients on ONNX Runtime agree with the reference', () => {
-  test.each(cases.map((each) => [`${each.op} ${JSON.stringify(each.inputs.x)} ${JSON.stringify(each.attributes)}`, each] as const))(
-    '%s',
-    async (_, each) => {
-      const tried = new Set<string>()
-      const preferred = await disagreement(each, (query) => query.preferred)
-      expect(preferred).toBeLessThan(1e-5)
-      for (const name of each.lowerings ?? []) {
-        const error = await disagreement(each, ({ candidates, preferred: own }) => {
-          if (candidates.includes(name)) tried.add(name)
-          return candidates.includes(name) ? name : own
-        })
-        expect(error, name).toBeLessThan(1e-5)
-      }
-      if (each.op === 'Conv') expect(tried.size).toBeGreaterThan(3)
-    },
-  )
+  test.each(
+    cases.map((each) => [`${each.op} ${JSON.stringify(Object.values(each.inputs)[0])} ${JSON.stringify(each.attributes)}`, each] as const),
+  )('%s', async (_, each) => {
+    const tried = new Set<string>()
+    const preferred = await disagreement(each, (query) => query.preferred)
+    expect(preferred).toBeLessThan(1e-5)
+    for (const name of each.lowerings ?? []) {
+      const error = await disagreement(each, ({ candidates, preferred: own }) => {
+        if (candidates.includes(name)) tried.add(name)
+        return candidates.includes(name) ? name : own
+      })
+      expect(error, name).toBeLessThan(1e-5)
+    }
+    if (each.op === 'Conv') expect(tried.size).toBeGreaterThan(3)
+  })
 })

@@ -34,7 +34,8 @@ export async function* run({ quick }: BenchmarkOptions): AsyncGenerator<Benchmar
     try {
       for (let round = 0; round < rounds; round++) {
         ours.push((1000 * batch) / (await measure(step.run, { warmUp: 2, repeats: steps, milliseconds: 0 })).median)
-        if (!('skipped' in peer)) theirs.push(Number((await runPeer(peer, 'transfer.py', [one.mode, batch, steps], { threads }))[0]!.images_per_second))
+        if (!('skipped' in peer))
+          theirs.push(Number((await runPeer(peer, 'transfer.py', [one.mode, batch, steps], { threads }))[0]!.images_per_second))
       }
     } finally {
       await step.close()
@@ -56,13 +57,27 @@ async function openStep(spec: string, cached: boolean): Promise<{ run: () => Pro
   const metadata = readMetadata(model)
   const samples = labels.map((path, label) => ({ path, label }))
   const train = { classes: labels, samples: Array.from({ length: batch }, () => samples).flat() }
-  const options = { train, out: '', freeze: spec, batchSize: batch, imageSize: 224, optimizer: 'sgd', labelSmoothing: 0, clipNorm: 0, threads } as const
+  const options = {
+    train,
+    out: '',
+    freeze: spec,
+    batchSize: batch,
+    imageSize: 224,
+    optimizer: 'sgd',
+    labelSmoothing: 0,
+    clipNorm: 0,
+    threads,
+  } as const
   const recipe = resolveRecipe(options, { name: 'resnet18', imageSize: [224, 224], defaultSize: 224, pretrained: true })
   const frozen = freeze(model, metadata, spec)
   const runner = await StepRunner.open(compile(frozen, metadata, recipe), frozen.cut, 0, { threads })
   const prefix = await openSession(frozen.prefix!, { threads })
   const random = new Random(1)
-  const images = new Tensor('uint8', [batch, 224, 224, 3], Uint8Array.from({ length: batch * 224 * 224 * 3 }, () => random.integer(0, 256)))
+  const images = new Tensor(
+    'uint8',
+    [batch, 224, 224, 3],
+    Uint8Array.from({ length: batch * 224 * 224 * 3 }, () => random.integer(0, 256)),
+  )
   const targets = Int32Array.from({ length: batch }, (_, i) => i % 10)
   const features = async () => (await prefix.run({ [prefix.inputs[0]!.name]: images }))[frozen.cut]!
   const kept = await features()

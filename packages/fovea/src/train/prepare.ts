@@ -97,7 +97,8 @@ async function splitOf({ train, validation }: TrainOptions): Promise<Pick<ModelM
   const short = async (dataset: TrainOptions['validation']) => {
     const hashes: string[] = []
     // A file that cannot be read has no hash; the loader tells of it, or stops there.
-    for (const sample of dataset?.samples ?? []) hashes.push(...(await contentHashes([sample]).catch(() => [])).map((hash) => hash.slice(0, 16)))
+    for (const sample of dataset?.samples ?? [])
+      hashes.push(...(await contentHashes([sample]).catch(() => [])).map((hash) => hash.slice(0, 16)))
     return hashes
   }
   return { split: { trained: await short(train), held: await short(validation) } }

@@ -112,7 +112,8 @@ export class Trainer {
       onEvent: this.#emit,
       ...(signal ? { signal } : {}),
     })
-    if (validation !== undefined && validation.samples.length > 0) this.#validation = validationLoader(validation, metadata.preprocessing, onError)
+    if (validation !== undefined && validation.samples.length > 0)
+      this.#validation = validationLoader(validation, metadata.preprocessing, onError)
     this.#runner = await StepRunner.open(step, frozen.cut, recipe.seed, { device: recipe.device, threads: recipe.threads })
     this.#emit({
       kind: 'plan',

@@ -24,7 +24,10 @@ export interface CliOptions {
 /** Runs `fovea …` from the sources. */
 export function fovea(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...(options.cwd ? { cwd: options.cwd } : {}) })
+    const child = spawn(process.execPath, [main, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.cwd ? { cwd: options.cwd } : {}),
+    })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (chunk) => {

@@ -40,7 +40,16 @@ describe('the road', () => {
     expect(result.accuracy).toBeGreaterThanOrEqual(0)
     const files = (await filesIn(out)).map((file) => file.slice(out.length + 1)).sort()
     expect(files).toEqual(
-      ['checkpoint/checkpoint.json', 'checkpoint/state.safetensors', 'confusion.png', 'curves.png', 'log.jsonl', 'model.onnx', 'reliability.png', 'report.txt'].sort(),
+      [
+        'checkpoint/checkpoint.json',
+        'checkpoint/state.safetensors',
+        'confusion.png',
+        'curves.png',
+        'log.jsonl',
+        'model.onnx',
+        'reliability.png',
+        'report.txt',
+      ].sort(),
     )
 
     const evaluated = await fovea(['evaluate', result.model, data, '--json'])
@@ -57,7 +66,10 @@ describe('the road', () => {
     expect(readFileSync(prediction.drawn).subarray(1, 4).toString()).toBe('PNG')
 
     const inspected = await fovea(['inspect', result.model, '--json'])
-    expect(JSON.parse(inspected.stdout)).toMatchObject({ metadata: { task: 'classify' }, outputs: [{ dims: ['N', 3] }, { dims: ['N', 3] }] })
+    expect(JSON.parse(inspected.stdout)).toMatchObject({
+      metadata: { task: 'classify' },
+      outputs: [{ dims: ['N', 3] }, { dims: ['N', 3] }],
+    })
   })
 
   test('the same seed gives the same weights', async () => {
@@ -74,7 +86,9 @@ describe('the road', () => {
     expect(tuned.code).toBe(0)
     const before = decodeModel(await readFile(base))
     const after = decodeModel(await readFile(join(out, 'model.onnx')))
-    const changed = [...before.graph.initializers].filter(([name, tensor]) => !Buffer.from(tensor.bytes).equals(after.graph.initializers.get(name)!.bytes))
+    const changed = [...before.graph.initializers].filter(
+      ([name, tensor]) => !Buffer.from(tensor.bytes).equals(after.graph.initializers.get(name)!.bytes),
+    )
     expect(changed.map(([name]) => name).sort()).toEqual(['fc.bias', 'fc.weight'])
   })
 })
@@ -204,7 +218,12 @@ describe('bad places', () => {
 function canMount(): boolean {
   try {
     execFileSync('mountpoint', ['-q', '/'])
-    return process.getuid?.() === 0 && execFileSync('sh', ['-c', 'd=$(mktemp -d) && mount -t tmpfs tmpfs $d && umount $d && rmdir $d && echo yes'], { stdio: 'pipe' }).includes('yes')
+    return (
+      process.getuid?.() === 0 &&
+      execFileSync('sh', ['-c', 'd=$(mktemp -d) && mount -t tmpfs tmpfs $d && umount $d && rmdir $d && echo yes'], {
+        stdio: 'pipe',
+      }).includes('yes')
+    )
   } catch {
     return false
   }

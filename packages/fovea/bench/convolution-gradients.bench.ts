@@ -8,7 +8,7 @@ import { autodiff } from '../src/passes/autodiff.ts'
 import { inferValues } from '../src/passes/infer-shapes.ts'
 import { openSession } from '../src/runtime/session.ts'
 import { Random } from '../src/util/random.ts'
-import type { Benchmark, BenchmarkCase } from './measure.ts'
+import type { BenchmarkCase, BenchmarkOptions } from './measure.ts'
 import { measureInTurn } from './measure.ts'
 
 interface Shape {
@@ -105,7 +105,7 @@ async function* timeShape(shape: Shape, side: 'input' | 'weight', quick: boolean
   )
   for (const session of sessions) await session.close()
   const { N, C, O, size, kernel, stride, group = 1 } = shape
-  const chosen = timings[names.findIndex((name) => name === preferred)]!
+  const chosen = timings[(names as readonly string[]).indexOf(preferred)]!
   yield {
     name: `${side} N${N} ${C}->${O} ${size}x${size} k${kernel} s${stride}${group > 1 ? ` g${group}` : ''}: ${preferred}`,
     unit: 'ms',
@@ -116,10 +116,9 @@ async function* timeShape(shape: Shape, side: 'input' | 'weight', quick: boolean
   }
 }
 
-export const benchmark: Benchmark = {
-  name: 'gradients of convolutions, way by way',
-  async *run({ quick }) {
-    for (const side of ['input', 'weight'] as const)
-      for (const shape of quick ? shapes.slice(0, 3) : shapes) yield* timeShape(shape, side, quick)
-  },
+export const name = 'gradients of convolutions, way by way'
+
+export async function* run({ quick }: BenchmarkOptions): AsyncIterable<BenchmarkCase> {
+  for (const side of ['input', 'weight'] as const)
+    for (const shape of quick ? shapes.slice(0, 3) : shapes) yield* timeShape(shape, side, quick)
 }

@@ -44,6 +44,8 @@ export async function openBatches(options: BatchSourceOptions): Promise<BatchSou
   const loader = new ImageLoader(train, {
     preprocessing,
     training: true,
+    // Pictures decoded at a fraction of their size differ from what validation and use will see; once decoded they are cached anyway.
+    exactDecode: true,
     batchSize: recipe.batchSize,
     seed: recipe.seed,
     sampling: recipe.sampling,

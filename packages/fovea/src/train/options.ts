@@ -29,7 +29,7 @@ export interface TrainOptions {
   readonly freeze?: string
   /** @default 'adamw' */
   readonly optimizer?: 'sgd' | 'adam' | 'adamw'
-  /** Largest learning rate of the schedule. @default 0.05 for sgd, 0.002 else; a tenth when fine-tuning */
+  /** Largest learning rate of the schedule. @default 0.05 for sgd, 0.002 else; half of that when fine-tuning */
   readonly learningRate?: number
   /** @default 5e-4 for sgd and adam, 0.05 for adamw */
   readonly weightDecay?: number
@@ -130,7 +130,7 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   const imageSize = imageSizeOf(options, model)
   const epochs = whole('epochs', 1, Math.min(60, Math.max(12, Math.round(40_000 / samples))))
   const batchSize = Math.min(samples, whole('batchSize', 1, samples < 160 ? Math.max(4, Math.floor(samples / 5)) : 32))
-  const learningRate = amount('learningRate', tuned ? baseRate / 10 : baseRate)
+  const learningRate = amount('learningRate', tuned ? baseRate / 2 : baseRate)
   const augment = options.augment ?? (freeze === 'head' ? 'none' : 'light')
   parseDevice(options.device ?? 'cpu')
   return {

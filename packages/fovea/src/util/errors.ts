@@ -76,6 +76,10 @@ export const errorCatalogue = {
     message: 'A shape must be known here and is not',
     remedy: 'Fix the input sizes of the model, for example with withInputShape().',
   },
+  OPSET_UNSUPPORTED: {
+    message: 'A node of an older opset has no equal form in newer ones',
+    remedy: 'Export the model again with opset 13 or later, or replace the node.',
+  },
   AUTODIFF_TARGET: { message: 'This value cannot be differentiated', remedy: 'Name a scalar loss, and parameters that it depends on.' },
   // nn
   NN_UNKNOWN_ARCHITECTURE: {

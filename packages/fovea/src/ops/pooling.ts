@@ -18,7 +18,7 @@ function inferPool(ctx: InferContext): InferredValue[] {
 }
 
 /** Folds every window of every plane: `fold` is called for each element in it, in row-major order of the taps. */
-function foldWindows(x: NDArray, windows: Windows, start: number, fold: (total: number, value: number) => number): NDArray {
+export function foldWindows(x: NDArray, windows: Windows, start: number, fold: (total: number, value: number) => number): NDArray {
   const positions = tapPositions(windows)
   const [inside, outside] = [sizeOf(windows.input), sizeOf(windows.output)]
   const planes = x.dims[0]! * x.dims[1]!

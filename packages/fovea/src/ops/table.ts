@@ -6,6 +6,10 @@ import { activations } from './activations.ts'
 import { arithmetic } from './arithmetic.ts'
 import { attentions } from './attention.ts'
 import { batchNormalization } from './batch-normalization.ts'
+import { blockedBatchNormalization } from './blocked/batch-normalization.ts'
+import { blockedConvolution } from './blocked/convolution.ts'
+import { blockedPooling } from './blocked/pooling.ts'
+import { blockedReorders } from './blocked/reorder.ts'
 import { casts } from './cast.ts'
 import { comparisons } from './comparison.ts'
 import { concat } from './concat.ts'
@@ -80,6 +84,10 @@ export const operatorFamilies = {
   dropout,
   attentions,
   quantization,
+  blockedReorders,
+  blockedConvolution,
+  blockedPooling,
+  blockedBatchNormalization,
 } as const satisfies Record<string, OperatorFamily>
 
 const table: ReadonlyMap<string, OperatorDefinition> = new Map(Object.values(operatorFamilies).flatMap((family) => Object.entries(family)))

@@ -3,11 +3,15 @@
 import { GraphBuilder } from '../graph/builder.ts'
 import { type Model, tensorType } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
+import type { Packing } from '../ops/blocked/layout.ts'
 import { FoveaError } from '../util/errors.ts'
 import { type AutodiffOptions, autodiff } from './autodiff.ts'
+import { toBlockedLayout } from './blocked-layout.ts'
 import { eliminateCommonSubexpressions } from './eliminate-common-subexpressions.ts'
 import { eliminateDeadNodes } from './eliminate-dead-nodes.ts'
+import { fuseBlocked } from './fuse-blocked.ts'
 import { lowerBatchNormalization } from './lower-batch-normalization.ts'
+import { lowerBlocked, withoutBlockSizes } from './lower-blocked.ts'
 import { type DropoutMask, toTrainingMode } from './training-mode.ts'
 
 /** How an optimizer writes its update; the rules of `nn/optimizers` have this form. */
@@ -51,6 +55,11 @@ export interface TrainingStepOptions {
   /** Number of batches whose gradients are averaged before one update. @default 1 */
   readonly accumulate?: number
   readonly lowering?: AutodiffOptions['lowering']
+  /**
+   * Computes on the blocked layout of ONNX Runtime's CPU kernels, with this many channels in a block: several times as fast, where the
+   * installed runtime has those kernels. @default the standard operators, which run everywhere
+   */
+  readonly blockedLayout?: { readonly block: number }
 }
 
 /** Inputs that every step takes beside its batch. `apply` only where gradients are accumulated: true on the last batch of a group. */
@@ -61,6 +70,8 @@ export interface TrainingStep {
   /** From each state input to the output that replaces it: parameters, optimizer slots, running statistics, averages. */
   readonly carry: Readonly<Record<string, string>>
   readonly initialState: Readonly<Record<string, Tensor>>
+  /** The state that the step holds in another order of its elements than the model; `unpackTensor` gives the model's. */
+  readonly packing: Readonly<Record<string, Packing>>
   /** Dropout masks to feed. */
   readonly masks: readonly DropoutMask[]
   /** Outputs to read: `loss`, those that the loss named, and `gradient_norm` where gradients are clipped. */
@@ -87,7 +98,12 @@ export function buildTrainingStep(source: Model, options: TrainingStepOptions): 
   graph.outputs = []
   const lossBuilder = new GraphBuilder({ graph, opset: source.opsets.get('') ?? 1 })
   const { loss, outputs = {} } = options.loss(lossBuilder)
-  const derived = autodiff(training.model, { loss, parameters: names, ...(options.lowering ? { lowering: options.lowering } : {}) })
+  const keep = [loss, ...Object.values(outputs)]
+  const { model: forward, packing } =
+    options.blockedLayout === undefined
+      ? { model: training.model, packing: new Map<string, Packing>() }
+      : toBlockedLayout(training.model, { ...options.blockedLayout, keep })
+  const derived = autodiff(forward, { loss, parameters: names, ...(options.lowering ? { lowering: options.lowering } : {}) })
 
   const step = new StepBuilder(derived.model, options)
   step.makeState(names)
@@ -97,9 +113,19 @@ export function buildTrainingStep(source: Model, options: TrainingStepOptions): 
   step.report({ loss, ...outputs })
 
   let { model } = derived
-  for (const pass of [lowerBatchNormalization, eliminateCommonSubexpressions, eliminateDeadNodes]) model = pass(model).model
-  return { model, carry: step.carry, initialState: step.initialState, masks: training.masks, outputs: step.reported }
+  for (const pass of passes) model = pass(model).model
+  return {
+    model,
+    carry: step.carry,
+    initialState: step.initialState,
+    packing: step.packingOf(packing),
+    masks: training.masks,
+    outputs: step.reported,
+  }
 }
+
+/** What follows differentiation, in order. */
+const passes = [lowerBatchNormalization, lowerBlocked, eliminateCommonSubexpressions, eliminateDeadNodes, fuseBlocked, withoutBlockSizes]
 
 /** Adds to a differentiated graph what turns it into a step. */
 class StepBuilder {
@@ -121,16 +147,24 @@ class StepBuilder {
     if (this.#accumulates) this.#b.input(stepInputs.apply, 'bool', [])
   }
 
+  get #slots(): readonly string[] {
+    const { optimizer, averageDecay } = this.#options
+    return [...optimizer.slots, ...(averageDecay === undefined ? [] : ['average']), ...(this.#accumulates ? ['gradient'] : [])]
+  }
+
+  /** The order of each parameter's elements is that of its slots. */
+  packingOf(parameters: ReadonlyMap<string, Packing>): Record<string, Packing> {
+    const trained = [...parameters].filter(([name]) => name in this.initialState)
+    return Object.fromEntries(
+      trained.flatMap(([name, packing]) => [name, ...this.#slots.map((slot) => slotName(name, slot))].map((key) => [key, packing])),
+    )
+  }
+
   /** Turns parameters from initializers into inputs, and adds the optimizer's slots. */
   makeState(names: readonly string[]): void {
-    const slots = [
-      ...this.#options.optimizer.slots,
-      ...(this.#options.averageDecay === undefined ? [] : ['average']),
-      ...(this.#accumulates ? ['gradient'] : []),
-    ]
     for (const name of names) {
       const tensor = this.#toInput(name)
-      for (const slot of slots) {
+      for (const slot of this.#slots) {
         const zero = slot === 'average' ? tensor : new Tensor(tensor.dtype, tensor.dims, new Uint8Array(tensor.bytes.length))
         this.#b.input(slotName(name, slot), tensor.dtype, tensor.dims)
         this.initialState[slotName(name, slot)] = zero

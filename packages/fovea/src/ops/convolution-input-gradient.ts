@@ -1,7 +1,8 @@
 // The input gradient of a convolution: from the gradient of its smaller side to that of its larger.
 
+import { sizeOf } from '../graph/tensor.ts'
 import type { Convolution } from './convolution-gradient.ts'
-import { reshapedTo } from './emit.ts'
+import { numbers, reshapedTo } from './emit.ts'
 import type { GradientContext } from './operator.ts'
 import { extentOf } from './windows.ts'
 
@@ -35,7 +36,7 @@ export function convolutionInputGradient(ctx: GradientContext, convolution: Conv
 
 function emitFlipped(ctx: GradientContext, convolution: Convolution, dy: string, weight: string, pads: readonly number[]): string {
   const { group, windows } = convolution
-  const swapped = reversedTaps(ctx, swappedChannels(ctx, convolution, weight), windows.kernel)
+  const swapped = swappedChannels(ctx, convolution, reversedTaps(ctx, convolution, weight))
   return ctx.b.op('Conv', [dy, swapped], { group, dilations: windows.dilations, pads })
 }
 
@@ -50,13 +51,22 @@ function swappedChannels(ctx: GradientContext, { weight: dims, group }: Convolut
   return reshapedTo(ctx, swapped, [each * group, O / group, ...kernel])
 }
 
-function reversedTaps(ctx: GradientContext, weight: string, kernel: readonly number[]): string {
+/** Kernels of more taps than this are reversed by a slice: the product would cost more. */
+const mostReversedTaps = 32
+
+/**
+ * The kernel with its taps in reverse order, by a product with the reversing permutation: on ONNX Runtime's CPU provider 3 to 5 times
+ * as fast as a `Slice` with negative steps, which moves element by element on one thread (512x512x3x3: 1.3 against 6.7 ms).
+ */
+function reversedTaps(ctx: GradientContext, { weight: dims, windows: { kernel } }: Convolution, weight: string): string {
   const { b } = ctx
-  const axes = kernel.map((_, axis) => axis).filter((axis) => kernel[axis]! > 1)
-  if (axes.length === 0) return weight
-  const starts = axes.map(() => -1)
-  const ends = axes.map((axis) => -kernel[axis]! - 1)
-  return b.op('Slice', [weight, b.ints(starts), b.ints(ends), b.ints(axes.map((axis) => axis + 2)), b.ints(starts)])
+  const taps = sizeOf(kernel)
+  if (taps === 1) return weight
+  const flat = reshapedTo(ctx, weight, [dims[0]! * dims[1]!, taps])
+  if (taps > mostReversedTaps)
+    return reshapedTo(ctx, b.op('Slice', [flat, b.ints([-1]), b.ints([-taps - 1]), b.ints([1]), b.ints([-1])]), dims)
+  const reversal = Array.from({ length: taps * taps }, (_, i) => (Math.floor(i / taps) + (i % taps) === taps - 1 ? 1 : 0))
+  return reshapedTo(ctx, b.op('MatMul', [flat, numbers(ctx, ctx.dtype(ctx.input(1)), [taps, taps], reversal)]), dims)
 }
 
 function emitTransposed(ctx: GradientContext, { windows, group }: Convolution, dy: string, weight: string): string {

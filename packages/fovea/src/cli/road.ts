@@ -19,7 +19,7 @@ export function roadCommand(): Command {
   return new Command('road')
     .description('the whole road on generated pictures: draw, train, evaluate, predict')
     .option('--out <folder>', 'where everything goes', 'runs/road')
-    .option('--epochs <n>', 'passes over the pictures', Number, 12)
+    .option('--epochs <n>', 'passes over the pictures', Number, 16)
     .option('--per-class <n>', 'pictures of each kind of surface', Number, 150)
     .action(async (flags: { out: string; epochs: number; perClass: number }) => {
       const { signal, release } = interruptSignal()
@@ -41,7 +41,7 @@ async function walk({ out, epochs, perClass }: { out: string; epochs: number; pe
   const fresh = join(out, 'new')
   await writeSurfaces(fresh, { perClass: 1, size: 64, seed: 2, signal })
 
-  say(pc.bold('\n2. Training a small residual network on them'))
+  say(pc.bold('\n2. Training a small network on them'))
   const run = await runTraining(data, { out: join(out, 'model'), epochs, augment: 'strong', imgsz: 64 }, signal)
 
   say(pc.bold('\n3. On the pictures that were held out'))

@@ -50,7 +50,7 @@ export const architectures = {
     title: 'Small CNN: six convolutions',
     paper: 'https://arxiv.org/abs/1409.1556',
     family: 'cnn',
-    defaults: { inputSize: 32, options: { widths: [32, 64, 128], dropout: 0.1 } },
+    defaults: { inputSize: 64, options: { widths: [32, 64, 128], dropout: 0.1 } },
     expectedParameters: 416_456,
     build: smallCnn,
   },

@@ -54,17 +54,27 @@ function findCut(model: Model, metadata: ModelMetadata, spec: string, features: 
   const match = /^blocks:(\d+)$/.exec(spec)
   if (match !== null) {
     const open = Number(match[1])
-    if (open < 1 || open > blocks.length)
-      throw new FoveaError('MODEL_FREEZE', { expected: `blocks:1 to blocks:${blocks.length}`, found: spec })
+    if (open < 1 || open > blocks.length) {
+      const expected = blocks.length === 0 ? 'none, head or a stage, since the model has no residual blocks' : countsOf(blocks.length)
+      throw new FoveaError('MODEL_FREEZE', { expected, found: spec })
+    }
     return blocks[blocks.length - open]!.input
   }
   const value = metadata.stages[spec] ?? spec
   if (!model.graph.nodes.some((node) => node.outputs.includes(value))) {
     const stages = Object.keys(metadata.stages).join(', ')
     throw new FoveaError('MODEL_FREEZE', {
-      expected: `none, head, blocks:1 to blocks:${blocks.length}${stages === '' ? '' : `, or one of ${stages}`}`,
+      expected: [
+        'none, head',
+        ...(blocks.length === 0 ? [] : [countsOf(blocks.length)]),
+        ...(stages === '' ? [] : [`or one of ${stages}`]),
+      ].join(', '),
       found: spec,
     })
   }
   return value
+}
+
+function countsOf(blocks: number): string {
+  return blocks === 1 ? 'blocks:1' : `blocks:1 to blocks:${blocks}`
 }

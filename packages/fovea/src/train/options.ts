@@ -11,7 +11,7 @@ import type { TrainEvent } from './events.ts'
 export interface TrainOptions {
   readonly train: ImageDataset
   readonly validation?: ImageDataset
-  /** Name of an architecture, path of an .onnx file to fine-tune. @default 'resnet-tiny' */
+  /** Name of an architecture, path of an .onnx file to fine-tune. @default 'small-cnn' */
   readonly model?: string
   /** Pixel scaling of an imported model without metadata. @default a reported guess */
   readonly input?: 'raw' | 'unit' | 'imagenet'
@@ -21,7 +21,7 @@ export interface TrainOptions {
   readonly epochs?: number
   /** @default 32, less for fewer than 160 pictures */
   readonly batchSize?: number
-  /** Side of the square input in pixels. @default the model's own: 96 for the default architecture */
+  /** Side of the square input in pixels. @default the model's own: 64 for the default architecture */
   readonly imageSize?: number
   /** @default 0 */
   readonly seed?: number

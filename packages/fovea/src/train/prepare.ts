@@ -33,7 +33,7 @@ export interface Preparation {
 }
 
 /** The architecture that is trained where none is named. */
-export const defaultArchitecture = 'resnet-tiny'
+export const defaultArchitecture = 'small-cnn'
 
 export async function prepare(options: TrainOptions): Promise<Preparation> {
   const source = options.model ?? defaultArchitecture

@@ -6,8 +6,15 @@ import { copyModel } from '../graph/copy.ts'
 import { formatDims } from '../graph/dims.ts'
 import { type Model, tensorType } from '../graph/model.ts'
 import { makeBatchDynamic } from '../passes/dynamic-batch.ts'
-import { findHead } from '../passes/find-head.ts'
+import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.ts'
+import { eliminateIdentities } from '../passes/eliminate-identities.ts'
+import { findScores, type Scores } from '../passes/find-head.ts'
+import { foldConstants } from '../passes/fold-constants.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
+import { inlineFunctions } from '../passes/inline-functions.ts'
+import { runPasses } from '../passes/pass.ts'
+import { raiseOpset } from '../passes/raise-opset.ts'
+import { toFloat32 } from '../passes/to-float32.ts'
 import { FoveaError } from '../util/errors.ts'
 import { createPreprocessing, type PixelScale } from '../vision/preprocessing.ts'
 import { completeClassifier } from './front.ts'
@@ -29,35 +36,34 @@ export interface ImportedClassifier {
 }
 
 /**
- * Wraps a foreign classifier: finds its picture input, layout, head and labels, frees its batch size, and puts the front before it.
+ * Wraps a foreign classifier: writes it in today's opset and in float32, finds its picture input, layout, head and labels,
+ * frees its batch size, and puts the front before it.
  *
- * @throws FoveaError MODEL_NOT_CLASSIFIER where it has no single picture input or no scores [N, classes]
+ * @throws FoveaError MODEL_NOT_CLASSIFIER where it has no single picture input or no scores [N, classes], OPSET_UNSUPPORTED
  */
 export function importClassifier(source: Model, options: ImportOptions = {}): ImportedClassifier {
   const { file } = options
   const notes: string[] = []
-  const { model, height, width, channels } = planarInput(makeBatchDynamic(asciiOpset(source)).model, file)
-  const shapes = inferValues(model)
-  const output = model.graph.outputs[0]!.name
-  const dims = shapes.dims(output)
-  const classes = dims?.at(-1)
-  if (dims === undefined || typeof classes !== 'number' || dims.slice(1, -1).some((dim) => dim !== 1))
-    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
-      file,
-      field: output,
-      expected: 'one score per class, [N, classes]',
-      found: formatDims(dims),
-    })
-  const head = findHead(model, output) ?? { logits: output, activation: 'none' as const }
+  const modern = runPasses(withFixedWeights(source), [inlineFunctions, (model) => raiseOpset(model), inlineFunctions]).model
+  const full = toFloat32(modern)
+  if (full.modified) notes.push('The model is of half precision; it is computed and trained in float32.')
+  const body = planarInput(simplified(makeBatchDynamic(full.model).model), file)
+  const { height, width, channels } = body
+  const { model, classes, head } = scoresInRows(body.model, file)
 
-  const guess = options.input === undefined ? guessScale(source) : undefined
+  const guess = options.input === undefined ? guessScale(model) : undefined
   if (guess !== undefined)
     notes.push(`Pixel scaling guessed as "${guess.scale}", since ${guess.reason}; state it with --input raw|unit|imagenet.`)
   const scale = options.input ?? guess!.scale
   const preprocessing = createPreprocessing({ size: [height, width], color: channels === 1 ? 'gray' : 'rgb', scale })
   const labels = options.labels ?? readNames(source.metadata.get('names'), classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
   if (labels.length !== classes)
-    throw new FoveaError('MODEL_NOT_CLASSIFIER', { file, field: output, expected: `${classes} labels`, found: `${labels.length}` })
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+      file,
+      field: model.graph.outputs[0]!.name,
+      expected: `${classes} labels`,
+      found: `${labels.length}`,
+    })
 
   const complete = completeClassifier(model, preprocessing, head)
   const metadata: ModelMetadata = {
@@ -70,11 +76,44 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   return { model: writeMetadata(complete.model, metadata), metadata, notes }
 }
 
-/** `ai.onnx` is another spelling of the standard domain. */
-function asciiOpset(model: Model): Model {
-  const version = model.opsets.get('ai.onnx')
-  if (version === undefined || model.opsets.has('')) return model
-  return { ...model, opsets: new Map([['', version], ...model.opsets]) }
+/** Weights that the file lists among its inputs too, as old exporters did, are no inputs of a classifier. */
+function withFixedWeights(model: Model): Model {
+  const result = copyModel(model)
+  const { graph } = result
+  graph.inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
+  result.irVersion = Math.max(model.irVersion, 4)
+  return result
+}
+
+/** Without what exporters leave behind. Dropout stays for training, and int8 weights stay what they are. */
+function simplified(model: Model): Model {
+  const folded = foldConstants(model, { except: ['DequantizeLinear'] }).model
+  return eliminateDeadNodes(eliminateIdentities(folded, { except: ['Dropout'] }).model).model
+}
+
+/** The model with its first output alone, as one row of scores for each picture; [N, C, 1, 1] is flattened. */
+function scoresInRows(source: Model, file: string | undefined): { model: Model; classes: number; head: Scores } {
+  const model = copyModel(source)
+  const { graph } = model
+  const shapes = inferValues(model)
+  const output = graph.outputs[0]!.name
+  const scores = findScores(model, output)
+  const dims = shapes.dims(output)
+  const long = dims?.slice(1).filter((dim) => dim !== 1)
+  const classes = long?.length === 0 ? 1 : long?.[0]
+  if (dims === undefined || dims.length < 2 || typeof classes !== 'number' || long!.length > 1)
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+      file,
+      field: output,
+      expected: 'one score per class, [N, classes]',
+      found: formatDims(dims),
+    })
+  const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
+  const rows = (value: string) => (shapes.dims(value)?.length === 2 ? value : b.op('Flatten', [value], { axis: 1 }))
+  const logits = rows(scores.logits)
+  const probabilities = scores.activation === 'none' ? logits : rows(output)
+  graph.outputs = [{ name: probabilities, type: tensorType('float32', [dims[0]!, classes]) }]
+  return { model, classes, head: { logits, activation: scores.activation } }
 }
 
 /** The model with one float NCHW picture input; an NHWC model (Keras) gets a Transpose before it. */

@@ -6,7 +6,7 @@ import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
-import { inferValues } from './infer-shapes.ts'
+import { inferValues, type ShapeTable } from './infer-shapes.ts'
 import type { PassResult } from './pass.ts'
 
 export interface DynamicBatchOptions {
@@ -25,6 +25,7 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
   const result = copyModel(model)
   const { graph } = result
   const inputs = dataInputs(graph)
+  const before = inferValues(model)
   const batches = new Set<Dim>()
   for (const input of graph.inputs) {
     if (!inputs.includes(input.name) || input.type?.kind !== 'tensor' || input.type.dims === undefined || input.type.dims.length === 0)
@@ -36,7 +37,7 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
   // What the file declares of the values in between speaks of the old batch.
   graph.values.clear()
   for (const output of graph.outputs) if (output.type?.kind === 'tensor') output.type = { kind: 'tensor', dtype: output.type.dtype }
-  mendReshapes(result, batches)
+  mendReshapes(result, batches, before)
   const shapes = inferValues(result)
   for (const output of graph.outputs) {
     const type = shapes.type(output.name)
@@ -52,16 +53,18 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
 }
 
 /** A Reshape of data to a constant shape that begins with the old batch keeps its first dimension instead. */
-function mendReshapes(model: Model, batches: ReadonlySet<Dim>): void {
+function mendReshapes(model: Model, batches: ReadonlySet<Dim>, shapes: ShapeTable): void {
   const { graph } = model
   const flowing = valuesAfter(graph, dataInputs(graph))
   for (const node of graph.nodes) {
-    const shape = graph.initializers.get(node.inputs[1] ?? '')
-    if (node.op !== 'Reshape' || shape?.dtype !== 'int64' || !flowing.has(node.inputs[0]!)) continue
-    const sizes = [...(shape.data as BigInt64Array)].map(Number)
-    if (sizes.length === 0 || !batches.has(sizes[0]!)) continue
+    const [data = '', shape = ''] = node.inputs
+    // A shape that is computed from the data follows the batch by itself.
+    if (node.op !== 'Reshape' || !flowing.has(data) || flowing.has(shape)) continue
+    const sizes = shapes.constant(shape)?.data
+    if (sizes === undefined || sizes.length === 0 || !batches.has(sizes[0]!)) continue
     const name = `${node.inputs[1]}/batch`
     graph.initializers.set(name, Tensor.int64([sizes.length], [0, ...sizes.slice(1)]))
     node.inputs[1] = name
+    node.attributes.delete('allowzero')
   }
 }

@@ -67,13 +67,18 @@ const doesNothing: Readonly<Record<string, (question: Question) => boolean>> = {
   },
 }
 
+export interface EliminateOptions {
+  /** Operators whose nodes stay, by name. @default none */
+  readonly except?: readonly string[]
+}
+
 /**
  * Removes Identity, Cast to the same type, reshapes and slices that change nothing, Transpose in the given order, Dropout
  * outside training, and the like; users of the result read the input instead. Names of graph outputs are kept: the
  * input takes over the output's name where a node produces it, and the node stays where it cannot (an input, an
  * initializer, or another output of the graph is passed through).
  */
-export function eliminateIdentities(model: Model): PassResult {
+export function eliminateIdentities(model: Model, { except = [] }: EliminateOptions = {}): PassResult {
   const result = copyModel(model)
   const { graph } = result
   const shapes = inferValues(model)
@@ -86,7 +91,11 @@ export function eliminateIdentities(model: Model): PassResult {
     const [from = '', to = ''] = [node.inputs[0], node.outputs[0]]
     const question = { node, attributes: new NodeAttributes(node, opsetOf(model, node)), shapes }
     const superfluous =
-      from !== '' && to !== '' && !node.outputs.slice(1).some((name) => used.has(name)) && doesNothing[operatorKey(node)]?.(question)
+      !except.includes(operatorKey(node)) &&
+      from !== '' &&
+      to !== '' &&
+      !node.outputs.slice(1).some((name) => used.has(name)) &&
+      doesNothing[operatorKey(node)]?.(question)
     const source = renamed(from, renames)
     if (!superfluous) kept.push(node)
     else if (!outputs.has(to)) renames.set(to, source)

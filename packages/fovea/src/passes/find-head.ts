@@ -17,31 +17,41 @@ export interface Head {
 }
 
 /** Nodes that pass scores on without changing their order. */
-const transparent = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Cast', 'Dropout'])
+const transparent = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Cast', 'Dropout', 'LogSoftmax'])
+
+/** The scores of a classifier. */
+export type Scores = Pick<Head, 'logits' | 'activation'>
 
 /**
  * Walks back from an output (the first by default) through softmax and reshapes to the last linear layer: Gemm, or
- * MatMul with an Add, or a convolution. Undefined where the model ends otherwise.
+ * MatMul with an Add, or a convolution, be it before a global pool (Lin 2013). Undefined where the model ends otherwise.
  */
 export function findHead(model: Model, output: string | undefined = model.graph.outputs[0]?.name): Head | undefined {
   const { graph } = model
+  if (output === undefined) return undefined
   const producers = producersOf(graph)
-  let activation: Head['activation'] = 'none'
-  let value = output
-  let logits = output
-  while (value !== undefined) {
-    const node = producers.get(value)
-    if (node === undefined || logits === undefined) return undefined
-    if (node.op === 'Softmax' || node.op === 'Sigmoid') {
-      activation = node.op === 'Softmax' ? 'softmax' : 'sigmoid'
-      logits = node.inputs[0]!
-    } else if (!transparent.has(node.op)) {
-      const linear = linearLayer(graph, producers, node)
-      return linear === undefined ? undefined : { ...linear, logits, activation }
-    }
-    value = node.inputs[0]
+  const { node, ...scores } = walkBack(producers, output)
+  const linear = node === undefined ? undefined : linearLayer(graph, producers, node)
+  return linear === undefined ? undefined : { ...linear, ...scores }
+}
+
+/** The scores before softmax or sigmoid, whatever gives them. */
+export function findScores(model: Model, output: string): Scores {
+  const { logits, activation } = walkBack(producersOf(model.graph), output)
+  return { logits, activation }
+}
+
+/** Through what passes scores on, to the node that makes them. */
+function walkBack(producers: ReadonlyMap<string, Node>, output: string): Scores & { node: Node | undefined } {
+  let scores: Scores = { logits: output, activation: 'none' }
+  let pooled = false
+  for (let node = producers.get(output); ; node = producers.get(node.inputs[0] ?? '')) {
+    if (node === undefined) return { ...scores, node }
+    if (node.op === 'Softmax' || node.op === 'Sigmoid')
+      scores = { logits: node.inputs[0]!, activation: node.op === 'Softmax' ? 'softmax' : 'sigmoid' }
+    else if (node.op === 'GlobalAveragePool') pooled = true
+    else if (!transparent.has(node.op) && !(pooled && node.op === 'Relu')) return { ...scores, node }
   }
-  return undefined
 }
 
 function linearLayer(

@@ -4,7 +4,7 @@ import { hasSubgraph, valuesAfter } from '../graph/analysis.ts'
 import { copyModel } from '../graph/copy.ts'
 import { isInteger } from '../graph/data-type.ts'
 import { isStatic } from '../graph/dims.ts'
-import type { Model, Node } from '../graph/model.ts'
+import { type Model, type Node, operatorKey } from '../graph/model.ts'
 import { sizeOf, type Tensor } from '../graph/tensor.ts'
 import { numbersOf, tensorOfNumbers } from '../graph/tensor-values.ts'
 import { evaluateNode, ndarrayOf, opsetOf } from '../ops/evaluate.ts'
@@ -18,6 +18,8 @@ import type { PassResult } from './pass.ts'
 export interface FoldOptions {
   /** Nodes with an input or output of more elements are left to the runtime: the reference evaluator is slow. @default 65536 */
   readonly sizeLimit?: number
+  /** Operators whose nodes stay, by name. @default none */
+  readonly except?: readonly string[]
 }
 
 /**
@@ -29,7 +31,7 @@ export interface FoldOptions {
  * inputs), and integers beyond 2^53, which the reference does not hold exactly. A file of IR version 3, where all weights have
  * to be inputs, becomes one of version 4, where they are not.
  */
-export function foldConstants(model: Model, { sizeLimit = 65_536 }: FoldOptions = {}): PassResult {
+export function foldConstants(model: Model, { sizeLimit = 65_536, except = [] }: FoldOptions = {}): PassResult {
   const result = copyModel(model)
   const { graph } = result
   const shapes = inferValues(model)
@@ -40,7 +42,7 @@ export function foldConstants(model: Model, { sizeLimit = 65_536 }: FoldOptions 
   const constantOf = (name: string) => (overridable.has(name) ? undefined : graph.initializers.get(name))
 
   graph.nodes = graph.nodes.filter((node) => {
-    if (node.outputs.some((name) => outputs.has(name))) return true
+    if (node.outputs.some((name) => outputs.has(name)) || except.includes(operatorKey(node))) return true
     const tensors =
       storedConstant(node) ??
       (node.outputs.some((name) => doubtful.has(name)) ? undefined : known(node, shapes)) ??

@@ -99,7 +99,7 @@ function evaluateGridSample(ctx: EvaluateContext): NDArray[] {
   return [y]
 }
 
-function affineGridDims(ctx: Attributes, theta: readonly Dim[] | undefined, size: readonly Dim[] | undefined): Dim[] | undefined {
+function affineGridDims(ctx: Attributes, theta: readonly Dim[] | undefined, size: readonly Dim[] | undefined): readonly Dim[] | undefined {
   if (size !== undefined && size.length !== 4 && size.length !== 5) ctx.fail('a size [N, C, H, W] or [N, C, D, H, W]', formatDims(size))
   const axes = size === undefined ? (typeof theta?.[1] === 'number' ? theta[1] : undefined) : size.length - 2
   if (axes === undefined) return undefined
@@ -110,8 +110,8 @@ function affineGridDims(ctx: Attributes, theta: readonly Dim[] | undefined, size
 
 function evaluateAffineGrid(ctx: EvaluateContext): NDArray[] {
   const [theta, size] = [ctx.input(0), ctx.input(1)]
-  const dims = affineGridDims(ctx, theta.dims, [...size.data])
-  if (!isStatic(dims)) ctx.fail('a known size')
+  const inferred = affineGridDims(ctx, theta.dims, [...size.data])
+  const dims = isStatic(inferred) ? inferred : ctx.fail('a known size')
   const spatial = dims.slice(1, -1)
   const points = homogeneousPoints(spatial, ctx.int('align_corners', 0) !== 0)
   const [axes, width] = [spatial.length, spatial.length + 1]

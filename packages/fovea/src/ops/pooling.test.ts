@@ -8,7 +8,23 @@ import { evaluateModel } from './evaluate.ts'
 import { ndarray } from './ndarray.ts'
 import type { LoweringQuery } from './operator.ts'
 
-const axis = fc
+interface Axis {
+  readonly size: number
+  readonly kernel: number
+  readonly stride: number
+  readonly dilation: number
+  readonly begin: number
+  readonly end: number
+}
+
+interface Drawn {
+  readonly N: number
+  readonly C: number
+  readonly axes: readonly Axis[]
+  readonly ceil: boolean
+}
+
+const axis: fc.Arbitrary<Axis> = fc
   .record({
     size: fc.integer({ min: 1, max: 7 }),
     kernel: fc.integer({ min: 1, max: 3 }),
@@ -20,7 +36,7 @@ const axis = fc
   // As everywhere, padding is narrower than the kernel: no window lies in padding alone.
   .filter(({ size, kernel, dilation, begin, end }) => begin < kernel && end < kernel && (kernel - 1) * dilation + 1 <= size + begin + end)
 
-const drawn = fc
+const drawn: fc.Arbitrary<Drawn> = fc
   .record({
     N: fc.integer({ min: 1, max: 2 }),
     C: fc.integer({ min: 1, max: 3 }),
@@ -29,10 +45,8 @@ const drawn = fc
   })
   .filter(({ axes, ceil }) => axes.every((each) => everyWindowSeesInput(each, ceil)))
 
-type Drawn = typeof drawn extends fc.Arbitrary<infer T> ? T : never
-
 /** True where each window has at least one tap inside the input. */
-function everyWindowSeesInput({ size, kernel, stride, dilation, begin, end }: Drawn['axes'][number], ceil: boolean): boolean {
+function everyWindowSeesInput({ size, kernel, stride, dilation, begin, end }: Axis, ceil: boolean): boolean {
   const room = size + begin + end - (kernel - 1) * dilation - 1
   const count = (ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1
   return Array.from({ length: count }, (_, o) => o).every((o) =>

@@ -109,7 +109,7 @@ function centring(from: readonly number[], to: readonly number[]): Centring {
   return { before, after: from.map((size, axis) => to[axis]! - size - before[axis]!) }
 }
 
-function centredDims(ctx: Attributes, dims: readonly Dim[], sizes: readonly Dim[]): Dim[] {
+function centredDims(ctx: Attributes, dims: readonly Dim[], sizes: readonly Dim[]): readonly Dim[] {
   const axes = checkedAxes(ctx, ctx.ints('axes', undefined) ?? dims.map((_, axis) => axis), dims.length)
   if (axes.length !== sizes.length) ctx.fail(`${axes.length} sizes`, `${sizes.length}`)
   return dims.map((dim, axis) => (axes.includes(axis) ? sizes[axes.indexOf(axis)]! : dim))
@@ -126,8 +126,8 @@ function inferCenterCropPad(ctx: InferContext): InferredValue[] {
 
 function evaluateCenterCropPad(ctx: EvaluateContext): NDArray[] {
   const x = ctx.input(0)
-  const dims = centredDims(ctx, x.dims, integersOf(ctx, 1) ?? ctx.fail('sizes'))
-  if (!isStatic(dims)) ctx.fail('known sizes')
+  const inferred = centredDims(ctx, x.dims, integersOf(ctx, 1) ?? ctx.fail('sizes'))
+  const dims = isStatic(inferred) ? inferred : ctx.fail('known sizes')
   const { before } = centring(x.dims, dims)
   const picks = dims.map((size, axis) =>
     Array.from({ length: size }, (_, i) => {

@@ -12,7 +12,7 @@ export interface PassResult {
 export type Pass<Options = void> = (model: Model, options?: Options) => PassResult
 
 /** Runs passes one after another. */
-export function runPasses(model: Model, passes: readonly Pass[]): PassResult {
+export function runPasses(model: Model, passes: readonly ((model: Model) => PassResult)[]): PassResult {
   let modified = false
   for (const pass of passes) {
     const result = pass(model)

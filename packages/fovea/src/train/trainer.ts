@@ -192,7 +192,7 @@ export class Trainer {
 
   async #trainOn(input: Tensor, labels: Int32Array): Promise<void> {
     const { epochs, accumulate } = this.#recipe
-    const { batchesPerEpoch } = this.#batches
+    const { batchesPerEpoch } = this.#batches!
     const { epoch, batch } = this.#position
     const learningRate = this.#learningRate()
     const overall = epoch * batchesPerEpoch + batch

@@ -44,6 +44,7 @@ export interface TrainFlags {
   classFromName?: string
   onError?: 'skip' | 'stop'
   threads?: number
+  layout?: TrainOptions['layout']
   json?: boolean
 }
 
@@ -82,6 +83,7 @@ export function trainCommand(): Command {
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group')
     .option('--on-error <how>', 'unreadable pictures: skip or stop')
     .option('--threads <n>', 'threads of the training step', number)
+    .option('--layout <name>', 'memory layout of convolutions: auto, standard or blocked')
     .option('--json', 'print the result as JSON')
     .action(async (data: string, flags: TrainFlags) => {
       const { signal, release } = interruptSignal()
@@ -160,6 +162,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     averageDecay: flags.ema,
     onError: flags.onError,
     threads: flags.threads,
+    layout: flags.layout,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

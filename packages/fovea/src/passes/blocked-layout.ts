@@ -198,11 +198,11 @@ class Rewriter {
       return true
     }
     const [y, ...next] = [0, 1, 2].map((i) => node.outputs[i] || undefined)
-    const statistics = ['mean', 'inverse'].map((hint) => this.#b.fresh(`${y}/${hint}`))
-    const outputs = [this.#b.fresh(`${y}/blocked`), ...next.map((name) => name ?? ''), ...statistics]
+    const saved = ['centred', 'inverse'].map((hint) => this.#b.fresh(`${y}/${hint}`))
+    const outputs = [this.#b.fresh(`${y}/blocked`), ...next.map((name) => name ?? ''), ...saved]
     this.#b.ops(blockedBatchNormalizationKey, [form, ...rest], outputs, { epsilon, momentum: attributes.float('momentum', 0.9), block })
     this.#blocked.set(y!, outputs[0]!)
-    for (const name of outputs.slice(1)) this.#plain.add(name)
+    for (const name of next) if (name !== undefined) this.#plain.add(name)
     return true
   }
 

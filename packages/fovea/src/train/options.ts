@@ -57,6 +57,11 @@ export interface TrainOptions {
   readonly device?: string
   /** Threads of the training step. @default the number of cores */
   readonly threads?: number
+  /**
+   * `blocked` trains convolutions on the memory layout of ONNX Runtime's CPU kernels: faster by about half, equal within rounding.
+   * `standard` keeps to ONNX's own operators. @default 'auto': blocked where the installed runtime and the device have it
+   */
+  readonly layout?: 'auto' | 'standard' | 'blocked'
   /** Memory for cached features of a frozen prefix. @default 2 GiB */
   readonly featureCacheBytes?: number
   /** An unreadable picture is skipped and reported, or stops the training. @default 'skip' */
@@ -68,6 +73,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal
   readonly onEvent?: (event: TrainEvent) => void
 }
+
+const layouts: readonly string[] = ['auto', 'standard', 'blocked']
 
 /** The course of a training, decided. It is stored in checkpoint and model; equal recipes and data give equal weights. */
 export interface Recipe {
@@ -96,6 +103,8 @@ export interface Recipe {
   readonly patience: number
   readonly device: string
   readonly threads: number
+  /** As asked for: `auto` follows the machine. */
+  readonly layout: 'auto' | 'standard' | 'blocked'
 }
 
 export interface ModelFacts {
@@ -133,6 +142,8 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   const learningRate = amount('learningRate', tuned ? baseRate / 2 : baseRate)
   const augment = options.augment ?? (freeze === 'head' ? 'none' : 'light')
   parseDevice(options.device ?? 'cpu')
+  const { layout = 'auto' } = options
+  if (!layouts.includes(layout)) throw invalid('layout', layouts.join(', '), layout)
   return {
     model: model.name,
     classes: train.classes,
@@ -157,6 +168,7 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
     device: options.device ?? 'cpu',
     threads: whole('threads', 1, availableParallelism()),
+    layout,
   }
 }
 

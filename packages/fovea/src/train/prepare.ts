@@ -13,6 +13,8 @@ import { architectureNames, architectureOf } from '../nn/architectures.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
 import { findTrainable } from '../passes/trainable.ts'
 import { buildTrainingStep, type TrainingStep } from '../passes/training-step.ts'
+import { probeBlockedLayout } from '../runtime/blocked.ts'
+import { parseDevice } from '../runtime/device.ts'
 import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import { type FrozenModel, freeze } from './freeze.ts'
@@ -58,15 +60,32 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
     model,
     metadata,
     frozen,
-    step: compile(frozen, metadata, recipe),
+    step: compile(frozen, metadata, recipe, await blockFor(recipe)),
     parameterCount: countElements(model, findTrainable(model.graph, metadata.stages.pixels ?? frozen.cut)),
     trainableCount: countElements(model, frozen.parameters),
     notes: imported?.notes ?? [],
   }
 }
 
-/** Compiles the training step for the recipe's batch size. */
-export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Recipe): TrainingStep {
+/**
+ * Channels in a block where the recipe trains on the blocked layout on this machine.
+ *
+ * @throws FoveaError TRAIN_OPTION where the recipe insists and the machine cannot
+ */
+export async function blockFor({ device, layout }: Pick<Recipe, 'device' | 'layout'>): Promise<number | undefined> {
+  if (layout === 'standard') return undefined
+  const block = parseDevice(device).kind === 'cpu' ? await probeBlockedLayout() : undefined
+  if (block === undefined && layout === 'blocked')
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'layout',
+      expected: 'standard or auto: this device has no blocked kernels',
+      found: layout,
+    })
+  return block
+}
+
+/** Compiles the training step for the recipe's batch size; with a block on the blocked layout. */
+export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Recipe, block?: number): TrainingStep {
   const bound = bindDimensions(frozen.suffix, { N: recipe.batchSize, H: recipe.imageSize[0], W: recipe.imageSize[1] }).model
   const logits = metadata.stages.logits!
   const clip = clipOf(recipe)
@@ -75,6 +94,7 @@ export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Re
     loss: (b: GraphBuilder) => emitLossOf(b, logits, recipe),
     optimizer: optimizerOf(recipe),
     accumulate: recipe.accumulate,
+    ...(block === undefined ? {} : { blockedLayout: { block } }),
     ...(clip === undefined ? {} : { clip }),
     ...(recipe.averageDecay > 0 ? { averageDecay: recipe.averageDecay } : {}),
   })

@@ -1,6 +1,7 @@
 // Runs the training step: feeds a batch and the learning rate, reads the loss; all state stays in the session.
 
 import { Tensor } from '../graph/tensor.ts'
+import { packTensor, unpackTensor } from '../ops/blocked/layout.ts'
 import type { DropoutMask } from '../passes/training-mode.ts'
 import { stepInputs, type TrainingStep } from '../passes/training-step.ts'
 import { openSession, type Session, type SessionOptions } from '../runtime/session.ts'
@@ -32,11 +33,13 @@ export class StepRunner {
   readonly #masks: readonly DropoutMask[]
   readonly #seed: number
   readonly #accumulates: boolean
+  readonly #packing: TrainingStep['packing']
 
-  private constructor(session: Session, input: string, masks: readonly DropoutMask[], seed: number) {
+  private constructor(session: Session, input: string, step: TrainingStep, seed: number) {
     this.#session = session
     this.#input = input
-    this.#masks = masks
+    this.#masks = step.masks
+    this.#packing = step.packing
     this.#seed = seed
     this.#accumulates = session.inputs.some((port) => port.name === stepInputs.apply)
   }
@@ -44,7 +47,7 @@ export class StepRunner {
   /** Compiles the step. `input` names the batch's input. */
   static async open(step: TrainingStep, input: string, seed: number, options: SessionOptions): Promise<StepRunner> {
     const session = await openSession(step.model, { ...options, carry: step.carry, initialState: step.initialState })
-    return new StepRunner(session, input, step.masks, seed)
+    return new StepRunner(session, input, step, seed)
   }
 
   async run(feeds: StepFeeds): Promise<StepResult> {
@@ -63,13 +66,17 @@ export class StepRunner {
     return { loss: Number(loss!.data[0]), correct: Number(correct!.data[0]) }
   }
 
-  /** A copy of all state: parameters, optimizer slots, running statistics. */
+  /** A copy of all state: parameters, optimizer slots, running statistics, in the order that the model has them. */
   async readState(): Promise<Map<string, Tensor>> {
-    return new Map(Object.entries(await this.#session.readState()))
+    return this.#reordered(Object.entries(await this.#session.readState()), unpackTensor)
   }
 
   async writeState(state: ReadonlyMap<string, Tensor>): Promise<void> {
-    await this.#session.writeState(Object.fromEntries(state))
+    await this.#session.writeState(Object.fromEntries(this.#reordered(state, packTensor)))
+  }
+
+  #reordered(state: Iterable<readonly [string, Tensor]>, reorder: typeof packTensor): Map<string, Tensor> {
+    return new Map([...state].map(([name, tensor]) => [name, name in this.#packing ? reorder(tensor, this.#packing[name]!) : tensor]))
   }
 
   async close(): Promise<void> {

@@ -36,15 +36,15 @@ export async function openLocalSession(model: Model | Uint8Array | string, optio
 export async function openSource({ model, narrow }: Source, options: SessionOptions): Promise<Session> {
   const device = parseDevice(options.device ?? 'cpu')
   const runtime = await import('onnxruntime-node')
-  // What ONNX Runtime would print as a warning is either an error that is thrown or of no use to our users.
-  runtime.env.logLevel = 'error'
+  // What ONNX Runtime would print is either thrown as an error too, or of no use to our users.
+  runtime.env.logLevel = 'fatal'
   if (typeof model === 'string' && !existsSync(model)) throw new FoveaError('RUNTIME_LOAD_FAILED', { file: model, found: 'no such file' })
   const settings: InferenceSession.SessionOptions = {
     executionProviders: executionProviders(device),
     graphOptimizationLevel: options.optimization ?? 'all',
     intraOpNumThreads: options.threads ?? availableParallelism(),
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     extra: { ...options.config },
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
   }

@@ -17,7 +17,17 @@ export interface Head {
 }
 
 /** Nodes that pass scores on without changing their order. */
-const transparent = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Cast', 'Dropout', 'LogSoftmax'])
+const transparent = new Set([
+  'Identity',
+  'Flatten',
+  'Reshape',
+  'Squeeze',
+  'Cast',
+  'Dropout',
+  'LogSoftmax',
+  'QuantizeLinear',
+  'DequantizeLinear',
+])
 
 /** The scores of a classifier. */
 export type Scores = Pick<Head, 'logits' | 'activation'>
@@ -50,8 +60,14 @@ function walkBack(producers: ReadonlyMap<string, Node>, output: string): Scores 
     if (node.op === 'Softmax' || node.op === 'Sigmoid')
       scores = { logits: node.inputs[0]!, activation: node.op === 'Softmax' ? 'softmax' : 'sigmoid' }
     else if (node.op === 'GlobalAveragePool') pooled = true
-    else if (!transparent.has(node.op) && !(pooled && node.op === 'Relu')) return { ...scores, node }
+    else if (!transparent.has(node.op) && !(pooled && node.op === 'Relu') && !keepsBatchFirst(node)) return { ...scores, node }
   }
+}
+
+/** PyTorch wrote softmax over channels of opsets before 13 between two of these. Scores have one long axis, so their order stays. */
+function keepsBatchFirst({ op, attributes }: Node): boolean {
+  const perm = attributes.get('perm')
+  return op === 'Transpose' && perm?.type === 'ints' && perm.value[0] === 0
 }
 
 function linearLayer(

@@ -2,7 +2,7 @@
 
 import { dataInputs, valuesAfter } from '../graph/analysis.ts'
 import { copyModel } from '../graph/copy.ts'
-import type { Dim } from '../graph/dims.ts'
+import { type Dim, isStatic } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -60,8 +60,8 @@ function mendReshapes(model: Model, batches: ReadonlySet<Dim>, shapes: ShapeTabl
     const [data = '', shape = ''] = node.inputs
     // A shape that is computed from the data follows the batch by itself.
     if (node.op !== 'Reshape' || !flowing.has(data) || flowing.has(shape)) continue
-    const sizes = shapes.constant(shape)?.data
-    if (sizes === undefined || sizes.length === 0 || !batches.has(sizes[0]!)) continue
+    const sizes = shapes.contents(shape)
+    if (!isStatic(sizes) || sizes.length === 0 || !batches.has(sizes[0]!)) continue
     const name = `${node.inputs[1]}/batch`
     graph.initializers.set(name, Tensor.int64([sizes.length], [0, ...sizes.slice(1)]))
     node.inputs[1] = name

@@ -270,7 +270,7 @@ class Rewriter {
       return name
     }
     const blocked = this.#b.fresh(`${node.outputs[0]}/blocked`)
-    this.model.graph.nodes.push({ ...node, inputs: node.inputs.map(operand), outputs: [blocked] })
+    this.model.graph.nodes.push({ ...node, name: blocked, inputs: node.inputs.map(operand), outputs: [blocked] })
     this.#blocked.set(node.outputs[0]!, blocked)
     return true
   }

@@ -106,7 +106,8 @@ export function unpackTensor(tensor: Tensor, packing: Packing): Tensor {
 function copies({ dtype, dims, bytes, size }: Tensor) {
   const elements = (copy: Uint8Array) => (copy.length === 8 * size ? new BigUint64Array(copy.buffer) : new Uint32Array(copy.buffer))
   const target = new Uint8Array(bytes.length)
-  return { source: elements(bytes.slice()), target: elements(target), result: new Tensor(dtype, dims, target) }
+  // A Buffer's slice would be a view of the file it was read from.
+  return { source: elements(new Uint8Array(bytes)), target: elements(target), result: new Tensor(dtype, dims, target) }
 }
 
 /** A reference weight in plain order. */

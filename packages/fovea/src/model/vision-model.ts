@@ -6,7 +6,8 @@ import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { openSession, type Session } from '../runtime/session.ts'
 import { FoveaError } from '../util/errors.ts'
-import type { Image } from '../vision/image.ts'
+import { createImage, type Image } from '../vision/image.ts'
+import { channelsOf } from '../vision/preprocessing.ts'
 import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
@@ -104,6 +105,13 @@ export class DeepSeekVision {
   ): Promise<DeepSeekVision> {
     const session = await openSession(model, sessionOptions(options))
     return new DeepSeekVision(model, metadata, notes, session, options)
+  }
+
+  /** Runs the model once on a black picture, so that the first real one is not slowed by memory being laid out. */
+  async warmUp(): Promise<void> {
+    const { preprocessing } = this.metadata
+    const [height, width] = preprocessing.size ?? [224, 224]
+    await this.probabilities(packTensor([createImage(width, height, channelsOf(preprocessing))]))
   }
 
   /**

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { classCounts } from '../data/dataset.ts'
 import { writeFileAtomically } from '../data/files.ts'
-import { encodeModel } from '../graph/codec/encode.ts'
+import { encodeModelChunks } from '../graph/codec/encode.ts'
 import type { Model } from '../graph/model.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { writeMetadata } from '../model/metadata.ts'
@@ -263,7 +263,7 @@ export class Trainer {
     if (best) {
       this.#best = { epoch, score }
       this.#bestModel = withFigures(model, this.#preparation, record, this.#recipe)
-      await writeFileAtomically(this.#modelFile, [encodeModel(this.#bestModel)])
+      await writeFileAtomically(this.#modelFile, encodeModelChunks(this.#bestModel).parts)
     }
     await appendLog(this.#logFile, record)
     this.#position = { epoch: epoch + 1, batch: 0 }

@@ -39,14 +39,18 @@ export function toTrainingMode(model: Model, trained: ReadonlySet<string>): Trai
   const masks: DropoutMask[] = []
   const depends = new Set(trained)
   const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
-  graph.nodes = graph.nodes.map((node) => {
+  const { nodes } = graph
+  graph.nodes = []
+  for (const node of nodes) {
     const touched = node.inputs.some((name) => depends.has(name))
     if (touched) for (const output of node.outputs) depends.add(output)
     if (node.op === 'BatchNormalization' && (trained.has(node.inputs[1]!) || trained.has(node.inputs[2]!)))
-      return trainingBatchNorm(b, node, running)
-    if (node.op === 'Dropout' && touched) return maskedDropout(b, node, new NodeAttributes(node, opsetOf(model, node)), shapes, masks)
-    return node
-  })
+      graph.nodes.push(trainingBatchNorm(b, node, running))
+    else if (node.op === 'Dropout' && touched) {
+      const attributes = new NodeAttributes(node, opsetOf(model, node))
+      graph.nodes.push(maskedDropout(b, node, attributes, shapes, masks))
+    } else graph.nodes.push(node)
+  }
   return { model: result, running, masks }
 }
 

@@ -1,7 +1,7 @@
 // Compiles a model into its training step: one graph from parameters, state and batch to new parameters, new state and loss.
 
 import { GraphBuilder } from '../graph/builder.ts'
-import { type Model, tensorType } from '../graph/model.ts'
+import { emptyGraph, type Graph, type Model, tensorType } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Packing } from '../ops/blocked/layout.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -52,7 +52,7 @@ export interface TrainingStepOptions {
   readonly clip?: (b: GraphBuilder, gradients: readonly string[]) => { gradients: readonly string[]; norm: string }
   /** Keeps an exponential moving average of the parameters with this decay. */
   readonly averageDecay?: number
-  /** Number of batches whose gradients are averaged before one update. @default 1 */
+  /** Number of batches whose gradients are averaged before one update; a group may also end earlier. @default 1 */
   readonly accumulate?: number
   readonly lowering?: AutodiffOptions['lowering']
   /**
@@ -64,6 +64,9 @@ export interface TrainingStepOptions {
 
 /** Inputs that every step takes beside its batch. `apply` only where gradients are accumulated: true on the last batch of a group. */
 export const stepInputs = { learningRate: 'learning_rate', step: 'step', apply: 'apply' } as const
+
+/** State of a step that accumulates: the number of batches whose gradients have been summed since the last update. */
+const gathered = 'gathered_batches'
 
 export interface TrainingStep {
   readonly model: Model
@@ -144,7 +147,10 @@ class StepBuilder {
     this.#accumulates = (options.accumulate ?? 1) > 1
     this.#b.input(stepInputs.learningRate, 'float32', [])
     this.#b.input(stepInputs.step, 'float32', [])
-    if (this.#accumulates) this.#b.input(stepInputs.apply, 'bool', [])
+    if (!this.#accumulates) return
+    this.#b.input(stepInputs.apply, 'bool', [])
+    this.#b.input(gathered, 'float32', [])
+    this.initialState[gathered] = Tensor.scalar(0)
   }
 
   get #slots(): readonly string[] {
@@ -188,15 +194,16 @@ class StepBuilder {
 
   update(gradients: readonly string[]): void {
     if (this.#accumulates) this.#updateWhenAsked(gradients)
-    else this.#emitUpdates(this.#b, gradients, (name, value) => this.#carry(name, value))
+    else this.#emitUpdates(gradients, (name, value) => this.#carry(name, value))
   }
 
   report(outputs: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(outputs)) this.#report(name, value)
   }
 
-  #emitUpdates(b: GraphBuilder, gradients: readonly string[], carry: (name: string, next: string) => void): void {
+  #emitUpdates(gradients: readonly string[], carry: (name: string, next: string) => void): void {
     const { parameters, optimizer, averageDecay } = this.#options
+    const b = this.#b
     const rates = new Map<number, string>([[1, stepInputs.learningRate]])
     parameters.forEach(({ name, decay = true, learningRateScale = 1 }, i) => {
       const learningRate = rates.get(learningRateScale) ?? b.op('Mul', [stepInputs.learningRate, b.scalar(learningRateScale)])
@@ -215,32 +222,47 @@ class StepBuilder {
 
   /** Sums gradients; an `If` runs the optimizer on the last batch of a group only. */
   #updateWhenAsked(gradients: readonly string[]): void {
-    const { parameters, accumulate = 1, clip } = this.#options
+    const { parameters, clip } = this.#options
     const b = this.#b
-    const sums = parameters.map(({ name }, i) => b.op('Add', [slotName(name, 'gradient'), gradients[i]!]))
-    const then = new GraphBuilder({ opset: b.opset, name: 'update' })
-    const otherwise = new GraphBuilder({ opset: b.opset, name: 'wait' })
+    const sums = new Map(
+      parameters.map(({ name }, i) => [slotName(name, 'gradient'), b.op('Add', [slotName(name, 'gradient'), gradients[i]!])]),
+    )
+    const count = b.op('Add', [gathered, b.scalar(1)])
+    sums.set(gathered, count)
     const carried: string[] = []
-    then.scope('update', () => {
-      const means = sums.map((sum) => then.op('Mul', [sum, then.scalar(1 / accumulate)]))
-      const clipped = clip === undefined ? means : clip(then, means).gradients
-      this.#emitUpdates(then, clipped, (name, next) => {
+    const update = this.#branch('update', () => {
+      const share = b.op('Reciprocal', [count])
+      const means = parameters.map(({ name }) => b.op('Mul', [sums.get(slotName(name, 'gradient'))!, share]))
+      const clipped = clip === undefined ? means : clip(b, means).gradients
+      this.#emitUpdates(clipped, (name, next) => {
         carried.push(name)
-        then.output(next, this.#typeOf(name))
+        b.output(next, this.#typeOf(name))
       })
-      parameters.forEach(({ name }, i) => {
-        carried.push(slotName(name, 'gradient'))
-        then.output(then.op('Sub', [sums[i]!, sums[i]!]), this.#typeOf(name))
-      })
+      for (const [name, sum] of sums) {
+        carried.push(name)
+        b.output(b.op('Sub', [sum, sum]), this.#typeOf(name))
+      }
     })
-    otherwise.scope('wait', () => {
-      const bySlot = new Map(parameters.map(({ name }, i) => [slotName(name, 'gradient'), sums[i]!]))
-      for (const name of carried) otherwise.output(otherwise.op('Identity', [bySlot.get(name) ?? name]), this.#typeOf(name))
+    const wait = this.#branch('wait', () => {
+      for (const name of carried) b.output(b.op('Identity', [sums.get(name) ?? name]), this.#typeOf(name))
     })
-    const next = b.ops('If', [stepInputs.apply], carried.length, { then_branch: then.graph, else_branch: otherwise.graph })
+    const next = b.ops('If', [stepInputs.apply], carried.length, { then_branch: update, else_branch: wait })
     carried.forEach((name, i) => {
       this.#carry(name, next[i]!)
     })
+  }
+
+  /** What `emit` adds, as a subgraph. Names come from the one builder, since those around a subgraph must not be given again. */
+  #branch(name: string, emit: () => void): Graph {
+    const { graph } = this.#b
+    const { nodes, outputs } = graph
+    const branch = emptyGraph(name)
+    graph.nodes = branch.nodes
+    graph.outputs = branch.outputs
+    this.#b.scope(name, emit)
+    graph.nodes = nodes
+    graph.outputs = outputs
+    return branch
   }
 
   #typeOf(name: string): ReturnType<typeof tensorType> {

@@ -19,7 +19,7 @@ export function roadCommand(): Command {
   return new Command('road')
     .description('the whole road on generated pictures: draw, train, evaluate, predict')
     .option('--out <folder>', 'where everything goes', 'runs/road')
-    .option('--epochs <n>', 'passes over the pictures', Number, 16)
+    .option('--epochs <n>', 'passes over the pictures', Number, 14)
     .option('--per-class <n>', 'pictures of each kind of surface', Number, 150)
     .action(async (flags: { out: string; epochs: number; perClass: number }) => {
       const { signal, release } = interruptSignal()

@@ -92,7 +92,8 @@ class Fusion {
       { own: right, other: left },
     ].flatMap(({ own, other }) => {
       const node = this.#openConvolution(own)
-      return node === undefined || node.inputs[3] || !this.#endsWith(other, add) ? [] : [{ node, other }]
+      const free = node !== undefined && !node.inputs[3] && !node.inputs.includes(other) && this.#endsWith(other, add)
+      return free ? [{ node, other }] : []
     })
     // Of two convolutions the later one takes the other's result.
     const [chosen] = candidates.toSorted((a, b) => this.#order.get(b.node)! - this.#order.get(a.node)!)

@@ -14,10 +14,13 @@ import { inferValues } from '../passes/infer-shapes.ts'
 import { inlineFunctions } from '../passes/inline-functions.ts'
 import { runPasses } from '../passes/pass.ts'
 import { raiseOpset } from '../passes/raise-opset.ts'
+import { freeNames } from '../passes/rename-values.ts'
 import { toFloat32 } from '../passes/to-float32.ts'
+import { stepNames } from '../passes/training-step.ts'
 import { FoveaError } from '../util/errors.ts'
 import { createPreprocessing, type PixelScale } from '../vision/preprocessing.ts'
-import { completeClassifier } from './front.ts'
+import { completeClassifier, ports } from './front.ts'
+import { gradCamPorts } from './grad-cam.ts'
 import { guessScale } from './guess-input.ts'
 import { frameworkRange, type ModelMetadata, writeMetadata } from './metadata.ts'
 
@@ -44,10 +47,12 @@ export interface ImportedClassifier {
 export function importClassifier(source: Model, options: ImportOptions = {}): ImportedClassifier {
   const { file } = options
   const notes: string[] = []
-  const modern = runPasses(withFixedWeights(source), [inlineFunctions, (model) => raiseOpset(model), inlineFunctions]).model
+  const start = justScores(source, file)
+  const modern = runPasses(start, [eliminateDeadNodes, inlineFunctions, (model) => raiseOpset(model), inlineFunctions]).model
   const full = toFloat32(modern)
   if (full.modified) notes.push('The model is of half precision; it is computed and trained in float32.')
-  const body = planarInput(simplified(makeBatchDynamic(full.model).model), file)
+  const named = freeNames(simplified(makeBatchDynamic(full.model).model), reservedNames).model
+  const body = planarInput(named, file)
   const { height, width, channels } = body
   const { model, classes, head } = scoresInRows(body.model, file)
 
@@ -76,11 +81,26 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   return { model: writeMetadata(complete.model, metadata), metadata, notes }
 }
 
-/** Weights that the file lists among its inputs too, as old exporters did, are no inputs of a classifier. */
-function withFixedWeights(model: Model): Model {
+/** Names that the front, Grad-CAM and the training step give to their ports, so that no value of a foreign model may have them. */
+const reservedNames = new Set([
+  ports.images,
+  ...Object.values(gradCamPorts),
+  ...stepNames,
+  // Of the loss.
+  ...['targets', 'loss', 'correct'],
+])
+
+/**
+ * The model with its first output alone. Weights that the file lists among its inputs too, as old exporters did, are no inputs of
+ * a classifier.
+ */
+function justScores(model: Model, file: string | undefined): Model {
   const result = copyModel(model)
   const { graph } = result
+  if (graph.outputs.length === 0)
+    throw new FoveaError('MODEL_NOT_CLASSIFIER', { file, expected: 'an output with scores', found: 'no output' })
   graph.inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
+  graph.outputs = graph.outputs.slice(0, 1)
   result.irVersion = Math.max(model.irVersion, 4)
   return result
 }
@@ -91,7 +111,7 @@ function simplified(model: Model): Model {
   return eliminateDeadNodes(eliminateIdentities(folded, { except: ['Dropout'] }).model).model
 }
 
-/** The model with its first output alone, as one row of scores for each picture; [N, C, 1, 1] is flattened. */
+/** The model's output as one row of scores for each picture; [N, C, 1, 1] is flattened. */
 function scoresInRows(source: Model, file: string | undefined): { model: Model; classes: number; head: Scores } {
   const model = copyModel(source)
   const { graph } = model

@@ -1,6 +1,9 @@
 // Makes nodes use other values: what remains to do once a pass has found a node to be superfluous.
 
-import type { Attribute, Graph, Node, Value } from '../graph/model.ts'
+import { GraphBuilder } from '../graph/builder.ts'
+import { copyModel } from '../graph/copy.ts'
+import type { Attribute, Graph, Model, Node, Value } from '../graph/model.ts'
+import type { PassResult } from './pass.ts'
 
 /** From a value's name to the name to use instead. Chains are followed. */
 export type Renames = ReadonlyMap<string, string>
@@ -30,4 +33,31 @@ function renameWithin(attribute: Attribute, renames: Renames): Attribute {
 function renameGraph(graph: Graph, renames: Renames): Graph {
   const outputs = graph.outputs.map((output): Value => ({ ...output, name: renamed(output.name, renames) }))
   return { ...graph, nodes: graph.nodes.map((node) => renameInputs(node, renames)), outputs }
+}
+
+/** Gives every value of the main graph that has one of these names another: what is built around the model takes them. */
+export function freeNames(model: Model, names: ReadonlySet<string>): PassResult {
+  const { graph } = model
+  const defined = [...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...graph.nodes.flatMap((node) => node.outputs)]
+  const clashing = new Set(defined.filter((name) => names.has(name)))
+  if (clashing.size === 0) return { model, modified: false }
+  const b = new GraphBuilder({ graph })
+  for (const name of names) if (!clashing.has(name)) b.fresh(name)
+  const renames = new Map([...clashing].map((name) => [name, b.fresh(name)]))
+  const keyed = <T>(map: ReadonlyMap<string, T>) => new Map([...map].map(([name, value]) => [renamed(name, renames), value]))
+  const value = (entry: Value): Value => ({ ...entry, name: renamed(entry.name, renames) })
+  const result = copyModel(model)
+  result.graph = {
+    ...graph,
+    inputs: graph.inputs.map(value),
+    outputs: graph.outputs.map(value),
+    initializers: keyed(graph.initializers),
+    ...(graph.sparseInitializers === undefined ? {} : { sparseInitializers: keyed(graph.sparseInitializers) }),
+    values: new Map([...graph.values.values()].map((entry) => [renamed(entry.name, renames), value(entry)])),
+    nodes: graph.nodes.map((node) => {
+      const changed = renameInputs(node, renames)
+      return { ...changed, outputs: changed.outputs.map((name) => renamed(name, renames)) }
+    }),
+  }
+  return { model: result, modified: true }
 }

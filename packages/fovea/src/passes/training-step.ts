@@ -67,6 +67,10 @@ export const stepInputs = { learningRate: 'learning_rate', step: 'step', apply: 
 
 /** State of a step that accumulates: the number of batches whose gradients have been summed since the last update. */
 const gathered = 'gathered_batches'
+const gradientNorm = 'gradient_norm'
+
+/** Names of a step's ports: no value of the model that is trained may have one of them. */
+export const stepNames: readonly string[] = [...Object.values(stepInputs), gathered, gradientNorm]
 
 export interface TrainingStep {
   readonly model: Model
@@ -188,7 +192,7 @@ class StepBuilder {
     // Clipping looks at the gradient that the update will use: with accumulation, at the sum.
     if (this.#accumulates) return gradients
     const clipped = this.#options.clip(this.#b, gradients)
-    this.#report('gradient_norm', clipped.norm)
+    this.#report(gradientNorm, clipped.norm)
     return clipped.gradients
   }
 

@@ -6,7 +6,7 @@ import { readMetadata } from '../src/model/metadata.ts'
 import { openSession } from '../src/runtime/session.ts'
 import { freeze } from '../src/train/freeze.ts'
 import { resolveRecipe } from '../src/train/options.ts'
-import { compile } from '../src/train/prepare.ts'
+import { blockFor, compile } from '../src/train/prepare.ts'
 import { StepRunner } from '../src/train/step-runner.ts'
 import { Random } from '../src/util/random.ts'
 import { type BenchmarkCase, type BenchmarkOptions, measure, median } from './measure.ts'
@@ -70,7 +70,7 @@ async function openStep(spec: string, cached: boolean): Promise<{ run: () => Pro
   } as const
   const recipe = resolveRecipe(options, { name: 'resnet18', imageSize: [224, 224], defaultSize: 224, pretrained: true })
   const frozen = freeze(model, metadata, spec)
-  const runner = await StepRunner.open(compile(frozen, metadata, recipe), frozen.cut, 0, { threads })
+  const runner = await StepRunner.open(compile(frozen, metadata, recipe, await blockFor(recipe)), frozen.cut, 0, { threads })
   const prefix = await openSession(frozen.prefix!, { threads })
   const random = new Random(1)
   const images = new Tensor(

@@ -150,6 +150,16 @@ describe.skipIf(block === undefined)('a step on the blocked layout', () => {
     for (const name of parameters) expect(distance(fast.state.get(name)!, plain.state.get(name)!), name).toBeLessThan(5e-3)
   })
 
+  test('a part that stays frozen keeps its running statistics and passes on what the standard step passes on', async () => {
+    const one = cases[0]!
+    const network = buildNetwork(one.name, { ...one.options, classes, batch: one.batch, inputSize: one.size })
+    const open = findTrainable(network.model.graph, 'pixels').filter(({ name }) => /^(layer2\.1\.conv2|layer3|layer4|fc)/.test(name))
+    const more = { parameters: open.map(({ name }) => ({ name })) }
+    const [plain, fast] = [await onRuntime(stepOf(one, more), one, 3), await onRuntime(stepOf(one, { ...more, blockedLayout }), one, 3)]
+    expect([...fast.state.keys()].sort()).toEqual([...plain.state.keys()].sort())
+    for (const [name, values] of plain.state) expect(distance(fast.state.get(name)!, values), name).toBeLessThan(5e-3)
+  })
+
   test('state enters and leaves in the order of the model, slots and averages too', async () => {
     const one = cases[0]!
     const step = stepOf(one, { blockedLayout, averageDecay: 0.9, accumulate: 2, optimizer: adamW() })

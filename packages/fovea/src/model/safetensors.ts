@@ -25,6 +25,9 @@ const dtypeNames = {
 
 const namesByType = new Map<DataType, string>(Object.entries(dtypeNames).map(([name, dtype]) => [dtype, name]))
 
+/** The one name of a header that is no tensor's. */
+const metadataKey = '__metadata__'
+
 /** The reference implementation refuses longer headers. */
 const maxHeaderBytes = 100_000_000
 
@@ -52,8 +55,8 @@ export function decodeSafetensors(bytes: Uint8Array, file?: string): Safetensors
   let metadata = new Map<string, string>()
   const ranges: { name: string; begin: number; end: number }[] = []
   for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') {
-      metadata = new Map(Object.entries(entry as object).map(([key, value]) => [key, String(value)]))
+    if (name === metadataKey) {
+      metadata = parseMetadata(entry, fail)
       continue
     }
     const { dtype, dims, begin, end } = parseEntry(name, entry, fail)
@@ -75,11 +78,21 @@ type Fail = (expected: string, found: string, field?: string) => never
 function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   try {
     const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    if (typeof header === 'object' && header !== null && !Array.isArray(header)) return header as Record<string, unknown>
+    if (isObject(header)) return header
   } catch {
     // Told below.
   }
   return fail('a JSON object as header', 'something else')
+}
+
+function parseMetadata(entry: unknown, fail: Fail): Map<string, string> {
+  if (!isObject(entry) || !Object.values(entry).every((value) => typeof value === 'string'))
+    return fail('an object of texts', JSON.stringify(entry).slice(0, 60), metadataKey)
+  return new Map(Object.entries(entry as Record<string, string>))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parseEntry(name: string, entry: unknown, fail: Fail): { dtype: DataType; dims: number[]; begin: number; end: number } {
@@ -108,22 +121,24 @@ function tensorOf(name: string, dtype: DataType, dims: number[], bytes: Uint8Arr
  * The file as chunks: the header, then each tensor's own bytes, nothing copied. Tensors are sorted by falling element size, then
  * name, so that all data stay aligned and equal contents give equal files.
  *
- * @throws FoveaError SAFETENSORS_MALFORMED for a type that the format does not have
+ * @throws FoveaError SAFETENSORS_MALFORMED for a type or name that the format does not have
  */
 export function encodeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array[] {
   const elementBytes = (tensor: Tensor) => (tensor.size === 0 ? 0 : tensor.bytes.length / tensor.size)
   const sorted = [...tensors].sort(([p, a], [q, b]) => elementBytes(b) - elementBytes(a) || (p < q ? -1 : 1))
-  const header: Record<string, unknown> = {}
-  if (metadata.size > 0) header.__metadata__ = Object.fromEntries(metadata)
+  const header = new Map<string, unknown>()
+  if (metadata.size > 0) header.set(metadataKey, Object.fromEntries(metadata))
   let offset = 0
   for (const [name, { dtype, dims, bytes }] of sorted) {
     const known = namesByType.get(dtype)
     if (known === undefined)
       throw new FoveaError('SAFETENSORS_MALFORMED', { field: name, expected: `one of ${[...namesByType.keys()].join(', ')}`, found: dtype })
-    header[name] = { dtype: known, shape: dims, data_offsets: [offset, offset + bytes.length] }
+    if (name === metadataKey)
+      throw new FoveaError('SAFETENSORS_MALFORMED', { field: name, expected: 'tensors of other names', found: name })
+    header.set(name, { dtype: known, shape: dims, data_offsets: [offset, offset + bytes.length] })
     offset += bytes.length
   }
-  const text = new TextEncoder().encode(JSON.stringify(header))
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
   const padded = Math.ceil(text.length / 8) * 8
   const head = new Uint8Array(8 + padded).fill(0x20)
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true)

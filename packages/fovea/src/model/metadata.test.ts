@@ -1,0 +1,108 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { buildModel } from '../graph/builder.ts'
+import { frameworkVersion } from '../util/version.ts'
+import { createPreprocessing } from '../vision/preprocessing.ts'
+import { readNames } from './import-classifier.ts'
+import { checkFramework, frameworkRange, hasMetadata, type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
+
+const model = buildModel((b) => b.op('Neg', [b.input('x', 'float32', [1])]))
+
+const full: ModelMetadata = {
+  task: 'classify',
+  labels: ['ok', 'scratch'],
+  preprocessing: createPreprocessing({ size: [32, 48], scale: 'unit' }),
+  name: 'surfaces',
+  version: '3',
+  framework: '>=0.8.0 <2.0.0',
+  stages: { pixels: 'x', logits: 'y' },
+  architecture: { name: 'resnet-tiny', options: { width: 8 } },
+  recipe: { epochs: 3 },
+  metrics: { accuracy: 0.5 },
+  split: { held: ['0123456789abcdef'], trained: [] },
+  licence: 'Apache-2.0',
+}
+
+/** A model with these keys changed; undefined removes one. */
+function changed(changes: Readonly<Record<string, string | undefined>>) {
+  const written = writeMetadata(model, full)
+  const metadata = new Map(written.metadata)
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === undefined) metadata.delete(key)
+    else metadata.set(key, value)
+  }
+  return { ...written, metadata }
+}
+
+describe('metadata', () => {
+  it('gives back what was written, and leaves the model and other keys alone', () => {
+    const source = { ...model, metadata: new Map([['author', 'somebody']]) }
+    const written = writeMetadata(source, full)
+    expect(hasMetadata(source)).toBe(false)
+    expect(hasMetadata(written)).toBe(true)
+    expect(readMetadata(written)).toEqual(full)
+    expect(written.metadata.get('author')).toBe('somebody')
+    expect(written).toMatchObject({ producerName: 'fovea', producerVersion: frameworkVersion })
+    expect(source.metadata.size).toBe(1)
+  })
+
+  it('writes the keys that other tools read', () => {
+    const { metadata } = writeMetadata(model, full)
+    expect(metadata.get('task')).toBe('classify')
+    expect(metadata.get('names')).toBe("{0: 'ok', 1: 'scratch'}")
+    expect(metadata.get('imgsz')).toBe('[32, 48]')
+  })
+
+  it('writes class names that the importer reads back, whatever they hold', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 6 }), (labels) => {
+        const { metadata } = writeMetadata(model, { ...full, labels })
+        expect(readNames(metadata.get('names'), labels.length)).toEqual(labels)
+      }),
+      { numRuns: 300, seed: 2 },
+    )
+  })
+
+  it('fills in what may be missing', () => {
+    const { stages, framework } = readMetadata(changed({ 'fovea.stages': undefined, 'fovea.framework': undefined }))
+    expect(stages).toEqual({})
+    expect(framework).toBe(frameworkRange)
+  })
+
+  it.each([
+    [{ 'fovea.task': undefined }, /expected "classify", found nothing .*fovea\.task/],
+    [{ 'fovea.task': 'detect' }, /expected "classify", found "detect"/],
+    [{ 'fovea.labels': undefined }, /a list of class names, found nothing .*fovea\.labels/],
+    [{ 'fovea.labels': '["a", 1]' }, /a list of class names, found \["a",1\]/],
+    [{ 'fovea.labels': '["a"' }, /expected JSON, found \["a" .*fovea\.labels/],
+    [{ 'fovea.stages': '{"logits": 1}' }, /stage names with value names/],
+    [{ 'fovea.stages': '[]' }, /stage names with value names/],
+    [{ 'fovea.framework': 'newest' }, /a range such as.*found newest/],
+  ])('refuses %j', (changes, message) => {
+    expect(() => readMetadata(changed(changes), 'some.onnx')).toThrow(message)
+    expect(() => readMetadata(changed(changes), 'some.onnx')).toThrow(/some\.onnx.*\[MODEL_METADATA\]/)
+  })
+
+  it('refuses a preprocessing that is not well formed', () => {
+    expect(() => readMetadata(changed({ 'fovea.preprocessing': '{"scale": "percent"}' }))).toThrow(/PREPROCESSING_INVALID/)
+  })
+})
+
+describe('checkFramework', () => {
+  it.each([
+    ['>=0.8.0', '0.8.0', true],
+    ['>=0.8.0', '0.7.9', false],
+    ['>=0.8.0', '0.10.0', true],
+    ['>=0.8.0 <2.0.0', '1.99.9', true],
+    ['>=0.8.0 <2.0.0', '2.0.0', false],
+    ['>=1.2.3', '1.2.3-beta.1', true],
+  ])('%s with version %s: %s', (range, version, fits) => {
+    const check = () => checkFramework(range, 'some.onnx', version)
+    if (fits) expect(check).not.toThrow()
+    else expect(check).toThrow(/expected fovea .*found.*some\.onnx.*MODEL_VERSION/)
+  })
+
+  it('lets this version read what it writes', () => {
+    expect(() => checkFramework(frameworkRange)).not.toThrow()
+  })
+})

@@ -167,9 +167,16 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     augment: typeof augment === 'string' ? presetOf(augment, imageSize) : parseTransform(augment),
     patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
     device: options.device ?? 'cpu',
-    threads: whole('threads', 1, availableParallelism()),
+    threads: threadsOf(whole('threads', 1, availableParallelism())),
     layout,
   }
+}
+
+/** More threads than processors only wait for one another; thousands take the machine's memory. */
+function threadsOf(threads: number): number {
+  const most = Math.max(64, 4 * availableParallelism())
+  if (threads > most) throw invalid('threads', `at most ${most}`, threads)
+  return threads
 }
 
 function imageSizeOf(options: TrainOptions, model: ModelFacts): readonly [number, number] {

@@ -46,6 +46,14 @@ describe('metadata', () => {
     expect(source.metadata.size).toBe(1)
   })
 
+  it('leaves nothing of what was known before and is not any more', () => {
+    const { task, labels, framework, stages } = full
+    const rest = { task, labels, framework, stages, preprocessing: createPreprocessing({}) }
+    const written = writeMetadata(writeMetadata(model, full), rest)
+    expect(readMetadata(written)).toEqual(rest)
+    expect(written.metadata.has('imgsz')).toBe(false)
+  })
+
   it('writes the keys that other tools read', () => {
     const { metadata } = writeMetadata(model, full)
     expect(metadata.get('task')).toBe('classify')

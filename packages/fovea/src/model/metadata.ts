@@ -78,11 +78,14 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
 /** The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `imgsz`) beside ours. */
 export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
   const props = new Map(model.metadata)
-  for (const key of textKeys) if (metadata[key] !== undefined) props.set(`fovea.${key}`, metadata[key])
-  for (const key of jsonKeys) if (metadata[key] !== undefined) props.set(`fovea.${key}`, JSON.stringify(metadata[key]))
-  props.set('task', 'classify')
-  props.set('names', pythonDict(metadata.labels))
-  if (metadata.preprocessing.size !== undefined) props.set('imgsz', `[${metadata.preprocessing.size.join(', ')}]`)
+  // What is not known any more must not stay as it was.
+  const put = (key: string, text: string | undefined) => (text === undefined ? props.delete(key) : props.set(key, text))
+  for (const key of textKeys) put(`fovea.${key}`, metadata[key])
+  for (const key of jsonKeys) put(`fovea.${key}`, metadata[key] === undefined ? undefined : JSON.stringify(metadata[key]))
+  const { size } = metadata.preprocessing
+  put('task', 'classify')
+  put('names', pythonDict(metadata.labels))
+  put('imgsz', size === undefined ? undefined : `[${size.join(', ')}]`)
   return { ...model, metadata: props, producerName: 'fovea', producerVersion: frameworkVersion }
 }
 

@@ -6,6 +6,7 @@ import { copyModel } from '../graph/copy.ts'
 import { formatDims } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
+import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.ts'
 import { findHead } from '../passes/find-head.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -38,7 +39,6 @@ export function replaceHead(model: Model, labels: readonly string[], random: Ran
   const kept = nodesBefore(model.graph, [head.features])
   const result = copyModel({ ...model, graph: { ...model.graph, nodes: kept, outputs: [] } })
   const { graph } = result
-  for (const name of head.parameters) graph.initializers.delete(name)
   const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
   const features = dims.length === 2 ? head.features : b.op('Flatten', [b.op('GlobalAveragePool', [head.features])], { axis: 1 })
   const bound = 1 / Math.sqrt(width)
@@ -49,9 +49,11 @@ export function replaceHead(model: Model, labels: readonly string[], random: Ran
   const probabilities = b.op('Softmax', [logits], { axis: -1 }, b.fresh('probabilities'))
   b.output(probabilities)
   b.output(logits)
+  // The weights of the old head go, unless something else uses them too.
+  const renewedModel = eliminateDeadNodes(result).model
   const produced = new Set(graph.nodes.flatMap((node) => node.outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
   const { metrics: _, split: __, ...rest } = metadata
   const renewed: ModelMetadata = { ...rest, labels, stages: { ...stages, embedding: features, logits, probabilities } }
-  return writeMetadata(result, renewed)
+  return writeMetadata(renewedModel, renewed)
 }

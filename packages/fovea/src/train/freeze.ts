@@ -1,7 +1,7 @@
 // What is trained and what is frozen: from `--freeze` to a cut through the graph.
 
-import { dataInputs } from '../graph/analysis.ts'
-import type { Model } from '../graph/model.ts'
+import { dataInputs, dominatorsOf } from '../graph/analysis.ts'
+import type { Graph, Model } from '../graph/model.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import { extract } from '../passes/extract.ts'
 import { findHead } from '../passes/find-head.ts'
@@ -35,6 +35,8 @@ export function freeze(model: Model, metadata: ModelMetadata, spec: string): Fro
     throw new FoveaError('MODEL_NOT_CLASSIFIER', { expected: 'a linear last layer before the scores', found: 'none' })
   const [images] = dataInputs(model.graph)
   const cut = findCut(model, metadata, spec, head.features, images!)
+  if (spec !== 'none' && !isPassed(model.graph, cut, logits))
+    throw new FoveaError('MODEL_FREEZE', { expected: 'a value that every path to the scores passes', found: `"${cut}"` })
   // The scaling of the pixels is the model's contract, not a parameter: training begins behind it.
   const parameters = findTrainable(model.graph, spec === 'none' ? (metadata.stages.pixels ?? images!) : cut)
   if (parameters.length === 0)
@@ -45,6 +47,13 @@ export function freeze(model: Model, metadata: ModelMetadata, spec: string): Fro
     suffix: extract(model, { inputs: [cut], outputs: [logits] }),
     parameters,
   }
+}
+
+/** True where nothing behind the value depends on the pictures but through it. */
+function isPassed(graph: Graph, value: string, logits: string): boolean {
+  const dominators = dominatorsOf(graph)
+  for (let at: string | undefined = logits; at !== undefined; at = dominators.get(at)) if (at === value) return true
+  return false
 }
 
 function findCut(model: Model, metadata: ModelMetadata, spec: string, features: string, images: string): string {

@@ -54,6 +54,7 @@ async function main([batch, size, layout, steps, threads, profile]: readonly str
   const session = await openSession(step.model, {
     worker: false,
     threads: Number(threads),
+    memoryPattern: false,
     carry: step.carry,
     initialState: step.initialState,
     ...(folder === undefined ? {} : { profilePrefix: join(folder, 'profile') }),

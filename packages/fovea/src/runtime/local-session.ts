@@ -44,6 +44,7 @@ export async function openSource({ model, narrow }: Source, options: SessionOpti
     graphOptimizationLevel: options.optimization ?? 'all',
     intraOpNumThreads: options.threads ?? availableParallelism(),
     interOpNumThreads: 1,
+    enableMemPattern: options.memoryPattern ?? true,
     logSeverityLevel: 4,
     extra: { ...options.config },
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),

@@ -32,6 +32,11 @@ export interface SessionOptions {
    */
   readonly carry?: Readonly<Record<string, string>>
   readonly initialState?: Feeds
+  /**
+   * Lays out the memory of a whole run ahead, after a first run that allocates piece by piece; both stay reserved. Training steps do
+   * without: a fifth less memory at the same speed. @default true
+   */
+  readonly memoryPattern?: boolean
   /** ONNX Runtime's session configuration entries, by their full names. */
   readonly config?: Readonly<Record<string, string>>
   /** Writes ONNX Runtime's profile to a file of this prefix when the session closes. */

@@ -46,7 +46,12 @@ export class StepRunner {
 
   /** Compiles the step. `input` names the batch's input. */
   static async open(step: TrainingStep, input: string, seed: number, options: SessionOptions): Promise<StepRunner> {
-    const session = await openSession(step.model, { ...options, carry: step.carry, initialState: step.initialState })
+    const session = await openSession(step.model, {
+      memoryPattern: false,
+      ...options,
+      carry: step.carry,
+      initialState: step.initialState,
+    })
     return new StepRunner(session, input, step, seed)
   }
 

@@ -5,6 +5,7 @@ import { emptyGraph, type Graph, type Model, tensorType } from '../graph/model.t
 import { Tensor } from '../graph/tensor.ts'
 import type { Packing } from '../ops/blocked/layout.ts'
 import { FoveaError } from '../util/errors.ts'
+import { alignScalars } from './align-scalars.ts'
 import { type AutodiffOptions, autodiff } from './autodiff.ts'
 import { toBlockedLayout } from './blocked-layout.ts'
 import { eliminateCommonSubexpressions } from './eliminate-common-subexpressions.ts'
@@ -132,7 +133,15 @@ export function buildTrainingStep(source: Model, options: TrainingStepOptions): 
 }
 
 /** What follows differentiation, in order. */
-const passes = [lowerBatchNormalization, lowerBlocked, eliminateCommonSubexpressions, eliminateDeadNodes, fuseBlocked, withoutBlockSizes]
+const passes = [
+  lowerBatchNormalization,
+  lowerBlocked,
+  eliminateCommonSubexpressions,
+  eliminateDeadNodes,
+  fuseBlocked,
+  alignScalars,
+  withoutBlockSizes,
+]
 
 /** Adds to a differentiated graph what turns it into a step. */
 class StepBuilder {
@@ -183,8 +192,15 @@ class StepBuilder {
   }
 
   carryRunning(name: string, next: string): void {
-    this.#toInput(name)
+    const { averageDecay, accumulate = 1 } = this.#options
+    const tensor = this.#toInput(name)
     this.#carry(name, next)
+    if (averageDecay === undefined) return
+    // Averaged weights need the statistics of their own activations. These move with every batch, weights with every update.
+    const average = slotName(name, 'average')
+    this.#b.input(average, tensor.dtype, tensor.dims)
+    this.initialState[average] = tensor
+    this.#carry(average, emitAverage(this.#b, average, next, averageDecay ** (1 / accumulate)))
   }
 
   clip(gradients: readonly string[]): readonly string[] {
@@ -217,10 +233,8 @@ class StepBuilder {
       carry(name, updated.parameter)
       for (const slot of optimizer.slots) carry(slotName(name, slot), updated.slots[slot]!)
       if (averageDecay === undefined) return
-      // average + (1 - decay) * (parameter - average)
       const average = slotName(name, 'average')
-      const moved = b.op('Mul', [b.op('Sub', [updated.parameter, average]), b.scalar(1 - averageDecay)])
-      carry(average, b.op('Add', [average, moved]))
+      carry(average, emitAverage(b, average, updated.parameter, averageDecay))
     })
   }
 
@@ -291,4 +305,9 @@ class StepBuilder {
   #report(name: string, value: string): void {
     this.reported.push(this.#b.output(value, undefined, name))
   }
+}
+
+/** Emits average + (1 - decay) * (value - average). */
+function emitAverage(b: GraphBuilder, average: string, value: string, decay: number): string {
+  return b.op('Add', [average, b.op('Mul', [b.op('Sub', [value, average]), b.scalar(1 - decay)])])
 }

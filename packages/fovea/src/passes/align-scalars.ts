@@ -8,6 +8,9 @@ import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { inferValues } from './infer-shapes.ts'
 import type { PassResult } from './pass.ts'
 
+/** Elements from which on it is worth a thought: a few microseconds. */
+const worthwhile = 1024
+
 const binary = new Set(['Add', 'Sub', 'Mul', 'Div', 'Min', 'Max', 'Pow'])
 
 /**
@@ -47,7 +50,7 @@ export function alignScalars(model: Model): PassResult {
         other !== undefined &&
         sizeOf(dims) === 1 &&
         dims.length < other.length &&
-        sizeOf(other) > 1 &&
+        sizeOf(other) >= worthwhile &&
         other.at(-1) === 1
       )
     })

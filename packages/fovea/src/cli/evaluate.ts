@@ -2,13 +2,14 @@
 
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
-import { contentHashes, type ImageDataset } from '../data/dataset.ts'
+import { type ImageDataset, readableHashes } from '../data/dataset.ts'
 import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
 import { evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { makeFolder } from '../train/checkpoint.ts'
-import { bar, interruptSignal, LiveLine } from './terminal.ts'
+import { FoveaError } from '../util/errors.ts'
+import { bar, interruptSignal, LiveLine, parsePattern } from './terminal.ts'
 import { reportFailures } from './train.ts'
 
 interface EvaluateFlags {
@@ -16,7 +17,7 @@ interface EvaluateFlags {
   device?: string
   split?: 'train' | 'val' | 'test'
   plots?: string
-  classFromName?: string
+  classFromName?: RegExp
   json?: boolean
 }
 
@@ -28,7 +29,7 @@ export function evaluateCommand(): Command {
     .addOption(new Option('--input <scaling>', 'pixel scaling of a model without metadata').choices(['raw', 'unit', 'imagenet']))
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
-    .option('--class-from-name <regexp>', 'take the class from the file name: its first group')
+    .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
     .option('--json', 'print JSON')
     .action(async (file: string, data: string, flags: EvaluateFlags) => {
@@ -47,7 +48,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
     validationFraction: 0,
     minClasses: 1,
     onEmptyClass: 'warn',
-    ...(flags.classFromName === undefined ? {} : { classFromName: new RegExp(flags.classFromName) }),
+    ...(flags.classFromName === undefined ? {} : { classFromName: flags.classFromName }),
   })
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
@@ -55,7 +56,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   })
   try {
     for (const note of [...model.notes, ...folder.warnings]) line.print(pc.yellow(note))
-    const { dataset, name } = await choosePart(folder, model, flags.split)
+    const { dataset, name } = await choosePart(folder, model, flags.split, signal)
     const evaluation = await evaluateClassifier(model, dataset, {
       signal,
       onProgress: (done, total) => line.update(`${name}  ${bar(done / total)}  ${done}/${total}`),
@@ -75,20 +76,29 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   }
 }
 
-/** `test`, else `val`, else the pictures that the model's training held out, known by content, else all. */
+/**
+ * `test`, else `val`, else the pictures that the model's training held out, known by content, else all. A part that is asked for
+ * is that part or an error.
+ */
 async function choosePart(
   folder: ImageFolder,
   model: DeepSeekVision,
   wanted: EvaluateFlags['split'],
+  signal: AbortSignal,
 ): Promise<{ dataset: ImageDataset; name: string }> {
   const { splits } = folder
-  if (wanted !== undefined && splits[wanted] !== undefined) return { dataset: splits[wanted], name: wanted }
+  if (wanted !== undefined) {
+    const dataset = splits[wanted]
+    if (dataset !== undefined) return { dataset, name: wanted }
+    const found = Object.keys(splits).join(', ')
+    throw new FoveaError('DATA_NO_IMAGES', { field: '--split', expected: `a folder "${wanted}"`, found, file: folder.root })
+  }
   if (splits.test !== undefined) return { dataset: splits.test, name: 'test' }
   if (splits.val !== undefined) return { dataset: splits.val, name: 'val' }
   const all = splits.train!
   const held = new Set(model.metadata.split?.held ?? [])
   if (held.size === 0) return { dataset: all, name: 'all' }
-  const hashes = await contentHashes(all.samples)
-  const samples = all.samples.filter((_, i) => held.has(hashes[i]!.slice(0, 16)))
+  const hashes = await readableHashes(all.samples, signal)
+  const samples = all.samples.filter((_, i) => held.has(hashes[i]?.slice(0, 16) ?? ''))
   return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
 }

@@ -27,6 +27,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
+// A training outlives the terminal that shows its progress.
+process.stderr.on('error', () => undefined)
+
 try {
   await program.parseAsync()
 } catch (error) {

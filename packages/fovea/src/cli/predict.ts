@@ -1,8 +1,8 @@
 // `fovea predict MODEL FILE…`: what a model sees in pictures.
 
 import { stat } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { basename, extname, join, resolve } from 'node:path'
+import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
@@ -11,7 +11,7 @@ import { drawPrediction } from '../model/draw.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { makeFolder } from '../train/checkpoint.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
-import { bar, interruptSignal, LiveLine } from './terminal.ts'
+import { bar, interruptSignal, LiveLine, parseCount } from './terminal.ts'
 
 interface PredictFlags {
   input?: 'raw' | 'unit' | 'imagenet'
@@ -31,9 +31,10 @@ export function predictCommand(): Command {
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--draw <folder>', 'write each picture with its label there')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
-    .option('--top-k <n>', 'number of guesses in JSON', wholeNumber, 5)
+    .option('--top-k <n>', 'number of guesses in JSON', parseCount, 5)
     .option('--json', 'print one JSON object a line')
-    .action(async (file: string, pictures: string[], flags: PredictFlags) => {
+    .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
+      if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
       const { signal, release } = interruptSignal()
       try {
         await run(file, pictures, flags, signal)
@@ -43,12 +44,6 @@ export function predictCommand(): Command {
     })
 }
 
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
-  return value
-}
-
 async function run(file: string, pictures: readonly string[], flags: PredictFlags, signal: AbortSignal): Promise<void> {
   const line = new LiveLine()
   const files = await listAll(pictures)
@@ -56,7 +51,8 @@ async function run(file: string, pictures: readonly string[], flags: PredictFlag
     ...(flags.input ? { input: flags.input } : {}),
     ...(flags.device ? { device: flags.device } : {}),
   })
-  const names = new Map<string, number>()
+  // Neither a drawing nor a picture that was asked about is ever written over.
+  const taken = new Set(files.map((path) => resolve(path)))
   let failed = 0
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
@@ -65,7 +61,7 @@ async function run(file: string, pictures: readonly string[], flags: PredictFlag
       if (signal.aborted) throw new FoveaError('CANCELLED')
       if (files.length > 1) line.update(`${bar(i / files.length)}  ${i}/${files.length}`)
       try {
-        const drawn = flags.draw === undefined ? undefined : join(flags.draw, drawnName(path, names))
+        const drawn = flags.draw === undefined ? undefined : drawnFile(flags.draw, path, taken)
         await predictOne(model, path, flags, drawn, line)
       } catch (error) {
         if (!isFoveaError(error) || !error.code.startsWith('DATA_')) throw error
@@ -111,10 +107,11 @@ async function listAll(pictures: readonly string[]): Promise<string[]> {
   return files
 }
 
-/** `part.png`, `part-2.png` where two pictures share a name. */
-function drawnName(path: string, names: Map<string, number>): string {
+/** `part.png`, `part-2.png` where the name is taken. */
+function drawnFile(folder: string, path: string, taken: Set<string>): string {
   const name = basename(path, extname(path))
-  const count = (names.get(name) ?? 0) + 1
-  names.set(name, count)
-  return count === 1 ? `${name}.png` : `${name}-${count}.png`
+  let file = join(folder, `${name}.png`)
+  for (let i = 2; taken.has(resolve(file)); i++) file = join(folder, `${name}-${i}.png`)
+  taken.add(resolve(file))
+  return file
 }

@@ -1,7 +1,7 @@
 // `fovea road`: the whole road once, on pictures that Fovea draws itself. `npm start` runs it.
 
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Command } from 'commander'
 import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
@@ -12,15 +12,15 @@ import { evaluationText } from '../evaluate/report.ts'
 import { drawPrediction } from '../model/draw.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { makeFolder } from '../train/checkpoint.ts'
-import { interruptSignal } from './terminal.ts'
+import { interruptSignal, parseCount } from './terminal.ts'
 import { runTraining } from './train.ts'
 
 export function roadCommand(): Command {
   return new Command('road')
     .description('the whole road on generated pictures: draw, train, evaluate, predict')
     .option('--out <folder>', 'where everything goes', 'runs/road')
-    .option('--epochs <n>', 'passes over the pictures', Number, 14)
-    .option('--per-class <n>', 'pictures of each kind of surface', Number, 150)
+    .option('--epochs <n>', 'passes over the pictures', parseCount, 14)
+    .option('--per-class <n>', 'pictures of each kind of surface', parseCount, 150)
     .action(async (flags: { out: string; epochs: number; perClass: number }) => {
       const { signal, release } = interruptSignal()
       try {
@@ -42,7 +42,7 @@ async function walk({ out, epochs, perClass }: { out: string; epochs: number; pe
   await writeSurfaces(fresh, { perClass: 1, size: 64, seed: 2, signal })
 
   say(pc.bold('\n2. Training a small network on them'))
-  const run = await runTraining(data, { out: join(out, 'model'), epochs, augment: 'strong', imgsz: 64 }, signal)
+  const run = await runTraining(data, { out: join(out, 'model'), epochs, augment: 'strong', imgsz: 64, overwrite: true }, signal)
 
   say(pc.bold('\n3. On the pictures that were held out'))
   process.stdout.write(evaluationText(run.evaluation!))
@@ -55,7 +55,7 @@ async function walk({ out, epochs, perClass }: { out: string; epochs: number; pe
     for (const file of await listImages(fresh)) {
       const image = await loadImage(file)
       const result = await model.predict(image)
-      const drawn = join(pictures, `${file.split('/').at(-2)}.png`)
+      const drawn = join(pictures, `${basename(dirname(file))}.png`)
       await writePng(drawn, await drawPrediction(image, result, { explanation: await model.explain(image) }))
       process.stdout.write(`${drawn}  ${result.label}  ${(100 * result.probability).toFixed(1)} %\n`)
     }

@@ -1,6 +1,7 @@
 // What the user sees while a command works: one live line in a terminal, plain lines when piped. All of it on stderr.
 
 import { stripVTControlCharacters } from 'node:util'
+import { InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
 
 /** Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min. */
@@ -75,8 +76,8 @@ export class LiveLine {
 
   clear(): void {
     if (this.#shown) this.#stream.write('\r\u001b[2K')
+    if (this.#stream.isTTY) this.#last = 0
     this.#shown = false
-    this.#last = 0
   }
 }
 
@@ -84,6 +85,36 @@ export class LiveLine {
 function clip(text: string, columns: number): string {
   const plain = stripVTControlCharacters(text)
   return plain.length < columns ? text : plain.slice(0, columns - 1)
+}
+
+/** Reads an option's value. @throws commander's InvalidArgumentError */
+export function parseNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
+/** Reads a count. @throws commander's InvalidArgumentError */
+export function parseCount(text: string): number {
+  const value = parseNumber(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  return value
+}
+
+/** Reads a share of a whole. @throws commander's InvalidArgumentError */
+export function parseShare(text: string): number {
+  const value = parseNumber(text)
+  if (value < 0 || value >= 1) throw new InvalidArgumentError('It must be a number from 0 to below 1.')
+  return value
+}
+
+/** Reads a regular expression. @throws commander's InvalidArgumentError */
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
 }
 
 /** An AbortSignal that Ctrl-C (or a polite kill) raises; a second Ctrl-C ends the process at once. */

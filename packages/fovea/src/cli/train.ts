@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
 import { writeFileAtomically } from '../data/files.ts'
@@ -12,11 +12,23 @@ import { type Evaluation, evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
 import { readMetadata } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
+import { augmentations } from '../train/augment.ts'
 import type { TrainEvent } from '../train/events.ts'
 import type { TrainOptions } from '../train/options.ts'
 import { Trainer, type TrainResult } from '../train/trainer.ts'
+import { FoveaError } from '../util/errors.ts'
 import { drawHistory } from '../vision/drawing/plots/line-plot.ts'
-import { bar, formatCount, formatDuration, formatPercent, interruptSignal, LiveLine } from './terminal.ts'
+import {
+  bar,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  interruptSignal,
+  LiveLine,
+  parseNumber,
+  parsePattern,
+  parseShare,
+} from './terminal.ts'
 
 export interface TrainFlags {
   model?: string
@@ -27,6 +39,7 @@ export interface TrainFlags {
   freeze?: string
   device?: string
   resume?: boolean
+  overwrite?: boolean
   seed?: number
   input?: 'raw' | 'unit' | 'imagenet'
   optimizer?: TrainOptions['optimizer']
@@ -41,17 +54,16 @@ export interface TrainFlags {
   ema?: number
   labelSmoothing?: number
   valFraction?: number
-  classFromName?: string
+  classFromName?: RegExp
   onError?: 'skip' | 'stop'
   threads?: number
   layout?: TrainOptions['layout']
   json?: boolean
 }
 
-const number = (text: string) => {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
-  return value
+/** An option that is one of a few words. */
+function choice(name: string, description: string, words: readonly string[]): Option {
+  return new Option(name, description).choices(words)
 }
 
 export function trainCommand(): Command {
@@ -60,30 +72,31 @@ export function trainCommand(): Command {
     .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
     .option('--model <name>', 'an architecture, or an .onnx file to fine-tune')
     .option('--out <folder>', 'where model, checkpoint, log and plots go (default: runs/train, runs/train-2, …)')
-    .option('--epochs <n>', 'passes over the pictures', number)
-    .option('--batch <n>', 'pictures in one step', number)
-    .option('--imgsz <n>', 'side of the square pictures in pixels', number)
+    .option('--epochs <n>', 'passes over the pictures', parseNumber)
+    .option('--batch <n>', 'pictures in one step', parseNumber)
+    .option('--imgsz <n>', 'side of the square pictures in pixels', parseNumber)
     .option('--freeze <spec>', 'none, head, blocks:N (train the last N residual blocks) or a stage name')
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--resume', 'go on from the checkpoint in --out')
-    .option('--seed <n>', 'the same seed gives the same model', number)
-    .option('--input <scaling>', 'raw, unit or imagenet: pixel scaling of an imported model without metadata')
-    .option('--optimizer <name>', 'adamw, adam or sgd')
-    .option('--lr <rate>', 'largest learning rate', number)
-    .option('--weight-decay <rate>', 'weight decay', number)
-    .option('--schedule <name>', 'cosine, one-cycle, step or constant')
-    .option('--loss <name>', 'cross-entropy or focal')
-    .option('--label-smoothing <share>', 'share of the target spread over all classes', number)
-    .option('--balance <how>', 'unequal classes: auto, none, weights or sampling')
-    .option('--augment <preset>', 'none, shift, light or strong')
-    .option('--patience <epochs>', 'stop after so many epochs without a better validation; 0 never stops', number)
-    .option('--accumulate <n>', 'batches whose gradients are averaged for one update', number)
-    .option('--ema <decay>', 'keep a moving average of the weights with this decay', number)
-    .option('--val-fraction <share>', 'share held out for validation where DATA has no val folder', number)
-    .option('--class-from-name <regexp>', 'take the class from the file name: its first group')
-    .option('--on-error <how>', 'unreadable pictures: skip or stop')
-    .option('--threads <n>', 'threads of the training step', number)
-    .option('--layout <name>', 'memory layout of convolutions: auto, standard or blocked')
+    .addOption(new Option('--overwrite', 'train anew in a folder that holds a training already, which is lost').conflicts('resume'))
+    .option('--seed <n>', 'the same seed gives the same model', parseNumber)
+    .addOption(choice('--input <scaling>', 'pixel scaling of an imported model without metadata', ['raw', 'unit', 'imagenet']))
+    .addOption(choice('--optimizer <name>', 'how weights are moved', ['adamw', 'adam', 'sgd']))
+    .option('--lr <rate>', 'largest learning rate', parseNumber)
+    .option('--weight-decay <rate>', 'weight decay', parseNumber)
+    .addOption(choice('--schedule <name>', 'course of the learning rate', ['cosine', 'one-cycle', 'step', 'constant']))
+    .addOption(choice('--loss <name>', 'what training lessens', ['cross-entropy', 'focal']))
+    .option('--label-smoothing <share>', 'share of the target spread over all classes', parseNumber)
+    .addOption(choice('--balance <how>', 'what is done about unequal classes', ['auto', 'none', 'weights', 'sampling']))
+    .addOption(choice('--augment <preset>', 'how pictures are varied', augmentations))
+    .option('--patience <epochs>', 'stop after so many epochs without a better validation; 0 never stops', parseNumber)
+    .option('--accumulate <n>', 'batches whose gradients are averaged for one update', parseNumber)
+    .option('--ema <decay>', 'keep a moving average of the weights with this decay', parseNumber)
+    .option('--val-fraction <share>', 'share held out for validation where DATA has no val folder', parseShare)
+    .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
+    .addOption(choice('--on-error <how>', 'what is done about unreadable pictures', ['skip', 'stop']))
+    .option('--threads <n>', 'threads of the training step', parseNumber)
+    .addOption(choice('--layout <name>', 'memory layout of convolutions', ['auto', 'standard', 'blocked']))
     .option('--json', 'print the result as JSON')
     .action(async (data: string, flags: TrainFlags) => {
       const { signal, release } = interruptSignal()
@@ -111,15 +124,17 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
   const folder = await openImageFolder(data, {
     seed: flags.seed ?? 0,
     ...(flags.valFraction === undefined ? {} : { validationFraction: flags.valFraction }),
-    ...(flags.classFromName === undefined ? {} : { classFromName: regularExpression(flags.classFromName) }),
+    ...(flags.classFromName === undefined ? {} : { classFromName: flags.classFromName }),
   })
   for (const warning of folder.warnings) line.print(pc.yellow(warning))
   const out = flags.out ?? freshFolder(flags.resume ?? false)
-  const { train: trainSet, val } = folder.splits
+  const { train: trainSet, val, test } = folder.splits
+  if (trainSet === undefined)
+    throw new FoveaError('DATA_NO_IMAGES', { expected: 'a train folder', found: Object.keys(folder.splits).join(', '), file: data })
   const progress = new TrainProgress(line)
   const result = await new Trainer({
     ...optionsOf(flags),
-    train: trainSet!,
+    train: trainSet,
     ...(val === undefined ? {} : { validation: val }),
     out,
     signal,
@@ -127,8 +142,9 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
   }).run()
   line.clear()
   reportFailures(line, result.failures)
-  const held = folder.splits.test ?? val
-  const model = await DeepSeekVision.of(result.model, readMetadata(result.model))
+  const held = [test, val].find((part) => part !== undefined && part.samples.length > 0)
+  const { device, threads } = result.recipe
+  const model = await DeepSeekVision.of(result.model, readMetadata(result.model), { device, threads })
   try {
     const evaluation = held === undefined ? undefined : await evaluateClassifier(model, held, { signal })
     const plots = await drawPlots(out, result, evaluation)
@@ -147,6 +163,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     freeze: flags.freeze,
     device: flags.device,
     resume: flags.resume,
+    overwrite: flags.overwrite,
     seed: flags.seed,
     input: flags.input,
     optimizer: flags.optimizer,
@@ -165,14 +182,6 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     layout: flags.layout,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-function regularExpression(source: string): RegExp {
-  try {
-    return new RegExp(source)
-  } catch (error) {
-    throw new InvalidArgumentError(`--class-from-name: ${(error as Error).message}`)
-  }
 }
 
 /** `runs/train`, or the first numbered one that is free; the last one in use when resuming. */

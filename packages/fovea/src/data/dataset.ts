@@ -65,6 +65,20 @@ export async function contentHashes(samples: readonly Sample[]): Promise<string[
   return hashes
 }
 
+/**
+ * As `contentHashes`, with undefined for a file that cannot be read: the loader tells of it, or stops there.
+ * @throws CANCELLED
+ */
+export async function readableHashes(samples: readonly Sample[], signal?: AbortSignal): Promise<(string | undefined)[]> {
+  const hashes: (string | undefined)[] = []
+  for (const sample of samples) {
+    if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
+    const [hash] = await contentHashes([sample]).catch(() => [undefined])
+    hashes.push(hash)
+  }
+  return hashes
+}
+
 /** Orders text by code unit: the same on every machine, unlike `localeCompare`. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0

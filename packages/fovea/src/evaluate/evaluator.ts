@@ -1,6 +1,6 @@
 // Measures a classifier on a data set.
 
-import { contentHashes, type ImageDataset } from '../data/dataset.ts'
+import { type ImageDataset, readableHashes } from '../data/dataset.ts'
 import { ImageLoader } from '../data/loader.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
@@ -51,8 +51,8 @@ export interface Mistake {
 export async function evaluateClassifier(model: DeepSeekVision, dataset: ImageDataset, options: EvaluateOptions = {}): Promise<Evaluation> {
   const { labels, preprocessing } = model.metadata
   const { signal, onProgress, batchSize = 32, onError = 'skip' } = options
-  const mapped = mapClasses(dataset, labels)
-  const warnings = [...(await trainedPictures(model, dataset))]
+  const { dataset: mapped, warning } = mapClasses(dataset, labels)
+  const warnings = [...warning, ...(await trainedPictures(model, dataset, signal))]
   const report = new ClassReportMetric(labels)
   const top5 = new TopKAccuracy(labels.length, Math.min(5, labels.length))
   const calibration = new CalibrationError(labels.length)
@@ -96,24 +96,27 @@ export async function evaluateClassifier(model: DeepSeekVision, dataset: ImageDa
 }
 
 /**
- * The data set with the model's class numbers: matched by name; where no name matches but the number of classes is the same
- * (a foreign model without names), by order.
+ * The data set with the model's class numbers: matched by name; by order where the model has no names, only numbers, and as many
+ * of them as the data have classes.
  */
-function mapClasses(dataset: ImageDataset, labels: readonly string[]): ImageDataset {
+function mapClasses(dataset: ImageDataset, labels: readonly string[]): { dataset: ImageDataset; warning: string[] } {
   const byName = dataset.classes.map((name) => labels.indexOf(name))
   if (byName.every((index) => index >= 0))
-    return { classes: labels, samples: dataset.samples.map((sample) => ({ ...sample, label: byName[sample.label]! })) }
-  if (byName.every((index) => index < 0) && dataset.classes.length === labels.length) return dataset
+    return {
+      dataset: { classes: labels, samples: dataset.samples.map((sample) => ({ ...sample, label: byName[sample.label]! })) },
+      warning: [],
+    }
+  if (labels.every((label, i) => label === `${i}`) && dataset.classes.length === labels.length)
+    return { dataset, warning: ['The model has no class names: its scores were matched with the folders in the order of their names.'] }
   const unknown = dataset.classes.filter((_, i) => byName[i]! < 0)
   throw new FoveaError('EVALUATE_CLASSES', { expected: `classes among ${labels.join(', ')}`, found: unknown.join(', ') })
 }
 
 /** A warning where pictures of the data set were trained on. */
-async function trainedPictures(model: DeepSeekVision, dataset: ImageDataset): Promise<string[]> {
+async function trainedPictures(model: DeepSeekVision, dataset: ImageDataset, signal: AbortSignal | undefined): Promise<string[]> {
   const trained = new Set(model.metadata.split?.trained ?? [])
   if (trained.size === 0) return []
-  // A file that cannot be read is told by the loader.
-  const hashes = await contentHashes(dataset.samples).catch(() => [])
+  const hashes = (await readableHashes(dataset.samples, signal)).filter((hash) => hash !== undefined)
   const met = hashes.filter((hash) => trained.has(hash.slice(0, 16))).length
   return met === 0
     ? []

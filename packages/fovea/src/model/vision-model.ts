@@ -103,6 +103,7 @@ export class DeepSeekVision {
     options: LoadOptions = {},
     notes: readonly string[] = [],
   ): Promise<DeepSeekVision> {
+    checkPorts(model, metadata)
     const session = await openSession(model, sessionOptions(options))
     return new DeepSeekVision(model, metadata, notes, session, options)
   }
@@ -169,7 +170,8 @@ export class DeepSeekVision {
   /** Releases sessions and threads. Safe to call twice. */
   async close(): Promise<void> {
     await this.#session.close()
-    await (await this.#explainer)?.close()
+    // One that did not open has nothing to close.
+    await (await this.#explainer?.catch(() => undefined))?.close()
     this.#explainer = undefined
   }
 
@@ -182,6 +184,14 @@ export class DeepSeekVision {
     const top = order.slice(0, topK).map((index) => ({ label: this.metadata.labels[index]!, index, probability: probabilities[index]! }))
     return { task: 'classify', ...top[0]!, top }
   }
+}
+
+/** @throws FoveaError MODEL_METADATA where the metadata name another number of classes than the model scores */
+function checkPorts({ graph }: Model, { labels }: ModelMetadata): void {
+  const type = graph.outputs[0]?.type
+  const classes = type?.kind === 'tensor' ? type.dims?.at(-1) : undefined
+  if (typeof classes === 'number' && classes !== labels.length)
+    throw new FoveaError('MODEL_METADATA', { field: 'fovea.labels', expected: `${classes} labels`, found: `${labels.length}` })
 }
 
 function sessionOptions({ device, threads, worker }: LoadOptions): { device?: string; threads?: number; worker?: boolean } {

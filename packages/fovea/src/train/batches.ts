@@ -4,10 +4,12 @@ import type { ImageDataset } from '../data/dataset.ts'
 import { ImageLoader } from '../data/loader.ts'
 import { epochOrder } from '../data/sampler.ts'
 import { isIdentity } from '../data/transforms/compose.ts'
+import { formatDims, isStatic } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { openSession, type Session } from '../runtime/session.ts'
+import { FoveaError } from '../util/errors.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
 import type { TrainEvent } from './events.ts'
 import type { Recipe } from './options.ts'
@@ -54,9 +56,11 @@ export async function openBatches(options: BatchSourceOptions): Promise<BatchSou
     ...(recipe.augment === undefined ? {} : { transform: recipe.augment }),
   })
   if (prefix === undefined) return new PictureBatches(loader)
-  const session = await openSession(prefix, { device: recipe.device, threads: recipe.threads })
   const features = prefix.graph.outputs[0]!.name
-  const dims = inferValues(prefix, { bindings: { N: 1 } }).dims(features) as readonly number[]
+  const [height, width] = recipe.imageSize
+  const dims = inferValues(prefix, { bindings: { N: 1, H: height, W: width } }).dims(features)
+  if (!isStatic(dims)) throw new FoveaError('SHAPE_UNKNOWN', { field: features, expected: 'a static shape', found: formatDims(dims) })
+  const session = await openSession(prefix, { device: recipe.device, threads: recipe.threads })
   const bytes = sizeOf(dims) * 4 * train.samples.length
   if (!isIdentity(recipe.augment) || bytes > options.cacheBytes) return new FeatureBatches(loader, session)
   try {
@@ -134,6 +138,12 @@ async function cacheFeatures(options: BatchSourceOptions, prefix: Session, dims:
     await loader.close()
   }
   const failures = loader.failures.map(({ path, message }) => ({ path, reason: message }))
+  if (kept.length === 0)
+    throw new FoveaError('DATA_NO_IMAGES', {
+      expected: 'readable images',
+      found: `${failures.length} unreadable ones`,
+      file: failures[0]?.path,
+    })
   const readable: ImageDataset = { classes: train.classes, samples: kept.map((index) => train.samples[index]!) }
   return new CachedBatches(readable, Int32Array.from(kept), features, dims, recipe, failures)
 }

@@ -21,8 +21,6 @@ export interface CheckpointState {
   readonly running: { readonly loss: number; readonly correct: number; readonly samples: number; readonly batches: number }
   readonly history: readonly EpochRecord[]
   readonly best: { readonly epoch: number; readonly score: number } | undefined
-  /** Ways of writing gradients that were chosen by timing. */
-  readonly lowerings: Readonly<Record<string, string>>
 }
 
 export interface Checkpoint {
@@ -56,8 +54,8 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   if (bytes === undefined) return undefined
   try {
     const { tensors, metadata } = decodeSafetensors(bytes, file)
-    const state = JSON.parse(metadata.get(key) ?? 'null') as CheckpointState | null
-    if (state?.format === 1) return { state, tensors }
+    const state = JSON.parse(metadata.get(key) ?? 'null') as Partial<CheckpointState> | null
+    if (isState(state)) return { state, tensors }
     throw new FoveaError('CHECKPOINT_INVALID', {
       file,
       expected: 'a checkpoint of format 1',
@@ -66,6 +64,22 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   } catch (cause) {
     if (cause instanceof FoveaError && cause.code === 'CHECKPOINT_INVALID') throw cause
     throw new FoveaError('CHECKPOINT_INVALID', { file, found: cause instanceof Error ? cause.message : String(cause), cause })
+  }
+}
+
+function isState(state: Partial<CheckpointState> | null): state is CheckpointState {
+  const { format, recipe, position, running, history } = state ?? {}
+  const isRecord = (value: unknown) => typeof value === 'object' && value !== null
+  return format === 1 && [recipe, position, running].every(isRecord) && Array.isArray(history)
+}
+
+/** @throws FoveaError CHECKPOINT_INVALID where a checkpoint's tensors are not those that the training step holds */
+export function checkTensors(folder: string, saved: ReadonlyMap<string, Tensor>, wanted: ReadonlyMap<string, Tensor>): void {
+  for (const name of new Set([...saved.keys(), ...wanted.keys()])) {
+    const [was, is] = [saved.get(name), wanted.get(name)].map((tensor) =>
+      tensor === undefined ? 'none' : `${tensor.dtype}[${tensor.dims}]`,
+    )
+    if (was !== is) throw new FoveaError('CHECKPOINT_INVALID', { file: folder, field: name, expected: is!, found: was! })
   }
 }
 
@@ -84,8 +98,9 @@ export function checkRecipe(folder: string, saved: Readonly<Record<string, unkno
   }
 }
 
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+/** Makes a folder and those around it; gives the outermost that was made, undefined where all were there. @throws FoveaError FILE_WRITE */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  return mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new FoveaError('FILE_WRITE', {
       file: folder,
       found: cause.message,

@@ -66,15 +66,17 @@ export interface TrainOptions {
   readonly featureCacheBytes?: number
   /** An unreadable picture is skipped and reported, or stops the training. @default 'skip' */
   readonly onError?: 'skip' | 'stop'
-  /** Goes on from the checkpoint in `out`, if there is one. @default false */
+  /** Goes on from the checkpoint in `out`; where there is none the training begins, and says so. @default false */
   readonly resume?: boolean
+  /** Trains anew in a folder that holds a training already, which is lost; without it that is refused. @default false */
+  readonly overwrite?: boolean
   /** Seconds between checkpoints within an epoch; each epoch ends with one. @default 120 */
   readonly checkpointSeconds?: number
   readonly signal?: AbortSignal
   readonly onEvent?: (event: TrainEvent) => void
 }
 
-const layouts: readonly string[] = ['auto', 'standard', 'blocked']
+const layouts: readonly Recipe['layout'][] = ['auto', 'standard', 'blocked']
 
 /** The course of a training, decided. It is stored in checkpoint and model; equal recipes and data give equal weights. */
 export interface Recipe {
@@ -121,6 +123,13 @@ export interface ModelFacts {
 export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe {
   const { train } = options
   const samples = train.samples.length
+  if (samples === 0) throw invalid('train', 'pictures to train on', 'none')
+  checkData(options)
+  const oneOf = <T extends string>(field: keyof TrainOptions, allowed: readonly T[], fallback: NoInfer<T>): T => {
+    const value = (options[field] as T | undefined) ?? fallback
+    if (!allowed.includes(value)) throw invalid(field, allowed.join(', '), value)
+    return value
+  }
   const whole = (field: keyof TrainOptions, least: number, fallback: number) => {
     const value = (options[field] as number | undefined) ?? fallback
     if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
@@ -133,7 +142,8 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     return value
   }
   const freeze = options.freeze ?? 'none'
-  const optimizer = options.optimizer ?? 'adamw'
+  const optimizer = oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
+  const loss = oneOf('loss', ['cross-entropy', 'focal'], 'cross-entropy')
   const baseRate = optimizer === 'sgd' ? 0.05 : 0.002
   const tuned = model.pretrained && freeze !== 'head'
   const imageSize = imageSizeOf(options, model)
@@ -142,8 +152,6 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   const learningRate = amount('learningRate', tuned ? baseRate / 2 : baseRate)
   const augment = options.augment ?? (freeze === 'head' ? 'none' : 'light')
   parseDevice(options.device ?? 'cpu')
-  const { layout = 'auto' } = options
-  if (!layouts.includes(layout)) throw invalid('layout', layouts.join(', '), layout)
   return {
     model: model.name,
     classes: train.classes,
@@ -156,19 +164,19 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     optimizer,
     learningRate,
     weightDecay: amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
-    schedule: options.schedule ?? 'cosine',
+    schedule: oneOf('schedule', ['constant', 'step', 'cosine', 'one-cycle'], 'cosine'),
     warmupEpochs: Math.min(amount('warmupEpochs', 1), epochs / 2),
     clipNorm: amount('clipNorm', 5),
     averageDecay: amount('averageDecay', 0, 1),
     accumulate: whole('accumulate', 1, 1),
-    loss: options.loss ?? 'cross-entropy',
-    labelSmoothing: amount('labelSmoothing', options.loss === 'focal' ? 0 : 0.05, 1),
-    ...balanceOf(train, options.balance ?? 'auto'),
+    loss,
+    labelSmoothing: amount('labelSmoothing', loss === 'focal' ? 0 : 0.05, 1),
+    ...balanceOf(train, oneOf('balance', ['auto', 'none', 'weights', 'sampling'], 'auto')),
     augment: typeof augment === 'string' ? presetOf(augment, imageSize) : parseTransform(augment),
     patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
     device: options.device ?? 'cpu',
     threads: threadsOf(whole('threads', 1, availableParallelism())),
-    layout,
+    layout: oneOf('layout', layouts, 'auto'),
   }
 }
 
@@ -177,6 +185,18 @@ function threadsOf(threads: number): number {
   const most = Math.max(64, 4 * availableParallelism())
   if (threads > most) throw invalid('threads', `at most ${most}`, threads)
   return threads
+}
+
+/** Labels are numbers of classes, so both parts must count the same classes in the same order. */
+function checkData({ train, validation }: TrainOptions): void {
+  const { classes } = train
+  for (const [field, dataset] of Object.entries({ train, validation })) {
+    if (dataset === undefined) continue
+    if (dataset.classes.length !== classes.length || dataset.classes.some((name, i) => name !== classes[i]))
+      throw invalid(field, `the classes that are trained, ${classes.join(', ')}`, dataset.classes.join(', '))
+    const stray = dataset.samples.find(({ label }) => !(Number.isInteger(label) && label >= 0 && label < classes.length))
+    if (stray !== undefined) throw invalid(field, `labels from 0 to ${classes.length - 1}`, `${stray.label} for ${stray.path}`)
+  }
 }
 
 function imageSizeOf(options: TrainOptions, model: ModelFacts): readonly [number, number] {

@@ -1,13 +1,11 @@
 // From options to everything a training needs: the model, what of it is trained, the compiled step.
 
-import { readFile } from 'node:fs/promises'
-import { contentHashes } from '../data/dataset.ts'
+import { readableHashes } from '../data/dataset.ts'
 import type { GraphBuilder } from '../graph/builder.ts'
-import { decodeModel } from '../graph/codec/decode.ts'
 import type { Model } from '../graph/model.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
-import { importClassifier } from '../model/import-classifier.ts'
-import { hasMetadata, type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
+import { type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
+import { type OpenedClassifier, openClassifier } from '../model/open-classifier.ts'
 import { replaceHead } from '../model/replace-head.ts'
 import { architectureNames, architectureOf } from '../nn/architectures.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
@@ -15,7 +13,7 @@ import { findTrainable } from '../passes/trainable.ts'
 import { buildTrainingStep, type TrainingStep } from '../passes/training-step.ts'
 import { probeBlockedLayout } from '../runtime/blocked.ts'
 import { parseDevice } from '../runtime/device.ts'
-import { FoveaError } from '../util/errors.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import { type FrozenModel, freeze } from './freeze.ts'
 import { type ModelFacts, type Recipe, resolveRecipe, type TrainOptions } from './options.ts'
@@ -100,27 +98,22 @@ export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Re
   })
 }
 
-async function openPretrained(
-  file: string,
-  options: TrainOptions,
-): Promise<{ model: Model; metadata: ModelMetadata; notes: readonly string[] }> {
-  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    throw new FoveaError('MODEL_NOT_FOUND', { found: file, expected: `a file, or one of ${architectureNames().join(', ')}`, cause })
+async function openPretrained(file: string, options: TrainOptions): Promise<OpenedClassifier> {
+  return openClassifier(file, options.input ? { input: options.input } : {}).catch((cause: unknown) => {
+    if (!isFoveaError(cause, 'MODEL_NOT_FOUND')) throw cause
+    throw new FoveaError('MODEL_NOT_FOUND', {
+      file,
+      expected: `an .onnx file, or one of ${architectureNames().join(', ')}`,
+      found: cause.details.found,
+      cause,
+    })
   })
-  const model = decodeModel(bytes, { file })
-  if (hasMetadata(model)) return { model, metadata: readMetadata(model, file), notes: [] }
-  return importClassifier(model, { file, ...(options.input ? { input: options.input } : {}) })
 }
 
 /** Content hashes of the pictures, so that an evaluation can tell training pictures from new ones. */
-async function splitOf({ train, validation }: TrainOptions): Promise<Pick<ModelMetadata, 'split'>> {
-  const short = async (dataset: TrainOptions['validation']) => {
-    const hashes: string[] = []
-    // A file that cannot be read has no hash; the loader tells of it, or stops there.
-    for (const sample of dataset?.samples ?? [])
-      hashes.push(...(await contentHashes([sample]).catch(() => [])).map((hash) => hash.slice(0, 16)))
-    return hashes
-  }
+async function splitOf({ train, validation, signal }: TrainOptions): Promise<Pick<ModelMetadata, 'split'>> {
+  const short = async (dataset: TrainOptions['validation']) =>
+    (await readableHashes(dataset?.samples ?? [], signal)).flatMap((hash) => (hash === undefined ? [] : [hash.slice(0, 16)]))
   return { split: { trained: await short(train), held: await short(validation) } }
 }
 

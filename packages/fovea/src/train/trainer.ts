@@ -1,23 +1,25 @@
 // The training loop: epochs of steps, validation, the best model, checkpoints, early stop.
 
+import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { classCounts } from '../data/dataset.ts'
-import { writeFileAtomically } from '../data/files.ts'
+import { writeError, writeFileAtomically } from '../data/files.ts'
 import { encodeModelChunks } from '../graph/codec/encode.ts'
 import type { Model } from '../graph/model.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { writeMetadata } from '../model/metadata.ts'
+import { readModelFile } from '../model/open-classifier.ts'
 import { learningRateAt } from '../nn/schedules.ts'
 import { slotName } from '../passes/training-step.ts'
-import { FoveaError } from '../util/errors.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { type BatchSource, openBatches } from './batches.ts'
-import { type CheckpointState, checkRecipe, makeFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { type CheckpointState, checkRecipe, checkTensors, makeFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { appendLog, type EpochRecord, writeLog } from './history.ts'
 import type { Recipe, TrainOptions } from './options.ts'
 import { type Preparation, prepare } from './prepare.ts'
 import { scheduleOf } from './recipe-parts.ts'
 import { StepRunner } from './step-runner.ts'
-import { validate, validationLoader, withWeights } from './validate.ts'
+import { type Validation, validate, validationLoader, withWeights } from './validate.ts'
 
 export interface TrainResult {
   /** Path of the best model, `OUT/model.onnx`. */
@@ -78,13 +80,19 @@ export class Trainer {
   /**
    * Trains to the end, to an early stop, or to the abort signal. To be called once.
    *
-   * @throws FoveaError TRAIN_OPTION, MODEL_*, DATA_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED (a checkpoint is written first)
+   * @throws FoveaError TRAIN_OPTION, TRAIN_EXISTS, MODEL_*, DATA_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED (a
+   *   checkpoint is written first, once the training has begun)
    */
   async run(): Promise<TrainResult> {
-    await makeFolder(this.#folder)
+    const made = await makeFolder(this.#folder)
     try {
       await this.#open()
       return await this.#toEnd()
+    } catch (error) {
+      // A training that was refused leaves no empty folder behind.
+      if (made !== undefined) await rmdir(this.#folder).catch(() => undefined)
+      if (this.#options.signal?.aborted && !isFoveaError(error)) throw new FoveaError('CANCELLED', { cause: error })
+      throw error
     } finally {
       await this.#runner?.close()
       await this.#batches?.close()
@@ -93,6 +101,11 @@ export class Trainer {
   }
 
   async #open(): Promise<void> {
+    const { resume = false, overwrite = false } = this.#options
+    const saved = resume ? await readCheckpoint(this.#checkpointFolder) : undefined
+    if (saved === undefined && !overwrite) await this.#refuseOccupied()
+    if (saved === undefined && resume)
+      this.#emit({ kind: 'note', text: `There is no checkpoint in ${this.#folder}: the training begins from the start.` })
     this.#preparation = await prepare(this.#options)
     this.#recipe = this.#preparation.recipe
     this.#lastCheckpoint = performance.now()
@@ -100,7 +113,6 @@ export class Trainer {
     const { frozen, step, metadata, notes } = this.#preparation
     const recipe = this.#recipe
     for (const text of notes) this.#emit({ kind: 'note', text })
-    const saved = this.#options.resume ? await readCheckpoint(this.#checkpointFolder) : undefined
     if (saved !== undefined) checkRecipe(this.#checkpointFolder, saved.state.recipe, plain(recipe))
     this.#batches = await openBatches({
       train,
@@ -125,18 +137,32 @@ export class Trainer {
       stepsPerEpoch: this.#batches!.batchesPerEpoch,
     })
     if (saved !== undefined) await this.#restore(saved.state, saved.tensors)
-    else await writeLog(this.#logFile, [])
+    else {
+      for (const old of [this.#checkpointFolder, this.#modelFile])
+        await rm(old, { recursive: true, force: true }).catch((cause: unknown) => {
+          throw writeError(old, cause)
+        })
+      await writeLog(this.#logFile, [])
+    }
     await this.#estimate()
+  }
+
+  /** @throws FoveaError TRAIN_EXISTS where the folder holds a training: hours of work are not lost by a repeated command */
+  async #refuseOccupied(): Promise<void> {
+    const entries = await readdir(this.#folder).catch((): string[] => [])
+    const found = [trainFiles.model, trainFiles.checkpoint].filter((name) => entries.includes(name))
+    if (found.length > 0) throw new FoveaError('TRAIN_EXISTS', { file: this.#folder, found: found.join(', ') })
   }
 
   async #toEnd(): Promise<TrainResult> {
     const { epochs, patience } = this.#recipe
     let stoppedEarly = false
     while (this.#position.epoch < epochs && !stoppedEarly) {
-      await this.#epoch()
-      const waited = this.#position.epoch - 1 - (this.#best?.epoch ?? 0)
-      stoppedEarly = patience > 0 && this.#validation !== undefined && waited >= patience && this.#position.epoch < epochs
+      // Asked before an epoch, so that a training which had stopped early does not go on when it is resumed.
+      const waited = this.#best === undefined ? 0 : this.#position.epoch - 1 - this.#best.epoch
+      stoppedEarly = patience > 0 && this.#validation !== undefined && waited >= patience
       if (stoppedEarly) this.#emit({ kind: 'stopped', reason: `no better validation for ${waited} epochs` })
+      else await this.#epoch()
     }
     const best = this.#history.find((record) => record.epoch === this.#best?.epoch)
     return {
@@ -176,6 +202,9 @@ export class Trainer {
         if (due && this.#position.batch < this.#batches!.batchesPerEpoch) await this.#checkpoint()
         signal?.throwIfAborted()
       }
+      const seconds = (performance.now() - began) / 1000
+      const trained = (this.#position.batch - firstBatch) * this.#recipe.batchSize
+      await this.#endEpoch(epoch, seconds, trained / seconds)
     } catch (error) {
       if (!signal?.aborted) throw error
       await this.#checkpoint()
@@ -185,9 +214,6 @@ export class Trainer {
         remedy: 'Run the same command with --resume to go on from here.',
       })
     }
-    const seconds = (performance.now() - began) / 1000
-    const trained = (this.#position.batch - firstBatch) * this.#recipe.batchSize
-    await this.#endEpoch(epoch, seconds, trained / seconds)
   }
 
   async #trainOn(input: Tensor, labels: Int32Array): Promise<void> {
@@ -256,8 +282,7 @@ export class Trainer {
       seconds,
       imagesPerSecond,
     }
-    // Accuracy decides; the loss decides between equals, and is always less than the least step of accuracy.
-    const score = measured === undefined ? epoch : measured.accuracy - Math.tanh(measured.loss) / (4 * measured.samples)
+    const score = measured === undefined ? epoch : scoreOf(measured)
     const best = this.#best === undefined || score > this.#best.score
     this.#history = [...this.#history, record]
     if (best) {
@@ -321,22 +346,28 @@ export class Trainer {
       running: { ...this.#running },
       history: this.#history,
       best: this.#best,
-      lowerings: {},
     }
     await writeCheckpoint(this.#checkpointFolder, { state, tensors: await this.#runner!.readState() })
     this.#lastCheckpoint = performance.now()
   }
 
   async #restore(state: CheckpointState, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
+    checkTensors(this.#checkpointFolder, tensors, await this.#runner!.readState())
     await this.#runner!.writeState(tensors)
     this.#position = { ...state.position }
     this.#step = state.step
     this.#running = { ...state.running }
     this.#history = [...state.history]
     this.#best = state.best
+    if (state.best !== undefined) this.#bestModel = await readModelFile(this.#modelFile)
     await writeLog(this.#logFile, this.#history)
     this.#emit({ kind: 'note', text: `Going on at epoch ${state.position.epoch + 1}, batch ${state.position.batch + 1}.` })
   }
+}
+
+/** Accuracy decides; the loss decides between equals, and always weighs less than one picture. */
+function scoreOf({ accuracy, loss, samples }: Validation): number {
+  return accuracy - (Number.isFinite(loss) ? Math.tanh(loss) : 1) / (4 * samples)
 }
 
 function withFigures(model: Model, { metadata }: Preparation, record: EpochRecord, recipe: Recipe): Model {

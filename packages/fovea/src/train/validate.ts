@@ -30,12 +30,12 @@ export function validationLoader(dataset: ImageDataset, preprocessing: Preproces
   return new ImageLoader(dataset, { preprocessing, batchSize: 32, workers: 1, onError })
 }
 
-/** Runs the model, whose first output are probabilities, over all batches of the loader. */
+/** Runs the model, whose first output are probabilities, over all batches of the loader. Undefined where no picture could be read. */
 export async function validate(
   model: Model,
   loader: ImageLoader,
   options: { device: string; threads: number; signal?: AbortSignal },
-): Promise<Validation> {
+): Promise<Validation | undefined> {
   const session = await openSession(model, { device: options.device, threads: options.threads })
   const [input] = session.inputs
   const [output] = session.outputs
@@ -58,5 +58,6 @@ export async function validate(
   } finally {
     await session.close()
   }
+  if (samples === 0) return undefined
   return { loss: loss / samples, accuracy: correct / samples, samples }
 }

@@ -182,6 +182,10 @@ export const errorCatalogue = {
   FILE_WRITE: { message: 'A file cannot be written', remedy: 'Check that the folder exists, may be written to, and has space left.' },
   CHECKPOINT_INVALID: { message: 'The checkpoint cannot be used', remedy: 'Train without --resume, or into another folder.' },
   TRAIN_OPTION: { message: 'A training option is out of range', remedy: 'Change the named option; `fovea train --help` lists them.' },
+  TRAIN_EXISTS: {
+    message: 'The folder holds a training already',
+    remedy: 'Go on with it with --resume, train into another folder, or add --overwrite to lose it.',
+  },
   TRAIN_DIVERGED: {
     message: 'The training diverged',
     remedy: 'Lower the learning rate (a third is a good first try), or look for broken labels.',

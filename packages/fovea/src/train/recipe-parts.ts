@@ -40,7 +40,8 @@ export function scheduleOf(recipe: Recipe, stepsPerEpoch: number): Schedule {
   const { epochs, warmupEpochs, learningRate } = recipe
   const steps = Math.max(1, epochs * stepsPerEpoch)
   if (recipe.schedule === 'one-cycle') return { kind: 'oneCycle', maximum: learningRate, steps }
-  const warmUp = Math.round(warmupEpochs * stepsPerEpoch)
+  // At least one update is left for the schedule itself, be the training ever so short.
+  const warmUp = Math.min(steps - 1, Math.round(warmupEpochs * stepsPerEpoch))
   const then = afterWarmUp(recipe, steps - warmUp)
   return warmUp === 0 ? then : { kind: 'warmUp', steps: warmUp, schedule: then }
 }

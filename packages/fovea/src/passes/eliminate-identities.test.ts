@@ -116,4 +116,16 @@ describe('eliminateIdentities', () => {
           else_branch: graph no() -> (x)`,
     )
   })
+  it('leaves the operators that it is told to leave', () => {
+    checkPass(
+      (model) => eliminateIdentities(model, { except: ['Dropout'] }),
+      `graph main(x: float32[4]) -> (y: float32[4])
+        a = Dropout(x)
+        b = Identity(a)
+        y = Neg(b)`,
+      `graph main(x: float32[4]) -> (y: float32[4])
+        a = Dropout(x)
+        y = Neg(a)`,
+    )
+  })
 })

@@ -11,11 +11,13 @@ function model(nodes: string, output = 'y') {
       k: float32[3,8,1,1] = #k
       b: float32[3] = {0.1, 0.2, 0.3}
       rows: int64[2] = {0, -1}
+      w8: int8[8,3] = #i
+      s8: float32[] = {0.5}
 ${nodes
   .trim()
   .split('\n')
   .map((line) => `      ${line.trim()}`)
-  .join('\n')}`.replaceAll(/#(\w)/g, (_, name: string) => `{${new Array(24).fill(name === 'w' ? '0.5' : '0.25').join(', ')}}`),
+  .join('\n')}`.replaceAll(/#(\w)/g, (_, name: string) => `{${new Array(24).fill(name === 'i' ? '1' : '0.5').join(', ')}}`),
   )
 }
 
@@ -52,6 +54,11 @@ describe('findHead', () => {
       'softmax between two transposes',
       'c = Conv(m, k)\nt = Transpose(c) {perm=[0,3,2,1]}\ns = Softmax(t)\ny = Transpose(s) {perm=[0,3,2,1]}',
       { features: 'm', logits: 't', parameters: ['k'], activation: 'softmax' },
+    ],
+    [
+      'a quantized Gemm',
+      'q = DequantizeLinear(w8, s8)\ng = Gemm(f, q)\ni = QuantizeLinear(g, s8)\nd = DequantizeLinear(i, s8)\ny = Softmax(d)',
+      { features: 'f', logits: 'd', parameters: ['q'], activation: 'softmax' },
     ],
     ['log-softmax, which scores as logits do', 'g = Gemm(f, w)\ny = LogSoftmax(g)', { logits: 'y', activation: 'none', parameters: ['w'] }],
   ])('finds %s', (_, nodes, wanted) => {

@@ -36,6 +36,7 @@ const parametersPerChannel: Rewrite = (r) => {
   const groups = r.int('num_groups')
   const channels = r.dims(0)?.[1]
   if (typeof channels !== 'number') return r.refuse('an input with a known number of channels', 'an unknown one')
+  if (groups < 1 || channels % groups !== 0) r.fail(`num_groups that divides ${channels} channels`, `${groups}`)
   const ends = {
     column: r.b.ints([groups, 1]),
     table: r.b.ints([groups, channels / groups]),

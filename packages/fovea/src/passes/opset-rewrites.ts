@@ -59,7 +59,9 @@ const broadcastsLikeNumpy: Rewrite = (r) => {
   const [a, b] = [r.dims(0), r.dims(1)]
   if (r.int('broadcast', 0) === 0 || axis === undefined) return r.emit({ without: ['broadcast', 'axis'] })
   if (a === undefined || b === undefined) r.refuse('operands of known rank where the second stands at an axis')
-  const behind = a!.length - (axis < 0 ? axis + a!.length : axis) - b!.length
+  const at = axis < 0 ? axis + a!.length : axis
+  const behind = a!.length - at - b!.length
+  if (at < 0 || behind < 0) r.fail(`an axis at which ${b!.length} dimensions fit into ${a!.length}`, `${axis}`)
   const trailing = Array.from({ length: behind }, (_, i) => b!.length + i)
   const second = behind > 0 ? r.b.op('Unsqueeze', [r.input(1), r.b.ints(trailing)]) : r.input(1)
   r.emit({ inputs: [r.input(0), second], without: ['broadcast', 'axis'] })

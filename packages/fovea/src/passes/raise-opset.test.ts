@@ -179,6 +179,20 @@ ${body}`
     expect(() => raiseOpset(readModel(text))).toThrow(/\[OPSET_UNSUPPORTED\]/)
   })
 
+  it.each([
+    ['x: float32[2,3,4], b: float32[2]', 6, 'y = Add(x, b) {axis=-1000000000, broadcast=1}', /an axis at which 1 dimensions fit into 3/],
+    ['x: float32[2,3,4], b: float32[3]', 6, 'y = Add(x, b) {axis=3, broadcast=1}', /an axis at which 1 dimensions fit into 3, found 3/],
+    ['x: float32[2,4], b: float32[2]', 18, 'y = GroupNormalization(x, b, b) {num_groups=3}', /num_groups that divides 4 channels, found 3/],
+    ['x: float32[2,4], b: float32[2]', 18, 'y = GroupNormalization(x, b, b) {num_groups=0}', /num_groups that divides 4 channels, found 0/],
+  ])('refuses attributes that make no sense: %s', (inputs, opset, node, message) => {
+    const text = `
+      model ir=8 opset=${opset}
+      graph main(${inputs}) -> (y)
+        ${node}`
+    expect(() => raiseOpset(readModel(text))).toThrow(message)
+    expect(() => raiseOpset(readModel(text))).toThrow(/\[OP_INVALID\]/)
+  })
+
   it('refuses saved statistics of BatchNormalization that are used', () => {
     const text = `
       model ir=8 opset=9

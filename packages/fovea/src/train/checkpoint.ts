@@ -11,7 +11,7 @@ import type { EpochRecord } from './history.ts'
 export interface CheckpointState {
   /** Raised when the layout of the file changes. */
   readonly format: 1
-  /** Options that decide the course of the training; resuming under others is refused. */
+  /** Options that decide the course of the training, with fingerprints of pictures and first weights; resuming under others is refused. */
   readonly recipe: Readonly<Record<string, unknown>>
   /** The next batch to train on: everything random follows from the seed and this position. */
   readonly position: { readonly epoch: number; readonly batch: number }

@@ -170,7 +170,7 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     averageDecay: amount('averageDecay', 0, 1),
     accumulate: whole('accumulate', 1, 1),
     loss,
-    labelSmoothing: amount('labelSmoothing', loss === 'focal' ? 0 : 0.05, 1),
+    labelSmoothing: smoothingOf(loss, amount('labelSmoothing', loss === 'focal' ? 0 : 0.05, 1)),
     ...balanceOf(train, oneOf('balance', ['auto', 'none', 'weights', 'sampling'], 'auto')),
     augment: typeof augment === 'string' ? presetOf(augment, imageSize) : parseTransform(augment),
     patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
@@ -178,6 +178,12 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     threads: threadsOf(whole('threads', 1, availableParallelism())),
     layout: oneOf('layout', layouts, 'auto'),
   }
+}
+
+/** The focal loss of the literature knows no smoothing: what would be ignored is refused. */
+function smoothingOf(loss: Recipe['loss'], smoothing: number): number {
+  if (loss === 'focal' && smoothing > 0) throw invalid('labelSmoothing', '0 with the focal loss', smoothing)
+  return smoothing
 }
 
 /** More threads than processors only wait for one another; thousands take the machine's memory. */

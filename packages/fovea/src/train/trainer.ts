@@ -1,5 +1,6 @@
 // The training loop: epochs of steps, validation, the best model, checkpoints, early stop.
 
+import { createHash } from 'node:crypto'
 import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { classCounts } from '../data/dataset.ts'
@@ -58,6 +59,7 @@ export class Trainer {
   readonly #emit: NonNullable<TrainOptions['onEvent']>
   #preparation!: Preparation
   #recipe!: Recipe
+  #record: Record<string, unknown> = {}
   #runner: StepRunner | undefined
   #batches: BatchSource | undefined
   #validation: ReturnType<typeof validationLoader> | undefined
@@ -113,7 +115,8 @@ export class Trainer {
     const { frozen, step, metadata, notes } = this.#preparation
     const recipe = this.#recipe
     for (const text of notes) this.#emit({ kind: 'note', text })
-    if (saved !== undefined) checkRecipe(this.#checkpointFolder, saved.state.recipe, plain(recipe))
+    this.#record = recordOf(this.#preparation)
+    if (saved !== undefined) checkRecipe(this.#checkpointFolder, saved.state.recipe, this.#record)
     this.#batches = await openBatches({
       train,
       recipe,
@@ -340,7 +343,7 @@ export class Trainer {
   async #checkpoint(): Promise<void> {
     const state: CheckpointState = {
       format: 1,
-      recipe: plain(this.#recipe),
+      recipe: this.#record,
       position: { ...this.#position },
       step: this.#step,
       running: { ...this.#running },
@@ -380,4 +383,12 @@ function withFigures(model: Model, { metadata }: Preparation, record: EpochRecor
 /** As JSON keeps it: undefined members vanish. */
 function plain(recipe: Recipe): Record<string, unknown> {
   return JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>
+}
+
+/** The recipe with fingerprints of the pictures and of the first weights: a training is resumed on what it was begun with. */
+function recordOf({ recipe, model, metadata }: Preparation): Record<string, unknown> {
+  const weights = createHash('sha256')
+  for (const [name, { bytes }] of model.graph.initializers) weights.update(name).update(bytes)
+  const pictures = createHash('sha256').update(JSON.stringify(metadata.split ?? {}))
+  return { ...plain(recipe), pictures: pictures.digest('hex').slice(0, 16), firstWeights: weights.digest('hex').slice(0, 16) }
 }

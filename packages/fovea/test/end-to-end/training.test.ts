@@ -133,6 +133,20 @@ describe('interruptions', () => {
   })
 })
 
+describe('resuming on other pictures', () => {
+  test('is refused', async () => {
+    const [folder, out] = [join(work, 'swapped'), join(work, 'out-swapped')]
+    await cp(data, folder, { recursive: true })
+    expect((await fovea(['train', folder, ...small, '--epochs', '1', '--out', out])).code).toBe(0)
+    const [first, second] = await listImages(folder)
+    await cp(first!, second!)
+    const result = await fovea(['train', folder, ...small, '--epochs', '1', '--out', out, '--resume'])
+    expect(result.code).toBe(1)
+    expect(result.stderr).toMatch(/CHECKPOINT_INVALID/)
+    expect(result.stderr).toMatch(/pictures/)
+  })
+})
+
 describe('bad data', () => {
   async function variant(name: string): Promise<string> {
     const folder = join(work, name)

@@ -4,7 +4,7 @@ import { Tensor } from '../src/graph/tensor.ts'
 import { buildClassifier } from '../src/model/build-classifier.ts'
 import { readMetadata } from '../src/model/metadata.ts'
 import { openSession } from '../src/runtime/session.ts'
-import { freeze } from '../src/train/freeze.ts'
+import { type FrozenModel, freeze, withPrefixInside } from '../src/train/freeze.ts'
 import { resolveRecipe } from '../src/train/options.ts'
 import { blockFor, compile } from '../src/train/prepare.ts'
 import { StepRunner } from '../src/train/step-runner.ts'
@@ -51,7 +51,7 @@ export async function* run({ quick }: BenchmarkOptions): AsyncGenerator<Benchmar
   }
 }
 
-/** A training step as the trainer compiles it, and the frozen prefix before it. */
+/** A training step as the trainer compiles it, fed with pictures, or with the frozen prefix's features. */
 async function openStep(spec: string, cached: boolean): Promise<{ run: () => Promise<unknown>; close: () => Promise<void> }> {
   const model = buildClassifier('resnet18', { labels, imageSize: [224, 224] })
   const metadata = readMetadata(model)
@@ -69,9 +69,9 @@ async function openStep(spec: string, cached: boolean): Promise<{ run: () => Pro
     threads,
   } as const
   const recipe = resolveRecipe(options, { name: 'resnet18', imageSize: [224, 224], defaultSize: 224, pretrained: true })
-  const frozen = freeze(model, metadata, spec)
+  const cut = freeze(model, metadata, spec)
+  const frozen = cached ? cut : withPrefixInside(model, metadata, cut)
   const runner = await StepRunner.open(compile(frozen, metadata, recipe, await blockFor(recipe)), frozen.cut, 0, { threads })
-  const prefix = await openSession(frozen.prefix!, { threads })
   const random = new Random(1)
   const images = new Tensor(
     'uint8',
@@ -79,13 +79,18 @@ async function openStep(spec: string, cached: boolean): Promise<{ run: () => Pro
     Uint8Array.from({ length: batch * 224 * 224 * 3 }, () => random.integer(0, 256)),
   )
   const targets = Int32Array.from({ length: batch }, (_, i) => i % 10)
-  const features = async () => (await prefix.run({ [prefix.inputs[0]!.name]: images }))[frozen.cut]!
-  const kept = await features()
+  const input = cached ? await featuresOf(cut, images) : images
   return {
-    run: async () => runner.run({ input: cached ? kept : await features(), targets, learningRate: 0.01, update: 1, batch: 0, apply: true }),
-    close: async () => {
-      await runner.close()
-      await prefix.close()
-    },
+    run: async () => runner.run({ input, targets, learningRate: 0.01, update: 1, batch: 0, apply: true }),
+    close: () => runner.close(),
+  }
+}
+
+async function featuresOf({ prefix, cut }: FrozenModel, images: Tensor): Promise<Tensor> {
+  const session = await openSession(prefix!, { threads })
+  try {
+    return (await session.run({ [session.inputs[0]!.name]: images }))[cut]!
+  } finally {
+    await session.close()
   }
 }

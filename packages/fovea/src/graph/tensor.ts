@@ -63,7 +63,7 @@ export class Tensor {
         expected: `${expected} ${dtype === 'string' ? 'strings' : 'bytes'} for ${dtype}[${dims.join(',')}]`,
         found: `${content.length} ${text ? 'strings' : 'bytes'}`,
       })
-    this.bytes = text ? new Uint8Array(0) : content
+    this.bytes = text ? new Uint8Array(0) : plainBytes(content)
     this.strings = text ? content : []
   }
 
@@ -99,6 +99,11 @@ export class Tensor {
     if (dtype === 'int64') return Tensor.int64([], [value])
     return Tensor.of(dtype, [], dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value))
   }
+}
+
+/** The same memory as a plain Uint8Array: the `slice` of a Node Buffer would share memory instead of copying it. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function viewOf(dtype: DataType, bytes: Uint8Array): TypedArray {

@@ -3,7 +3,6 @@
 import type { ImageDataset } from '../data/dataset.ts'
 import { ImageLoader } from '../data/loader.ts'
 import { epochOrder } from '../data/sampler.ts'
-import { isIdentity } from '../data/transforms/compose.ts'
 import { formatDims, isStatic } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
@@ -35,14 +34,21 @@ export interface BatchSourceOptions {
   /** From pictures to the features that the step takes; undefined where the step takes pictures. */
   readonly prefix: Model | undefined
   readonly onError: 'skip' | 'stop'
-  readonly cacheBytes: number
   readonly signal?: AbortSignal
   readonly onEvent: (event: TrainEvent) => void
 }
 
-/** Picks the fastest source that the recipe allows. */
+/** Features kept in memory where a frozen part was cut off, else pictures. */
 export async function openBatches(options: BatchSourceOptions): Promise<BatchSource> {
   const { train, recipe, preprocessing, prefix, onError } = options
+  if (prefix !== undefined) {
+    const session = await openSession(prefix, { device: recipe.device, threads: recipe.threads })
+    try {
+      return await cacheFeatures(options, session, featureDims(prefix, recipe))
+    } finally {
+      await session.close()
+    }
+  }
   const loader = new ImageLoader(train, {
     preprocessing,
     training: true,
@@ -55,20 +61,15 @@ export async function openBatches(options: BatchSourceOptions): Promise<BatchSou
     onError,
     ...(recipe.augment === undefined ? {} : { transform: recipe.augment }),
   })
-  if (prefix === undefined) return new PictureBatches(loader)
+  return new PictureBatches(loader)
+}
+
+/** Shape of one picture's features, the batch being 1. @throws FoveaError SHAPE_UNKNOWN */
+export function featureDims(prefix: Model, { imageSize }: Pick<Recipe, 'imageSize'>): readonly number[] {
   const features = prefix.graph.outputs[0]!.name
-  const [height, width] = recipe.imageSize
-  const dims = inferValues(prefix, { bindings: { N: 1, H: height, W: width } }).dims(features)
-  if (!isStatic(dims)) throw new FoveaError('SHAPE_UNKNOWN', { field: features, expected: 'a static shape', found: formatDims(dims) })
-  const session = await openSession(prefix, { device: recipe.device, threads: recipe.threads })
-  const bytes = sizeOf(dims) * 4 * train.samples.length
-  if (!isIdentity(recipe.augment) || bytes > options.cacheBytes) return new FeatureBatches(loader, session)
-  try {
-    await loader.close()
-    return await cacheFeatures(options, session, dims)
-  } finally {
-    await session.close()
-  }
+  const dims = inferValues(prefix, { bindings: { N: 1, H: imageSize[0], W: imageSize[1] } }).dims(features)
+  if (isStatic(dims)) return dims
+  throw new FoveaError('SHAPE_UNKNOWN', { field: features, expected: 'a static shape', found: formatDims(dims) })
 }
 
 class PictureBatches implements BatchSource {
@@ -91,25 +92,6 @@ class PictureBatches implements BatchSource {
 
   async close(): Promise<void> {
     await this.loader.close()
-  }
-}
-
-/** The frozen prefix runs on every batch, since augmentation changes the pictures. */
-class FeatureBatches extends PictureBatches {
-  readonly #prefix: Session
-
-  constructor(loader: ImageLoader, prefix: Session) {
-    super(loader)
-    this.#prefix = prefix
-  }
-
-  override async *batches(epoch: number, from: number, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
-    for await (const { input, labels } of super.batches(epoch, from, signal)) yield { input: await runPrefix(this.#prefix, input), labels }
-  }
-
-  override async close(): Promise<void> {
-    await super.close()
-    await this.#prefix.close()
   }
 }
 

@@ -87,3 +87,12 @@ function findCut(model: Model, metadata: ModelMetadata, spec: string, features: 
 function countsOf(blocks: number): string {
   return blocks === 1 ? 'blocks:1' : `blocks:1 to blocks:${blocks}`
 }
+
+/**
+ * The same training without a cut: the frozen part runs inside the training step, on the pictures of each batch. For pictures that
+ * change from epoch to epoch this is faster than a session of its own for the frozen part: nothing is copied between the two.
+ */
+export function withPrefixInside(model: Model, metadata: ModelMetadata, frozen: FrozenModel): FrozenModel {
+  const [images] = dataInputs(model.graph)
+  return { ...frozen, cut: images!, prefix: undefined, suffix: extract(model, { inputs: [images!], outputs: [metadata.stages.logits!] }) }
+}

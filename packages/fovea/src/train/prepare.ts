@@ -1,8 +1,10 @@
 // From options to everything a training needs: the model, what of it is trained, the compiled step.
 
 import { readableHashes } from '../data/dataset.ts'
+import { isIdentity } from '../data/transforms/compose.ts'
 import type { GraphBuilder } from '../graph/builder.ts'
 import type { Model } from '../graph/model.ts'
+import { sizeOf } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
 import { type OpenedClassifier, openClassifier } from '../model/open-classifier.ts'
@@ -15,7 +17,8 @@ import { probeBlockedLayout } from '../runtime/blocked.ts'
 import { parseDevice } from '../runtime/device.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
-import { type FrozenModel, freeze } from './freeze.ts'
+import { featureDims } from './batches.ts'
+import { type FrozenModel, freeze, withPrefixInside } from './freeze.ts'
 import { type ModelFacts, type Recipe, resolveRecipe, type TrainOptions } from './options.ts'
 import { clipOf, emitLossOf, optimizerOf } from './recipe-parts.ts'
 
@@ -52,7 +55,8 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
     model = replaceHead(model, labels, new Random(recipe.seed, 'head'))
   model = writeMetadata(model, { ...readMetadata(model), ...(await splitOf(options)) })
   const metadata = readMetadata(model)
-  const frozen = freeze(model, metadata, recipe.freeze)
+  const cut = freeze(model, metadata, recipe.freeze)
+  const frozen = keepsFeatures(cut, recipe, options) ? cut : withPrefixInside(model, metadata, cut)
   return {
     recipe,
     model,
@@ -63,6 +67,11 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
     trainableCount: countElements(model, frozen.parameters),
     notes: imported?.notes ?? [],
   }
+}
+
+/** True where the frozen part's features are computed once: the pictures stay as they are, and the features fit the memory allowed. */
+function keepsFeatures({ prefix }: FrozenModel, recipe: Recipe, { featureCacheBytes = 2 * 2 ** 30 }: TrainOptions): boolean {
+  return prefix !== undefined && isIdentity(recipe.augment) && 4 * sizeOf(featureDims(prefix, recipe)) * recipe.samples <= featureCacheBytes
 }
 
 /**

@@ -111,7 +111,7 @@ export class Trainer {
     this.#preparation = await prepare(this.#options)
     this.#recipe = this.#preparation.recipe
     this.#lastCheckpoint = performance.now()
-    const { train, validation, onError = 'skip', featureCacheBytes = 2 * 2 ** 30, signal } = this.#options
+    const { train, validation, onError = 'skip', signal } = this.#options
     const { frozen, step, metadata, notes } = this.#preparation
     const recipe = this.#recipe
     for (const text of notes) this.#emit({ kind: 'note', text })
@@ -123,7 +123,6 @@ export class Trainer {
       preprocessing: metadata.preprocessing,
       prefix: frozen.prefix,
       onError,
-      cacheBytes: featureCacheBytes,
       onEvent: this.#emit,
       ...(signal ? { signal } : {}),
     })

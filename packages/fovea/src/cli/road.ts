@@ -1,17 +1,16 @@
 // `fovea road`: the whole road once, on pictures that Fovea draws itself. `npm start` runs it.
 
-import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Command } from 'commander'
 import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
+import { makeFolder } from '../data/files.ts'
 import { listImages } from '../data/image-folder.ts'
 import { surfaceClasses, writeSurfaces } from '../data/synthetic/surfaces.ts'
 import { evaluationText } from '../evaluate/report.ts'
 import { drawPrediction } from '../model/draw.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
-import { makeFolder } from '../train/checkpoint.ts'
 import { interruptSignal, parseCount } from './terminal.ts'
 import { runTraining } from './train.ts'
 
@@ -36,7 +35,7 @@ async function walk({ out, epochs, perClass }: { out: string; epochs: number; pe
   await makeFolder(out)
   const data = join(out, 'surfaces')
   say(pc.bold(`1. Drawing ${perClass} pictures of each of ${surfaceClasses.length} kinds of surface: ${surfaceClasses.join(', ')}`))
-  await mkdir(data, { recursive: true })
+  await makeFolder(data)
   await writeSurfaces(data, { perClass, size: 64, seed: 1, signal })
   const fresh = join(out, 'new')
   await writeSurfaces(fresh, { perClass: 1, size: 64, seed: 2, signal })

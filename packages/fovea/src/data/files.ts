@@ -1,7 +1,7 @@
-// Files written whole or not at all.
+// Files written whole or not at all, and the folders that they need.
 
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { FoveaError } from '../util/errors.ts'
 
 /**
@@ -45,4 +45,28 @@ export function writeError(file: string, cause: unknown): FoveaError {
   }
   const [found, remedy] = reasons[code ?? ''] ?? [String((cause as Error)?.message ?? cause), undefined]
   return new FoveaError('FILE_WRITE', { file, found, cause, ...(remedy === undefined ? {} : { remedy }) })
+}
+
+/**
+ * Makes a folder and those around it; gives the outermost that was made, undefined where all were there. Step by step, since Node's
+ * own recursive form never comes back where a file system denies the name itself (as /proc does).
+ *
+ * @throws FoveaError FILE_WRITE
+ */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  const missing: string[] = []
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw writeError(folder, cause)
+    })
+    if (found?.isDirectory()) break
+    if (found !== undefined) throw writeError(folder, { code: 'ENOTDIR' })
+    missing.unshift(path)
+  }
+  for (const path of missing)
+    await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+      // Somebody else may have made it in the meantime.
+      if (cause.code !== 'EEXIST') throw writeError(folder, cause)
+    })
+  return missing[0]
 }

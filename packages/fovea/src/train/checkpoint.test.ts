@@ -2,10 +2,11 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { makeFolder } from '../data/files.ts'
 import { firstDifference } from '../graph/equal.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { encodeSafetensors } from '../model/safetensors.ts'
-import { type CheckpointState, checkRecipe, makeFolder, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { type CheckpointState, checkRecipe, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 
 const state: CheckpointState = {
   format: 1,

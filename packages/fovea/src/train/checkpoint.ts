@@ -1,8 +1,8 @@
 // Checkpoints: all that a training needs to go on, as safetensors and JSON, written whole or not at all.
 
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomically } from '../data/files.ts'
+import { makeFolder, writeFileAtomically } from '../data/files.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { decodeSafetensors, encodeSafetensors } from '../model/safetensors.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -96,16 +96,4 @@ export function checkRecipe(folder: string, saved: Readonly<Record<string, unkno
         remedy: 'Resume with the options of the first run, or train into another folder.',
       })
   }
-}
-
-/** Makes a folder and those around it; gives the outermost that was made, undefined where all were there. @throws FoveaError FILE_WRITE */
-export async function makeFolder(folder: string): Promise<string | undefined> {
-  return mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new FoveaError('FILE_WRITE', {
-      file: folder,
-      found: cause.message,
-      cause,
-      remedy: 'Choose another folder with --out, or change its permissions.',
-    })
-  })
 }

@@ -1,13 +1,12 @@
 // The built-in sample data: pictures of a surface inspection, drawn by formula, with the place of every defect known.
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import { Random } from '../../util/random.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import type { ImageDataset } from '../dataset.ts'
 import { writePng } from '../encode.ts'
-import { writeError } from '../files.ts'
+import { makeFolder } from '../files.ts'
 import { type Canvas, drawCrack, drawInclusions, drawPits, drawScratch, drawStain } from './defects.ts'
 import { drawTexture } from './texture.ts'
 
@@ -123,12 +122,6 @@ export async function writeSurfaces(
   await Promise.all(writes)
   if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
   return count
-}
-
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-    throw writeError(path, cause)
-  })
 }
 
 function invalid(field: string, expected: string, found: unknown): FoveaError {

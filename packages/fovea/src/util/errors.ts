@@ -74,7 +74,7 @@ export const errorCatalogue = {
   },
   SHAPE_UNKNOWN: {
     message: 'A shape must be known here and is not',
-    remedy: 'Fix the input sizes of the model, for example with withInputShape().',
+    remedy: 'Export the model with fixed picture sizes and a free batch; `fovea inspect` shows the sizes that it has.',
   },
   OPSET_UNSUPPORTED: {
     message: 'A node of an older opset has no equal form in newer ones',

@@ -25,7 +25,9 @@ describe('findResidualBlocks', () => {
   })
 
   it('finds a block whose shortcut is a projection, without activation', () => {
-    expect(blocksOf('a = Relu(x)\nb = Exp(a)\nc = AveragePool(a)\ns = Add(c, b)\ny = Neg(s)')).toEqual([{ input: 'a', output: 's', sum: 's' }])
+    expect(blocksOf('a = Relu(x)\nb = Exp(a)\nc = AveragePool(a)\ns = Add(c, b)\ny = Neg(s)')).toEqual([
+      { input: 'a', output: 's', sum: 's' },
+    ])
   })
 
   it('finds the blocks of a chain in order, a block within a block on its own', () => {

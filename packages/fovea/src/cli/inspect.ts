@@ -8,7 +8,7 @@ import { printModel } from '../graph/printer.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
-import { readModelFile } from '../model/open-classifier.ts'
+import { readModelFile } from '../model/open-model.ts'
 import { type ModelSummary, summarize } from '../model/summary.ts'
 import { architectureNames } from '../nn/architectures.ts'
 import { profileModel, profileText } from '../runtime/profile.ts'
@@ -115,7 +115,12 @@ function metadataRows(metadata: ModelMetadata): [string, string][] {
   const size = preprocessing.size?.join('x') ?? 'any'
   const shown = labels.slice(0, 12).join(', ')
   return [
-    ['task', `${metadata.task}, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`],
+    [
+      'task',
+      metadata.task === 'features'
+        ? 'features (no task head)'
+        : `classify, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`,
+    ],
     ['preprocessing', `${size} pixels, ${preprocessing.resize}, ${preprocessing.color}, ${preprocessing.scale}`],
     ['stages', Object.keys(stages).join(', ') || 'none'],
     ...(architecture === undefined ? [] : [['architecture', architecture.name] as [string, string]]),

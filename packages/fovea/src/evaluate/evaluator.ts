@@ -46,9 +46,10 @@ export interface Mistake {
 /**
  * Runs a model over a data set and computes all figures of classification.
  *
- * @throws FoveaError EVALUATE_CLASSES where the classes of the data are not those of the model, DATA_*, RUNTIME_*, CANCELLED
+ * @throws FoveaError MODEL_NO_HEAD, EVALUATE_CLASSES where the classes of the data are not those of the model, DATA_*, RUNTIME_*, CANCELLED
  */
 export async function evaluateClassifier(model: DeepSeekVision, dataset: ImageDataset, options: EvaluateOptions = {}): Promise<Evaluation> {
+  model.requireHead()
   const { labels, preprocessing } = model.metadata
   const { signal, onProgress, batchSize = 32, onError = 'skip' } = options
   const { dataset: mapped, warning } = mapClasses(dataset, labels)

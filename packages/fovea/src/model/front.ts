@@ -45,6 +45,22 @@ export interface CompleteClassifier {
   readonly stages: { readonly pixels: string; readonly logits: string; readonly probabilities: string }
 }
 
+/** A model of features whole: bytes in, the body's own outputs out. */
+export interface CompleteFeatures {
+  readonly model: Model
+  readonly stages: { readonly pixels: string }
+}
+
+/**
+ * Puts the front before a model that takes float NCHW pixels; its outputs stay what they are.
+ *
+ * @param body its only data input takes the float pixels; weights are shared with the result
+ */
+export function completeFeatures(body: Model, preprocessing: Preprocessing): CompleteFeatures {
+  const { model, pixels } = withFront(body, preprocessing)
+  return { model, stages: { pixels } }
+}
+
 /**
  * Puts the front before a model that takes float NCHW pixels, and gives it two outputs: probabilities, then logits.
  *
@@ -55,21 +71,26 @@ export function completeClassifier(
   preprocessing: Preprocessing,
   head: Pick<Head, 'logits' | 'activation'>,
 ): CompleteClassifier {
-  const model = copyModel(body)
-  const { graph } = model
-  const [pixels] = dataInputs(graph)
-  const [score] = graph.outputs.map((output) => output.name)
-  const { nodes } = graph
-  graph.inputs = graph.inputs.filter((value) => value.name !== pixels)
-  graph.outputs = []
-  // The builder sees all names of the body while the front's nodes go before them.
-  const b = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
-  graph.nodes = []
-  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing) })
-  emitPixels(b, ports.images, preprocessing, pixels!)
-  graph.nodes.push(...nodes)
+  const { model, pixels, builder: b } = withFront(body, preprocessing)
+  const [score] = body.graph.outputs.map((output) => output.name)
+  model.graph.outputs = []
   const probabilities = head.activation === 'none' ? b.op('Softmax', [head.logits], { axis: -1 }, b.fresh(ports.probabilities)) : score!
   b.output(probabilities)
   b.output(head.logits)
-  return { model, stages: { pixels: pixels!, logits: head.logits, probabilities } }
+  return { model, stages: { pixels, logits: head.logits, probabilities } }
+}
+
+function withFront(body: Model, preprocessing: Preprocessing): { model: Model; pixels: string; builder: GraphBuilder } {
+  const model = copyModel(body)
+  const { graph } = model
+  const pixels = dataInputs(graph)[0]!
+  const { nodes } = graph
+  graph.inputs = graph.inputs.filter((value) => value.name !== pixels)
+  // The builder sees all names of the body while the front's nodes go before them.
+  const builder = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
+  graph.nodes = []
+  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing) })
+  emitPixels(builder, ports.images, preprocessing, pixels)
+  graph.nodes.push(...nodes)
+  return { model, pixels, builder }
 }

@@ -71,6 +71,23 @@ describe('metadata', () => {
     )
   })
 
+  it('knows models without a task head: no labels, and nothing of a head that was', () => {
+    const { task: _, labels: __, ...rest } = full
+    const features: ModelMetadata = { ...rest, task: 'features', labels: [] }
+    const written = writeMetadata(writeMetadata(model, full), features)
+    expect(readMetadata(written)).toEqual(features)
+    for (const key of ['fovea.labels', 'task', 'names']) expect(written.metadata.has(key), key).toBe(false)
+    const detector = {
+      ...model,
+      metadata: new Map([
+        ['task', 'detect'],
+        ['names', "{0: 'person'}"],
+      ]),
+    }
+    const kept = writeMetadata(detector, features).metadata
+    expect([kept.get('task'), kept.get('names')]).toEqual(['detect', "{0: 'person'}"])
+  })
+
   it('fills in what may be missing', () => {
     const { stages, framework } = readMetadata(changed({ 'fovea.stages': undefined, 'fovea.framework': undefined }))
     expect(stages).toEqual({})
@@ -78,8 +95,8 @@ describe('metadata', () => {
   })
 
   it.each([
-    [{ 'fovea.task': undefined }, /expected "classify", found nothing .*fovea\.task/],
-    [{ 'fovea.task': 'detect' }, /expected "classify", found "detect"/],
+    [{ 'fovea.task': undefined }, /expected "classify" or "features", found nothing .*fovea\.task/],
+    [{ 'fovea.task': 'detect' }, /expected "classify" or "features", found "detect"/],
     [{ 'fovea.labels': undefined }, /a list of class names, found nothing .*fovea\.labels/],
     [{ 'fovea.labels': '["a", 1]' }, /a list of class names, found \["a",1\]/],
     [{ 'fovea.labels': '["a"' }, /expected JSON, found \["a" .*fovea\.labels/],

@@ -5,11 +5,14 @@ import { FoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { type Preprocessing, parsePreprocessing } from '../vision/preprocessing.ts'
 
-export type Task = 'classify'
+/** `classify` gives a score for each class; `features` has no task head: its outputs are embeddings and maps. */
+export type Task = 'classify' | 'features'
+
+const tasks: readonly unknown[] = ['classify', 'features'] satisfies Task[]
 
 export interface ModelMetadata {
   readonly task: Task
-  /** Class names, in the order of the scores. */
+  /** Class names, in the order of the scores; none for `features`. */
   readonly labels: readonly string[]
   readonly preprocessing: Preprocessing
   /** The model's own name and version. */
@@ -63,7 +66,8 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
       found: JSON.stringify(found)?.slice(0, 100) ?? 'nothing',
     })
   }
-  if (raw.task !== 'classify') fail('task', '"classify"', raw.task)
+  if (!tasks.includes(raw.task)) fail('task', tasks.map((task) => `"${task}"`).join(' or '), raw.task)
+  if (raw.task === 'features') raw.labels = []
   if (!Array.isArray(raw.labels) || !raw.labels.every((label) => typeof label === 'string'))
     fail('labels', 'a list of class names', raw.labels)
   if (raw.stages !== undefined && !isTextRecord(raw.stages)) fail('stages', 'stage names with value names', raw.stages)
@@ -82,9 +86,14 @@ export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
   const put = (key: string, text: string | undefined) => (text === undefined ? props.delete(key) : props.set(key, text))
   for (const key of textKeys) put(`fovea.${key}`, metadata[key])
   for (const key of jsonKeys) put(`fovea.${key}`, metadata[key] === undefined ? undefined : JSON.stringify(metadata[key]))
+  if (metadata.task === 'features') props.delete('fovea.labels')
   const { size } = metadata.preprocessing
-  put('task', 'classify')
-  put('names', pythonDict(metadata.labels))
+  // A detector that is opened for its features keeps what its own tool wrote; a classifier that lost its head keeps nothing.
+  if (metadata.task === 'classify' || props.get('task') === 'classify') {
+    const classifies = metadata.task === 'classify'
+    put('task', classifies ? 'classify' : undefined)
+    put('names', classifies ? pythonDict(metadata.labels) : undefined)
+  }
   put('imgsz', size === undefined ? undefined : `[${size.join(', ')}]`)
   return { ...model, metadata: props, producerName: 'fovea', producerVersion: frameworkVersion }
 }

@@ -90,6 +90,67 @@ describe('replaceHead', () => {
     expect(found.get('probabilities')!.data[0]! + found.get('probabilities')!.data[1]!).toBeCloseTo(1, 9)
   })
 
+  const features = (end: string, outputs: string, stages: Record<string, string>) => {
+    const { graph, ...rest } = readModel(`
+      graph main(x: float32[N,6,2,2]) -> (${outputs})
+        k: float32[6,6,1,1] = ${list(36)}
+        w: float32[6,5] = ${list(30)}
+        s: int64[3] = {0, 4, 6}
+        m = Conv(x, k)
+        ${end}`)
+    return writeMetadata(
+      { ...rest, graph },
+      {
+        task: 'features',
+        labels: [],
+        preprocessing: createPreprocessing({ size: [2, 2], scale: 'raw' }),
+        framework: frameworkRange,
+        stages,
+      },
+    )
+  }
+
+  it.each([
+    [
+      'its embedding',
+      'p = GlobalAveragePool(m)\n        f = Flatten(p)\n        e = Gemm(f, w)\n        q = Relu(m)',
+      'q, e',
+      { stem: 'm', p3: 'q', embedding: 'e' },
+      'Conv GlobalAveragePool Flatten Gemm Gemm Softmax',
+    ],
+    [
+      'tokens as its embedding',
+      'r = Reshape(m, s)\n        q = Relu(m)',
+      'q, r',
+      { stem: 'm', embedding: 'r' },
+      'Conv Reshape ReduceMean Gemm Softmax',
+    ],
+    [
+      'its deepest stage',
+      'c = Relu(m)\n        q = Exp(c)',
+      'q',
+      { stem: 'm', conv2: 'c' },
+      'Conv Relu GlobalAveragePool Flatten Gemm Softmax',
+    ],
+    ['its last map', 'q = Exp(m)', 'q', {}, 'Conv Exp GlobalAveragePool Flatten Gemm Softmax'],
+  ])('makes a classifier of a model of features behind %s, and leaves out what that does not need', (_, end, outputs, stages, ops) => {
+    const result = replaced(features(end, outputs, stages))
+    expect(result.graph.nodes.map(({ op }) => op).join(' ')).toBe(ops)
+    const metadata = readMetadata(result)
+    expect(metadata).toMatchObject({
+      task: 'classify',
+      labels: ['cat', 'dog'],
+      stages: { logits: 'logits', probabilities: 'probabilities' },
+    })
+    expect(metadata.stages.p3).toBeUndefined()
+    const x = ndarray(
+      'float32',
+      [2, 6, 2, 2],
+      Float64Array.from({ length: 48 }, (_, i) => i / 40),
+    )
+    expect(evaluateModel(result, new Map([['x', x]])).get('probabilities')!.dims).toEqual([2, 2])
+  })
+
   it('keeps a weight that is used elsewhere too', () => {
     const shared = 'p = GlobalAveragePool(m)\n      e = Flatten(p)\n      f = MatMul(e, w)\n      g = Relu(f)\n      y = MatMul(g, w)'
     const { initializers } = replaced(classifier(shared, `w: float32[6,6] = ${list(36)}`)).graph

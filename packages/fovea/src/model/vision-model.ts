@@ -12,7 +12,7 @@ import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
 import type { ModelMetadata } from './metadata.ts'
-import { openClassifier } from './open-classifier.ts'
+import { openModel } from './open-model.ts'
 
 export interface LoadOptions {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
@@ -89,7 +89,7 @@ export class DeepSeekVision {
    * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, RUNTIME_*
    */
   static async load(file: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
-    const { model, metadata, notes } = await openClassifier(file, {
+    const { model, metadata, notes } = await openModel(file, {
       ...(options.input ? { input: options.input } : {}),
       ...(options.labels ? { labels: options.labels } : {}),
     })
@@ -112,17 +112,19 @@ export class DeepSeekVision {
   async warmUp(): Promise<void> {
     const { preprocessing } = this.metadata
     const [height, width] = preprocessing.size ?? [224, 224]
-    await this.probabilities(packTensor([createImage(width, height, channelsOf(preprocessing))]))
+    const [input] = this.#session.inputs
+    await this.#session.run({ [input!.name]: packTensor([createImage(width, height, channelsOf(preprocessing))]) })
   }
 
   /**
    * Classifies one picture, or several at once.
    *
-   * @throws FoveaError DATA_* for a picture that cannot be read, RUNTIME_*
+   * @throws FoveaError MODEL_NO_HEAD for a model of features, DATA_* for a picture that cannot be read, RUNTIME_*
    */
   async predict(picture: Picture, options?: PredictOptions): Promise<Classification>
   async predict(pictures: readonly Picture[], options?: PredictOptions): Promise<Classification[]>
   async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<Classification | Classification[]> {
+    this.requireHead()
     const several = Array.isArray(pictures)
     const images = await Promise.all(
       (several ? (pictures as readonly Picture[]) : [pictures as Picture]).map((picture) => asImage(picture)),
@@ -134,8 +136,19 @@ export class DeepSeekVision {
     return several ? results : results[0]!
   }
 
-  /** Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already. */
+  /** Holds that the model answers. @throws FoveaError MODEL_NO_HEAD for a model of features, saying how to get a head */
+  requireHead(): void {
+    const { task, name } = this.metadata
+    if (task !== 'classify') throw new FoveaError('MODEL_NO_HEAD', { field: name, expected: 'the task classify', found: task })
+  }
+
+  /**
+   * Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already.
+   *
+   * @throws FoveaError MODEL_NO_HEAD, RUNTIME_*
+   */
   async probabilities(batch: Tensor): Promise<Float32Array> {
+    this.requireHead()
     const [input] = this.#session.inputs
     const [output] = this.#session.outputs
     const results = await this.#session.run({ [input!.name]: batch }, { outputs: [output!.name] })
@@ -187,7 +200,8 @@ export class DeepSeekVision {
 }
 
 /** @throws FoveaError MODEL_METADATA where the metadata name another number of classes than the model scores */
-function checkPorts({ graph }: Model, { labels }: ModelMetadata): void {
+function checkPorts({ graph }: Model, { task, labels }: ModelMetadata): void {
+  if (task !== 'classify') return
   const type = graph.outputs[0]?.type
   const classes = type?.kind === 'tensor' ? type.dims?.at(-1) : undefined
   if (typeof classes === 'number' && classes !== labels.length)

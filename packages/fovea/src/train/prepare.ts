@@ -7,7 +7,7 @@ import type { Model } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
-import { type OpenedClassifier, openClassifier } from '../model/open-classifier.ts'
+import { type OpenedModel, openModel } from '../model/open-model.ts'
 import { replaceHead } from '../model/replace-head.ts'
 import { architectureNames, architectureOf } from '../nn/architectures.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
@@ -107,8 +107,8 @@ export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Re
   })
 }
 
-async function openPretrained(file: string, options: TrainOptions): Promise<OpenedClassifier> {
-  return openClassifier(file, options.input ? { input: options.input } : {}).catch((cause: unknown) => {
+async function openPretrained(file: string, options: TrainOptions): Promise<OpenedModel> {
+  return openModel(file, options.input ? { input: options.input } : {}).catch((cause: unknown) => {
     if (!isFoveaError(cause, 'MODEL_NOT_FOUND')) throw cause
     throw new FoveaError('MODEL_NOT_FOUND', {
       file,

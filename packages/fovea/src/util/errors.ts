@@ -174,6 +174,11 @@ export const errorCatalogue = {
     message: 'The model cannot be used as a classifier of pictures',
     remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.',
   },
+  MODEL_NO_HEAD: {
+    message: 'The model has no head that answers: it gives features',
+    remedy:
+      'Train one on your pictures with `fovea train PHOTOS --model MODEL`, or look at its features with extractFeatures() and `fovea features`.',
+  },
   MODEL_FREEZE: {
     message: 'The model cannot be frozen that way',
     remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.',

@@ -1,4 +1,4 @@
-// Opens a model file as a classifier: ours as it is, another tool's through the importer.
+// Opens a model file: ours as it is, another tool's through the importer.
 
 import { readFile, stat } from 'node:fs/promises'
 import { decodeModel } from '../graph/codec/decode.ts'
@@ -9,7 +9,7 @@ import { FoveaError } from '../util/errors.ts'
 import { type ImportOptions, importClassifier } from './import-classifier.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from './metadata.ts'
 
-export interface OpenedClassifier {
+export interface OpenedModel {
   readonly model: Model
   readonly metadata: ModelMetadata
   /** What had to be guessed, one sentence each. */
@@ -34,8 +34,8 @@ export async function readModelFile(file: string): Promise<Model> {
   return model
 }
 
-/** Opens a classifier of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_CLASSIFIER */
-export async function openClassifier(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedClassifier> {
+/** Opens a model of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_CLASSIFIER */
+export async function openModel(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedModel> {
   const model = await readModelFile(file)
   if (!hasMetadata(model)) return importClassifier(model, { ...options, file })
   const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']

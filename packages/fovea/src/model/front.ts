@@ -32,9 +32,12 @@ export function emitPixels(b: GraphBuilder, images: string, preprocessing: Prepr
   return b.op('Add', [scaled, perChannel(offset)], {}, output)
 }
 
-/** The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the model allows it. */
-export function imagesType(preprocessing: Preprocessing): TensorType {
-  const [height, width]: readonly Dim[] = preprocessing.size ?? ['H', 'W']
+/**
+ * The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the contract names none or only the
+ * usual one.
+ */
+export function imagesType(preprocessing: Preprocessing, anySize = false): TensorType {
+  const [height, width]: readonly Dim[] = (anySize ? undefined : preprocessing.size) ?? ['H', 'W']
   return tensorType('uint8', ['N', height!, width!, channelsOf(preprocessing)])
 }
 
@@ -55,9 +58,10 @@ export interface CompleteFeatures {
  * Puts the front before a model that takes float NCHW pixels; its outputs stay what they are.
  *
  * @param body its only data input takes the float pixels; weights are shared with the result
+ * @param anySize true where the size that the contract names is only the usual one
  */
-export function completeFeatures(body: Model, preprocessing: Preprocessing): CompleteFeatures {
-  const { model, pixels } = withFront(body, preprocessing)
+export function completeFeatures(body: Model, preprocessing: Preprocessing, anySize = false): CompleteFeatures {
+  const { model, pixels } = withFront(body, preprocessing, anySize)
   return { model, stages: { pixels } }
 }
 
@@ -80,7 +84,7 @@ export function completeClassifier(
   return { model, stages: { pixels, logits: head.logits, probabilities } }
 }
 
-function withFront(body: Model, preprocessing: Preprocessing): { model: Model; pixels: string; builder: GraphBuilder } {
+function withFront(body: Model, preprocessing: Preprocessing, anySize = false): { model: Model; pixels: string; builder: GraphBuilder } {
   const model = copyModel(body)
   const { graph } = model
   const pixels = dataInputs(graph)[0]!
@@ -89,8 +93,15 @@ function withFront(body: Model, preprocessing: Preprocessing): { model: Model; p
   // The builder sees all names of the body while the front's nodes go before them.
   const builder = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
   graph.nodes = []
-  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing) })
+  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing, anySize) })
   emitPixels(builder, ports.images, preprocessing, pixels)
   graph.nodes.push(...nodes)
   return { model, pixels, builder }
+}
+
+/** True where the model takes pictures of any size, so that the size in its contract is only the usual one. */
+export function takesAnySize({ graph }: Model): boolean {
+  const [images] = dataInputs(graph)
+  const type = graph.inputs.find(({ name }) => name === images)?.type
+  return type?.kind === 'tensor' && type.dims !== undefined && type.dims.slice(1, -1).every((dim) => typeof dim === 'string')
 }

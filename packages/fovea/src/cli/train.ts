@@ -32,6 +32,7 @@ import {
 
 export interface TrainFlags {
   model?: string
+  modelVersion?: string
   out?: string
   epochs?: number
   batch?: number
@@ -72,6 +73,7 @@ export function trainCommand(): Command {
     .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
     .option('--model <name>', 'an architecture, or an .onnx file to fine-tune')
     .option('--out <folder>', 'where model, checkpoint, log and plots go (default: runs/train, runs/train-2, …)')
+    .option('--model-version <version>', 'version that the model file states as its own (default: 1.0.0)')
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
     .option('--batch <n>', 'pictures in one step', parseNumber)
     .option('--imgsz <n>', 'side of the square pictures in pixels', parseNumber)
@@ -157,6 +159,7 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
 function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
   const options = {
     model: flags.model,
+    modelVersion: flags.modelVersion,
     epochs: flags.epochs,
     batchSize: flags.batch,
     imageSize: flags.imgsz,

@@ -4,7 +4,8 @@ import type { Model } from '../graph/model.ts'
 import { architectureOf, buildNetwork } from '../nn/architectures.ts'
 import { createPreprocessing } from '../vision/preprocessing.ts'
 import { completeClassifier } from './front.ts'
-import { frameworkRange, writeMetadata } from './metadata.ts'
+import { writeMetadata } from './metadata.ts'
+import { frameworkRange } from './version.ts'
 
 export interface BuildOptions {
   readonly labels: readonly string[]

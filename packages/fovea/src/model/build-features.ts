@@ -5,7 +5,8 @@ import { architectureOf, buildNetwork } from '../nn/architectures.ts'
 import { extract } from '../passes/extract.ts'
 import { createPreprocessing } from '../vision/preprocessing.ts'
 import { completeFeatures } from './front.ts'
-import { frameworkRange, type ModelMetadata, writeMetadata } from './metadata.ts'
+import { type ModelMetadata, writeMetadata } from './metadata.ts'
+import { frameworkRange } from './version.ts'
 
 export interface BuildFeaturesOptions {
   /** Usual height and width of the pictures; the graph takes any. @default the architecture's own */

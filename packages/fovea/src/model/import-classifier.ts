@@ -22,7 +22,8 @@ import { createPreprocessing, type PixelScale } from '../vision/preprocessing.ts
 import { completeClassifier, ports } from './front.ts'
 import { gradCamPorts } from './grad-cam.ts'
 import { guessScale } from './guess-input.ts'
-import { frameworkRange, type ModelMetadata, writeMetadata } from './metadata.ts'
+import { type ModelMetadata, writeMetadata } from './metadata.ts'
+import { frameworkRange } from './version.ts'
 
 export interface ImportOptions {
   /** Pixel scaling: `raw` 0 to 255, `unit` 0 to 1, `imagenet` mean and deviation. @default a reported guess */

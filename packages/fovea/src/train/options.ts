@@ -5,6 +5,7 @@ import { classCounts, type ImageDataset } from '../data/dataset.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
 import { parseDevice } from '../runtime/device.ts'
 import { FoveaError } from '../util/errors.ts'
+import { parseVersion } from '../util/semver.ts'
 import { type AugmentationName, augmentation, augmentations } from './augment.ts'
 import type { TrainEvent } from './events.ts'
 
@@ -17,6 +18,8 @@ export interface TrainOptions {
   readonly input?: 'raw' | 'unit' | 'imagenet'
   /** Folder for the model, checkpoint, log and plots. */
   readonly out: string
+  /** The version that the model file states as its own (semver.org). @default '1.0.0' */
+  readonly modelVersion?: string
   /** @default by the size of the data set: about 40,000 pictures seen, 12 to 60 epochs */
   readonly epochs?: number
   /** @default 32, less for fewer than 160 pictures */
@@ -125,6 +128,8 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   const samples = train.samples.length
   if (samples === 0) throw invalid('train', 'pictures to train on', 'none')
   checkData(options)
+  if (options.modelVersion !== undefined && parseVersion(options.modelVersion) === undefined)
+    throw invalid('modelVersion', 'a version such as 1.2.3', options.modelVersion)
   const oneOf = <T extends string>(field: keyof TrainOptions, allowed: readonly T[], fallback: NoInfer<T>): T => {
     const value = (options[field] as T | undefined) ?? fallback
     if (!allowed.includes(value)) throw invalid(field, allowed.join(', '), value)

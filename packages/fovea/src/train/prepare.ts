@@ -10,6 +10,7 @@ import { takesAnySize } from '../model/front.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
 import { type OpenedModel, openModel } from '../model/open-model.ts'
 import { replaceHead } from '../model/replace-head.ts'
+import { firstModelVersion } from '../model/version.ts'
 import { architectureNames, architectureOf } from '../nn/architectures.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
 import { findTrainable } from '../passes/trainable.ts'
@@ -54,9 +55,11 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
   const known = readMetadata(model).labels
   if (imported !== undefined && !(known.length === labels.length && known.every((label, i) => label === labels[i])))
     model = replaceHead(model, labels, new Random(recipe.seed, 'head'))
-  const contract = readMetadata(model)
+  // What is trained here is a model of its own: it keeps neither the name nor the version of the one it began from.
+  const { name: _, ...contract } = readMetadata(model)
   const preprocessing = { ...contract.preprocessing, size: recipe.imageSize }
-  model = writeMetadata(model, { ...contract, preprocessing, ...(await splitOf(options)) })
+  const version = options.modelVersion ?? firstModelVersion
+  model = writeMetadata(model, { ...contract, version, preprocessing, ...(await splitOf(options)) })
   const metadata = readMetadata(model)
   const cut = freeze(model, metadata, recipe.freeze)
   const frozen = keepsFeatures(cut, recipe, options) ? cut : withPrefixInside(model, metadata, cut)

@@ -5,8 +5,8 @@ import type { DataType } from '../graph/data-type.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { type ErrorCode, type ErrorDetails, FoveaError } from '../util/errors.ts'
-import { type Source, sourceOf } from './local-session.ts'
 import type { Feeds, Port, RunOptions, Session, SessionOptions } from './session.ts'
+import { type JoinedSource, joinSource, type Source, sourceOf } from './source.ts'
 
 /** A tensor as it crosses between threads. */
 export interface WireTensor {
@@ -18,7 +18,7 @@ export interface WireTensor {
 export type WireTensors = Record<string, WireTensor>
 
 export type Request =
-  | { readonly kind: 'open'; readonly source: Source; readonly options: SessionOptions; readonly state: WireTensors }
+  | { readonly kind: 'open'; readonly source: JoinedSource; readonly options: SessionOptions; readonly state: WireTensors }
   | { readonly kind: 'run'; readonly feeds: WireTensors; readonly options: RunOptions }
   | { readonly kind: 'readState' }
   | { readonly kind: 'writeState'; readonly state: WireTensors }
@@ -47,11 +47,19 @@ function workerFile(): URL {
 }
 
 export async function openWorkerSession(model: Model | Uint8Array | string, options: SessionOptions): Promise<Session> {
-  const source = sourceOf(model)
+  return openWorkerSource(sourceOf(model), options)
+}
+
+export async function openWorkerSource(source: Source, options: SessionOptions): Promise<Session> {
   const connection = new Connection(new Worker(workerFile()))
   const { initialState = {}, ...rest } = options
   try {
-    const { ports } = await connection.ask({ kind: 'open', source, options: rest, state: toWire(initialState) })
+    // The worker starts while the pieces are joined; handing the result over copies nothing.
+    const joined = await joinSource(source)
+    const { ports } = await connection.ask(
+      { kind: 'open', source: joined, options: rest, state: toWire(initialState) },
+      typeof joined.model === 'string' ? [] : [joined.model.buffer],
+    )
     return new WorkerSession(connection, ports!.inputs, ports!.outputs)
   } catch (error) {
     await connection.terminate()
@@ -82,14 +90,14 @@ class Connection {
     worker.unref()
   }
 
-  ask(request: Request): Promise<Answer> {
+  ask(request: Request, transferred: readonly ArrayBuffer[] = []): Promise<Answer> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead)
     const id = this.#next++
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject })
       // The process may end while the session idles, not while it works.
       this.#worker.ref()
-      this.#worker.postMessage({ id, request })
+      this.#worker.postMessage({ id, request }, transferred)
     })
   }
 

@@ -5,6 +5,7 @@ import type { ImageSource } from '../data/source.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { openSession, type Session } from '../runtime/session.ts'
+import { sessionStore } from '../runtime/session-store.ts'
 import { FoveaError } from '../util/errors.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import { channelsOf } from '../vision/preprocessing.ts'
@@ -25,6 +26,11 @@ export interface LoadOptions {
   readonly labels?: readonly string[]
   /** Runs on this thread instead of a worker: for scripts; it blocks the event loop. @default true */
   readonly worker?: boolean
+  /**
+   * Shares the session with everyone in this process who loads the same model with the same device, threads and worker, within the
+   * memory budget of `sessionStore()`. @default true
+   */
+  readonly share?: boolean
 }
 
 export interface ClassScore {
@@ -84,7 +90,8 @@ export class DeepSeekVision {
   }
 
   /**
-   * Loads an .onnx file, Fovea's own or any tool's classifier.
+   * Loads an .onnx file, Fovea's own or any tool's classifier. Several load at once with `Promise.all`, each in a worker of its own;
+   * a file that is loaded twice runs in one.
    *
    * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, RUNTIME_*
    */
@@ -104,7 +111,7 @@ export class DeepSeekVision {
     notes: readonly string[] = [],
   ): Promise<DeepSeekVision> {
     checkPorts(model, metadata)
-    const session = await openSession(model, sessionOptions(options))
+    const session = await openModelSession(model, options)
     return new DeepSeekVision(model, metadata, notes, session, options)
   }
 
@@ -168,7 +175,7 @@ export class DeepSeekVision {
     const index = label === undefined ? probabilities.indexOf(probabilities.reduce((a, b) => Math.max(a, b))) : labels.indexOf(label)
     if (index < 0)
       throw new FoveaError('MODEL_NOT_CLASSIFIER', { field: 'label', expected: `one of ${labels.join(', ')}`, found: `${label}` })
-    this.#explainer ??= openSession(buildGradCam(this.model, stages.logits!), sessionOptions(this.#options))
+    this.#explainer ??= openModelSession(buildGradCam(this.model, stages.logits!), this.#options)
     const session = await this.#explainer
     const wanted = Tensor.float32(
       [1, labels.length],
@@ -180,7 +187,7 @@ export class DeepSeekVision {
     return { label: labels[index]!, height: dims[0]!, width: dims[1]!, heatmap: data as Float32Array }
   }
 
-  /** Releases sessions and threads. Safe to call twice. */
+  /** Gives back its sessions; those that are shared stay ready for the next who loads the model. Safe to call twice. */
   async close(): Promise<void> {
     await this.#session.close()
     // One that did not open has nothing to close.
@@ -208,12 +215,14 @@ function checkPorts({ graph }: Model, { task, labels }: ModelMetadata): void {
     throw new FoveaError('MODEL_METADATA', { field: 'fovea.labels', expected: `${classes} labels`, found: `${labels.length}` })
 }
 
-function sessionOptions({ device, threads, worker }: LoadOptions): { device?: string; threads?: number; worker?: boolean } {
-  return {
+/** The session of a model, shared unless the options say otherwise. */
+function openModelSession(model: Model, { device, threads, worker, share = true }: LoadOptions): Promise<Session> {
+  const options = {
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
     ...(worker === undefined ? {} : { worker }),
   }
+  return share ? sessionStore().acquire(model, options) : openSession(model, options)
 }
 
 async function asImage(picture: Picture): Promise<Image> {

@@ -11,13 +11,17 @@ import { FoveaError } from '../util/errors.ts'
 import { narrowed, widen } from './boundary.ts'
 import { executionProviders, parseDevice } from './device.ts'
 import { checkFeeds, type Feeds, type Port, type RunOptions, type Session, type SessionOptions } from './session.ts'
-import { type JoinedSource, joinSource, sourceOf } from './source.ts'
+import { type JoinedSource, joinSource, type Source, sourceOf } from './source.ts'
 import { fromRuntime, isRuntimeType, toRuntime } from './tensors.ts'
 
 type Runtime = typeof import('onnxruntime-node')
 
 export async function openLocalSession(model: Model | Uint8Array | string, options: SessionOptions): Promise<Session> {
-  return openSource(await joinSource(sourceOf(model)), options)
+  return openLocalSource(sourceOf(model), options)
+}
+
+export async function openLocalSource(source: Source, options: SessionOptions): Promise<Session> {
+  return openSource(await joinSource(source), options)
 }
 
 export async function openSource({ model, narrow }: JoinedSource, options: SessionOptions): Promise<Session> {

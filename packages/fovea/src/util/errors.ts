@@ -153,6 +153,14 @@ export const errorCatalogue = {
     message: 'The worker thread of a session ended unexpectedly',
     remedy: 'Open the session again; if it happens again the machine may be out of memory.',
   },
+  RUNTIME_BUDGET: {
+    message: 'The memory budget of sessions is not valid',
+    remedy: 'Write FOVEA_MEMORY_BUDGET as bytes or with a unit, such as 2GiB, or leave it out.',
+  },
+  RUNTIME_MODEL_CHANGED: {
+    message: 'The model in memory was changed after it was loaded',
+    remedy: 'Load it again after a change, or load it with share: false.',
+  },
   // model
   SAFETENSORS_MALFORMED: {
     message: 'The file is not readable as safetensors',

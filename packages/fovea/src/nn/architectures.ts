@@ -6,6 +6,7 @@ import type { Model } from '../graph/model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { activationNames } from './layers/index.ts'
 import { deepSeekVision } from './models/deepseek-vision.ts'
+import { mobileVit, mobileVitBackbone } from './models/mobilevit.ts'
 import type { ArchitectureOptions, ArchitectureResult } from './models/network.ts'
 import { type ResNetOptions, resNet, resNetBackbone, stemNames } from './models/resnet.ts'
 import { smallCnn } from './models/small-cnn.ts'
@@ -15,7 +16,7 @@ import { pyramidKinds } from './necks/pyramid.ts'
 export interface Architecture {
   readonly title: string
   readonly paper: string
-  readonly family: 'cnn' | 'resnet' | 'deepseek-vision'
+  readonly family: 'cnn' | 'resnet' | 'mobilevit' | 'deepseek-vision'
   readonly defaults: {
     /** Side of the square picture in pixels that it is made for. */
     readonly inputSize: number
@@ -47,6 +48,23 @@ function resNetRow(
   }
 }
 
+function mobileVitRow(
+  title: string,
+  expectedParameters: number,
+  expansion: number,
+  widths: readonly number[],
+  tokenWidths: readonly number[],
+): Architecture {
+  return {
+    title,
+    paper: 'https://arxiv.org/abs/2110.02178',
+    family: 'mobilevit',
+    defaults: { inputSize: 256, options: { widths, tokenWidths } },
+    expectedParameters,
+    build: (m, x, options) => mobileVit(m, x, { ...options, expansion }),
+  }
+}
+
 export const architectures = {
   'small-cnn': {
     title: 'Small CNN: six convolutions',
@@ -65,6 +83,21 @@ export const architectures = {
   resnet18: resNetRow('ResNet-18', 11_689_512, { depths: [2, 2, 2, 2], block: 'basic' }),
   resnet34: resNetRow('ResNet-34', 21_797_672, { depths: [3, 4, 6, 3], block: 'basic' }),
   resnet50: resNetRow('ResNet-50', 25_557_032, { depths: [3, 4, 6, 3], block: 'bottleneck' }),
+  'mobilevit-xxs': mobileVitRow('MobileViT-XXS', 1_272_024, 2, [16, 16, 24, 48, 64, 80, 320], [64, 80, 96]),
+  'mobilevit-xs': mobileVitRow('MobileViT-XS', 2_317_848, 4, [16, 32, 48, 64, 80, 96, 384], [96, 120, 144]),
+  'mobilevit-s': mobileVitRow('MobileViT-S', 5_578_632, 4, [16, 32, 64, 96, 128, 160, 640], [144, 192, 240]),
+  'deepseek-vision-tiny': {
+    title: 'DeepSeekVision tiny: MobileViT-XXS, a pyramid of 64 channels, dynamic attention',
+    paper: 'https://arxiv.org/abs/2106.08322',
+    family: 'deepseek-vision',
+    defaults: {
+      inputSize: 224,
+      options: { widths: [16, 16, 24, 48, 64, 80, 320], tokenWidths: [64, 80, 96], neck: 'fpn', neckChannels: 64 },
+    },
+    expectedParameters: 1_796_300,
+    build: (m, x, options) =>
+      deepSeekVision(m, x, (inner, pixels) => mobileVitBackbone(inner, pixels, { ...options, expansion: 2 }), options),
+  },
   'deepseek-vision-base': {
     title: 'DeepSeekVision base: ResNet-18, a pyramid of 128 channels, dynamic attention',
     paper: 'https://arxiv.org/abs/2106.08322',
@@ -136,13 +169,14 @@ export function countParameters(network: Pick<Network, 'model' | 'parameters'>):
 
 /** Options may come from a file: what cannot be built is refused here. */
 function checked(options: ArchitectureOptions): ArchitectureOptions {
-  const { classes, widths = [], dropout = 0, stem, activation, neck, neckChannels } = options
+  const { classes, widths = [], tokenWidths = [], dropout = 0, stem, activation, neck, neckChannels } = options
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
   const check = (field: keyof ArchitectureOptions, fits: boolean, expected: string) => {
     if (!fits) throw new FoveaError('NN_OPTION_INVALID', { field, expected, found: JSON.stringify(options[field]) })
   }
   check('classes', count(classes), 'a whole number above 0')
   check('widths', Array.isArray(widths) && widths.every(count), 'a list of whole numbers above 0')
+  check('tokenWidths', Array.isArray(tokenWidths) && tokenWidths.every(count), 'a list of whole numbers above 0')
   check('dropout', dropout >= 0 && dropout < 1, 'a number from 0 up to 1')
   check('stem', stem === undefined || stemNames().includes(stem), `one of ${stemNames().join(', ')}`)
   check('neck', neck === undefined || pyramidKinds().includes(neck), `one of ${pyramidKinds().join(', ')}`)

@@ -12,14 +12,16 @@ export interface LinearOptions {
   readonly rank?: number
   /** First values of the weight. @default uniform by fan in, as torch has it */
   readonly initialise?: Initialiser
+  /** First values of the bias. @default uniform by fan in, as torch has it */
+  readonly initialiseBias?: Initialiser
 }
 
 /** x W^T + b: [..., C] to [..., out]. Parameters in torch's layout: `weight` [out, C], `bias` [out]. */
 export function linear(m: ModuleBuilder, name: string, x: Feature, options: LinearOptions): Feature {
-  const { out, bias = true, rank = 2, initialise = uniformByFan() } = options
+  const { out, bias = true, rank = 2, initialise = uniformByFan(), initialiseBias = uniformByFan(x.channels) } = options
   const layer = m.module(name)
   const weight = layer.parameter('weight', 'weight', [out, x.channels], initialise)
-  const shift = bias ? layer.parameter('bias', 'bias', [out], uniformByFan(x.channels)) : undefined
+  const shift = bias ? layer.parameter('bias', 'bias', [out], initialiseBias) : undefined
   if (rank === 2) return { ...x, channels: out, value: m.op(name, 'Gemm', [x.value, weight, shift], { transB: 1 }) }
   const transposed = layer.op('transposed', 'Transpose', [weight], { perm: [1, 0] })
   if (shift === undefined) return { ...x, channels: out, value: m.op(name, 'MatMul', [x.value, transposed]) }

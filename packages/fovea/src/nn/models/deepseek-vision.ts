@@ -7,8 +7,8 @@ import { dynamicAttention } from '../necks/dynamic-attention.ts'
 import { featurePyramid, levelOf } from '../necks/pyramid.ts'
 import { type ArchitectureOptions, type ArchitectureResult, type Backbone, classify } from './network.ts'
 
-/** Strides of the maps that the pyramid is built on. */
-const pyramidStrides = [8, 16, 32]
+/** The maps that the pyramid is built on. */
+const mapped = ['conv3', 'conv4', 'conv5']
 const levels = 5
 
 /**
@@ -28,7 +28,7 @@ export function deepSeekVision(
   options: ArchitectureOptions,
 ): ArchitectureResult {
   const { features, last, blocks } = backbone(m.module('backbone'), x)
-  const maps = pyramidStrides.map((stride) => Object.values(features).findLast((feature) => feature.stride === stride)!)
+  const maps = mapped.map((stage) => features[stage]!)
   const neck = m.module('neck')
   const { neckChannels: channels = 128, neck: kind = 'fpn' } = options
   const pyramid = featurePyramid(neck, maps, { channels, kind, levels })

@@ -17,6 +17,8 @@ export interface ArchitectureOptions {
   /** Begins every residual block as the identity (Goyal 2017). */
   readonly zeroInit?: boolean
   readonly activation?: Activation
+  /** Channels of the tokens of each transformer. */
+  readonly tokenWidths?: readonly number[]
   /** How the maps of a pyramid are joined, and its channels. */
   readonly neck?: PyramidKind
   readonly neckChannels?: number
@@ -49,30 +51,37 @@ export interface Backbone extends Pick<ArchitectureResult, 'blocks'> {
   readonly last: Feature
 }
 
-/** The backbone with a classifier on its last map. */
+/** The backbone with a classifier on its last map. @param layer path of the linear layer */
 export function withClassifier(
   m: ModuleBuilder,
   { features, last, blocks }: Backbone,
   options: Pick<ArchitectureOptions, 'classes' | 'dropout'>,
+  layer = 'fc',
 ): ArchitectureResult {
-  const { embedding, logits } = classifierHead(m, last, options)
+  const { embedding, logits } = classifierHead(m, last, options, layer)
   return { features: { ...features, embedding, logits }, logits, blocks }
 }
 
-/** Pools the last map to an embedding and classifies it: global mean, dropout, linear layer `fc`. */
+/** Pools the last map to an embedding and classifies it: global mean, dropout, linear layer. */
 export function classifierHead(
   m: ModuleBuilder,
   x: Feature,
   options: Pick<ArchitectureOptions, 'classes' | 'dropout'>,
+  layer = 'fc',
 ): { embedding: Feature; logits: Feature } {
   const embedding = m.named('embedding', flatten(m, 'flatten', globalAveragePool(m, 'pool', x)))
-  return { embedding, logits: classify(m, embedding, options) }
+  return { embedding, logits: classify(m, embedding, options, layer) }
 }
 
-/** Scores of an embedding: dropout, linear layer `fc`. */
-export function classify(m: ModuleBuilder, embedding: Feature, options: Pick<ArchitectureOptions, 'classes' | 'dropout'>): Feature {
+/** Scores of an embedding: dropout, linear layer. */
+export function classify(
+  m: ModuleBuilder,
+  embedding: Feature,
+  options: Pick<ArchitectureOptions, 'classes' | 'dropout'>,
+  layer = 'fc',
+): Feature {
   const kept = dropout(m, 'dropout', embedding, options.dropout ?? 0)
-  return m.named('logits', linear(m.stage('logits'), 'fc', kept, { out: options.classes }))
+  return m.named('logits', linear(m.stage('logits'), layer, kept, { out: options.classes }))
 }
 
 /** Runs `build` and returns its result with the names of the parameters that it made. */

@@ -16,7 +16,8 @@ try:
 except RuntimeError:
     for name in [name for name in sys.modules if name.startswith("torchvision")]:
         del sys.modules[name]
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 import timm
 
 mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255

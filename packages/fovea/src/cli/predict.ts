@@ -2,19 +2,20 @@
 
 import { stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
 import { listImages } from '../data/image-folder.ts'
 import { drawPrediction } from '../model/draw.ts'
+import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
-import { bar, interruptSignal, LiveLine, parseCount } from './terminal.ts'
+import { bar, inputHelp, interruptSignal, LiveLine, parseCount } from './terminal.ts'
 
 interface PredictFlags {
-  input?: 'raw' | 'unit' | 'imagenet'
+  input?: InputSpec
   device?: string
   draw?: string
   explain?: boolean
@@ -27,7 +28,7 @@ export function predictCommand(): Command {
     .description('classify pictures; prints one line for each')
     .argument('<model>', 'an .onnx file')
     .argument('<pictures...>', 'files or folders')
-    .addOption(new Option('--input <scaling>', 'pixel scaling of a model without metadata').choices(['raw', 'unit', 'imagenet']))
+    .option('--input <scaling>', inputHelp, parseInputSpec)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--draw <folder>', 'write each picture with its label there')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')

@@ -33,9 +33,9 @@ export function emitPixels(b: GraphBuilder, images: string, preprocessing: Prepr
 }
 
 /** The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the model allows it. */
-export function imagesType(preprocessing: Preprocessing): TensorType {
+export function imagesType(preprocessing: Preprocessing, batch: Dim = 'N'): TensorType {
   const [height, width]: readonly Dim[] = preprocessing.size ?? ['H', 'W']
-  return tensorType('uint8', ['N', height!, width!, channelsOf(preprocessing)])
+  return tensorType('uint8', [batch, height!, width!, channelsOf(preprocessing)])
 }
 
 /** A classifier whole: bytes in, scores out, and the names of the scores. */
@@ -55,9 +55,10 @@ export interface CompleteFeatures {
  * Puts the front before a model that takes float NCHW pixels; its outputs stay what they are.
  *
  * @param body its only data input takes the float pixels; weights are shared with the result
+ * @param batch a number where the body works for that batch alone
  */
-export function completeFeatures(body: Model, preprocessing: Preprocessing): CompleteFeatures {
-  const { model, pixels } = withFront(body, preprocessing)
+export function completeFeatures(body: Model, preprocessing: Preprocessing, batch: Dim = 'N'): CompleteFeatures {
+  const { model, pixels } = withFront(body, preprocessing, batch)
   return { model, stages: { pixels } }
 }
 
@@ -80,7 +81,7 @@ export function completeClassifier(
   return { model, stages: { pixels, logits: head.logits, probabilities } }
 }
 
-function withFront(body: Model, preprocessing: Preprocessing): { model: Model; pixels: string; builder: GraphBuilder } {
+function withFront(body: Model, preprocessing: Preprocessing, batch: Dim = 'N'): { model: Model; pixels: string; builder: GraphBuilder } {
   const model = copyModel(body)
   const { graph } = model
   const pixels = dataInputs(graph)[0]!
@@ -89,7 +90,7 @@ function withFront(body: Model, preprocessing: Preprocessing): { model: Model; p
   // The builder sees all names of the body while the front's nodes go before them.
   const builder = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
   graph.nodes = []
-  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing) })
+  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing, batch) })
   emitPixels(builder, ports.images, preprocessing, pixels)
   graph.nodes.push(...nodes)
   return { model, pixels, builder }

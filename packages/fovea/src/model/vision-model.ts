@@ -11,7 +11,8 @@ import { channelsOf } from '../vision/preprocessing.ts'
 import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
-import type { ModelMetadata } from './metadata.ts'
+import type { InputSpec } from './input-spec.ts'
+import type { ModelMetadata, Task } from './metadata.ts'
 import { openModel } from './open-model.ts'
 
 export interface LoadOptions {
@@ -19,10 +20,12 @@ export interface LoadOptions {
   readonly device?: string
   /** @default the number of cores */
   readonly threads?: number
-  /** Pixel scaling of a file without Fovea's metadata: 0 to 255, 0 to 1, or ImageNet's mean and deviation. @default a guess, told in `notes` */
-  readonly input?: 'raw' | 'unit' | 'imagenet'
+  /** What a file without Fovea's metadata expects of its pixels: a word, or what is known of its preprocessing. @default a guess, told in `notes` */
+  readonly input?: InputSpec
   /** Class names of a file that carries none. */
   readonly labels?: readonly string[]
+  /** Opens a foreign file as a model of features even where its output could be scores. @default what it looks like */
+  readonly task?: Task
   /** Runs on this thread instead of a worker: for scripts; it blocks the event loop. @default true */
   readonly worker?: boolean
 }
@@ -84,7 +87,7 @@ export class DeepSeekVision {
   }
 
   /**
-   * Loads an .onnx file, Fovea's own or any tool's classifier.
+   * Loads an .onnx file: Fovea's own, or any tool's whose input is a picture.
    *
    * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, RUNTIME_*
    */
@@ -92,6 +95,7 @@ export class DeepSeekVision {
     const { model, metadata, notes } = await openModel(file, {
       ...(options.input ? { input: options.input } : {}),
       ...(options.labels ? { labels: options.labels } : {}),
+      ...(options.task ? { task: options.task } : {}),
     })
     return DeepSeekVision.of(model, metadata, options, notes)
   }

@@ -36,6 +36,33 @@ describe('makeBatchDynamic', () => {
     )
   })
 
+  it('lets the batch follow where a shape holds it as a factor, in whatever place', () => {
+    checkText(
+      (model) => makeBatchDynamic(model),
+      `graph main(x: float32[1,4,2,2]) -> (y: float32[1,4,2,2])
+        pairs: int64[3] = {2, 2, 4}
+        halves: int64[4] = {2, 1, 2, 4}
+        whole: int64[4] = {1, 4, 2, 2}
+        a = Reshape(x, pairs)
+        b = Transpose(a) {perm=[1, 0, 2]}
+        c = Reshape(b, halves)
+        d = Transpose(c) {perm=[1, 0, 2, 3]}
+        y = Reshape(d, whole)`,
+      `graph main(x: float32[N,4,2,2]) -> (y: float32[N,4,2,2])
+        pairs: int64[3] = {2, 2, 4}
+        halves: int64[4] = {2, 1, 2, 4}
+        whole: int64[4] = {1, 4, 2, 2}
+        "pairs/batch": int64[3] = {-1, 2, 4}
+        "halves/batch": int64[4] = {2, -1, 2, 4}
+        "whole/batch": int64[4] = {0, 4, 2, 2}
+        a = Reshape(x, "pairs/batch")
+        b = Transpose(a) {perm=[1, 0, 2]}
+        c = Reshape(b, "halves/batch")
+        d = Transpose(c) {perm=[1, 0, 2, 3]}
+        y = Reshape(d, "whole/batch")`,
+    )
+  })
+
   it('leaves shapes that are computed from the data, and those of weights', () => {
     checkText(
       (model) => makeBatchDynamic(model),

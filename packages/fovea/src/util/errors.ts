@@ -174,6 +174,10 @@ export const errorCatalogue = {
     message: 'The model cannot be used as a classifier of pictures',
     remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.',
   },
+  MODEL_NOT_VISION: {
+    message: 'The model cannot be fed with pictures alone',
+    remedy: 'Use a model whose one input is a picture; `fovea inspect` shows the inputs that this one has.',
+  },
   MODEL_NO_HEAD: {
     message: 'The model has no head that answers: it gives features',
     remedy:

@@ -7,6 +7,7 @@ import { isFoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { doctorCommand } from './doctor.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { featuresCommand } from './features.ts'
 import { inspectCommand } from './inspect.ts'
 import { predictCommand } from './predict.ts'
 import { roadCommand } from './road.ts'
@@ -18,7 +19,7 @@ const program = new Command('fovea')
   .showHelpAfterError('(add --help for the options)')
   .exitOverride()
 
-for (const command of [trainCommand, evaluateCommand, predictCommand, inspectCommand, doctorCommand, roadCommand])
+for (const command of [trainCommand, evaluateCommand, predictCommand, featuresCommand, inspectCommand, doctorCommand, roadCommand])
   program.addCommand(command())
 
 // The reader of a pipe may have enough: `fovea predict … | head -1`.

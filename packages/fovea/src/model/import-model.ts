@@ -12,6 +12,8 @@ import { completeFeatures } from './front.ts'
 import { type ImportedModel, type ImportOptions, importClassifier } from './import-classifier.ts'
 import { frameworkRange, type ModelMetadata, writeMetadata } from './metadata.ts'
 
+export type { ImportedModel, ImportOptions } from './import-classifier.ts'
+
 /**
  * Imports a model. One whose first output is a row of scores from a linear layer or a softmax becomes a classifier; every other
  * (backbone, detector, segmenter) a model of features, with all its outputs.

@@ -14,16 +14,13 @@ export function editDistance(a: string, b: string): number {
 /** The names closest to `name`, best first, letters' case aside; those that share less than half of it are left out. */
 export function similarNames(name: string, names: Iterable<string>, count = 3): string[] {
   const wanted = name.toLowerCase().slice(0, 100)
-  const rated = [...names].map((candidate) => {
+  const rated = [...new Set(names)].map((candidate) => {
     const text = candidate.toLowerCase()
     const length = Math.max(wanted.length, text.length)
+    const far = Math.abs(text.length - wanted.length) > length / 2
+    const apart = far ? 1 : editDistance(wanted, text) / length
     // A name that holds the wanted one is near whatever its length.
-    const distance = text.includes(wanted)
-      ? 0.3
-      : Math.abs(text.length - wanted.length) > length / 2
-        ? 1
-        : editDistance(wanted, text) / length
-    return { candidate, distance }
+    return { candidate, distance: text.includes(wanted) ? Math.min(apart, 0.3) : apart }
   })
   return rated
     .filter(({ distance }) => distance <= 0.5)

@@ -7,7 +7,7 @@ import { openSession } from '../src/runtime/session.ts'
 import { type FrozenModel, freeze, withPrefixInside } from '../src/train/freeze.ts'
 import { resolveRecipe } from '../src/train/options.ts'
 import { blockFor, compile } from '../src/train/prepare.ts'
-import { StepRunner } from '../src/train/step-runner.ts'
+import { classTargets, StepRunner } from '../src/train/step-runner.ts'
 import { Random } from '../src/util/random.ts'
 import { type BenchmarkCase, type BenchmarkOptions, measure, median } from './measure.ts'
 import { findPeer, runPeer } from './peer.ts'
@@ -71,17 +71,17 @@ async function openStep(spec: string, cached: boolean): Promise<{ run: () => Pro
   const recipe = resolveRecipe(options, { name: 'resnet18', imageSize: [224, 224], defaultSize: 224, pretrained: true })
   const cut = freeze(model, metadata, spec)
   const frozen = cached ? cut : withPrefixInside(model, metadata, cut)
-  const runner = await StepRunner.open(compile(frozen, metadata, recipe, await blockFor(recipe)), frozen.cut, 0, { threads })
+  const runner = await StepRunner.open(compile(frozen, metadata, recipe, await blockFor(recipe)), 0, { threads })
   const random = new Random(1)
   const images = new Tensor(
     'uint8',
     [batch, 224, 224, 3],
     Uint8Array.from({ length: batch * 224 * 224 * 3 }, () => random.integer(0, 256)),
   )
-  const targets = Int32Array.from({ length: batch }, (_, i) => i % 10)
+  const targets = classTargets(Int32Array.from({ length: batch }, (_, i) => i % 10))
   const input = cached ? await featuresOf(cut, images) : images
   return {
-    run: async () => runner.run({ input, targets, learningRate: 0.01, update: 1, batch: 0, apply: true }),
+    run: async () => runner.run({ batch: { [frozen.cut]: input, targets }, learningRate: 0.01, update: 1, position: 0 }),
     close: () => runner.close(),
   }
 }

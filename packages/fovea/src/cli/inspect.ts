@@ -90,11 +90,11 @@ interface Opened {
 
 /** What the other commands would see; a model that takes no pictures is shown all the same. */
 function openAs(model: Model, metadata: ModelMetadata | undefined): Opened {
-  if (metadata !== undefined) return { stages: describeStages(model, metadata.stages), notes: [] }
+  if (metadata !== undefined) return { stages: describeStages(model, metadata), notes: [] }
   try {
     const imported = importModel(model)
-    const { task, preprocessing, stages } = imported.metadata
-    return { stages: describeStages(imported.model, stages), metadata: { task, preprocessing }, notes: imported.notes }
+    const { task, preprocessing } = imported.metadata
+    return { stages: describeStages(imported.model, imported.metadata), metadata: { task, preprocessing }, notes: imported.notes }
   } catch (error) {
     if (!isFoveaError(error)) throw error
     return { stages: [], notes: [error.message] }

@@ -10,6 +10,7 @@ import { evaluateCommand } from './evaluate.ts'
 import { featuresCommand } from './features.ts'
 import { inspectCommand } from './inspect.ts'
 import { predictCommand } from './predict.ts'
+import { pretrainCommand } from './pretrain.ts'
 import { roadCommand } from './road.ts'
 import { trainCommand } from './train.ts'
 
@@ -19,7 +20,16 @@ const program = new Command('fovea')
   .showHelpAfterError('(add --help for the options)')
   .exitOverride()
 
-for (const command of [trainCommand, evaluateCommand, predictCommand, featuresCommand, inspectCommand, doctorCommand, roadCommand])
+for (const command of [
+  trainCommand,
+  evaluateCommand,
+  predictCommand,
+  featuresCommand,
+  inspectCommand,
+  pretrainCommand,
+  doctorCommand,
+  roadCommand,
+])
   program.addCommand(command())
 
 // The reader of a pipe may have enough: `fovea predict … | head -1`.

@@ -62,7 +62,7 @@ export async function drawFeatures(image: Image, features: Features, options: Dr
   if (kind === 'levels') {
     const levels = levelGrids(map).slice(0, options.channels ?? maxLevels)
     return drawSheet(
-      levels.map((grid, i) => ({ image: heat(grid), caption: `level ${i + 1}` })),
+      levels.map((grid, i) => ({ image: heat(grid), caption: levelName(features.stride, i) })),
       title,
     )
   }
@@ -77,6 +77,12 @@ export async function drawFeatures(image: Image, features: Features, options: Dr
     { image: drawComponents(shown, map, placement), caption: 'principal components' },
   ]
   return drawSheet([...summary, ...channels], { ...title, columns: 4 })
+}
+
+/** The first level of attention has the map's own stride: with one of 8 it is p3. */
+function levelName(stride: number | undefined, index: number): string {
+  const first = Math.log2(stride ?? 0)
+  return Number.isInteger(first) ? `p${first + index}` : `level ${index + 1}`
 }
 
 function overlay(image: Image, grid: Grid, placement: Placement, opacity: number): Image {

@@ -32,9 +32,19 @@ export function emitPixels(b: GraphBuilder, images: string, preprocessing: Prepr
   return b.op('Add', [scaled, perChannel(offset)], {}, output)
 }
 
-/** The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the model allows it. */
-export function imagesType(preprocessing: Preprocessing, batch: Dim = 'N'): TensorType {
-  const [height, width]: readonly Dim[] = preprocessing.size ?? ['H', 'W']
+export interface FrontOptions {
+  /** True where the size that the contract names is only the usual one. @default false */
+  readonly anySize?: boolean
+  /** A number where the body works for that batch alone. @default 'N', any */
+  readonly batch?: Dim
+}
+
+/**
+ * The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the contract names none or only the
+ * usual one.
+ */
+export function imagesType(preprocessing: Preprocessing, { anySize = false, batch = 'N' }: FrontOptions = {}): TensorType {
+  const [height, width]: readonly Dim[] = (anySize ? undefined : preprocessing.size) ?? ['H', 'W']
   return tensorType('uint8', [batch, height!, width!, channelsOf(preprocessing)])
 }
 
@@ -55,10 +65,9 @@ export interface CompleteFeatures {
  * Puts the front before a model that takes float NCHW pixels; its outputs stay what they are.
  *
  * @param body its only data input takes the float pixels; weights are shared with the result
- * @param batch a number where the body works for that batch alone
  */
-export function completeFeatures(body: Model, preprocessing: Preprocessing, batch: Dim = 'N'): CompleteFeatures {
-  const { model, pixels } = withFront(body, preprocessing, batch)
+export function completeFeatures(body: Model, preprocessing: Preprocessing, options: FrontOptions = {}): CompleteFeatures {
+  const { model, pixels } = withFront(body, preprocessing, options)
   return { model, stages: { pixels } }
 }
 
@@ -81,7 +90,11 @@ export function completeClassifier(
   return { model, stages: { pixels, logits: head.logits, probabilities } }
 }
 
-function withFront(body: Model, preprocessing: Preprocessing, batch: Dim = 'N'): { model: Model; pixels: string; builder: GraphBuilder } {
+function withFront(
+  body: Model,
+  preprocessing: Preprocessing,
+  options: FrontOptions = {},
+): { model: Model; pixels: string; builder: GraphBuilder } {
   const model = copyModel(body)
   const { graph } = model
   const pixels = dataInputs(graph)[0]!
@@ -90,8 +103,15 @@ function withFront(body: Model, preprocessing: Preprocessing, batch: Dim = 'N'):
   // The builder sees all names of the body while the front's nodes go before them.
   const builder = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
   graph.nodes = []
-  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing, batch) })
+  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing, options) })
   emitPixels(builder, ports.images, preprocessing, pixels)
   graph.nodes.push(...nodes)
   return { model, pixels, builder }
+}
+
+/** True where the model takes pictures of any size, so that the size in its contract is only the usual one. */
+export function takesAnySize({ graph }: Model): boolean {
+  const [images] = dataInputs(graph)
+  const type = graph.inputs.find(({ name }) => name === images)?.type
+  return type?.kind === 'tensor' && type.dims !== undefined && type.dims.slice(1, -1).every((dim) => typeof dim === 'string')
 }

@@ -50,7 +50,7 @@ export function importFeatures(source: Model, { input, file }: ImportOptions = {
   if (typeof body.batch === 'number' && body.batch !== 1)
     throw new FoveaError('MODEL_NOT_VISION', { file, expected: 'a batch that is free, or 1', found: `a batch fixed to ${body.batch}` })
   const { preprocessing, notes } = describeInput(body, input)
-  const complete = completeFeatures(withoutSizes(body.model), preprocessing, body.batch === 1 ? 1 : 'N')
+  const complete = completeFeatures(withoutSizes(body.model), preprocessing, body.batch === 1 ? { batch: 1 } : {})
   const metadata: ModelMetadata = {
     task: 'features',
     labels: [],

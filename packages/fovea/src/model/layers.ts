@@ -14,9 +14,14 @@ export interface StageSummary {
   readonly dims: readonly Dim[] | undefined
 }
 
-/** The stages of a model with their shapes, in the order of the graph. */
-export function describeStages(model: Model, stages: ModelMetadata['stages']): StageSummary[] {
-  const shapes = inferValues(model)
+/** The stages of a model with their shapes, in the order of the graph; where the model takes any size, at the one its contract names. */
+export function describeStages(model: Model, { stages, preprocessing }: Pick<ModelMetadata, 'stages' | 'preprocessing'>): StageSummary[] {
+  const input = model.graph.inputs[0]?.type
+  const sides = input?.kind === 'tensor' ? (input.dims?.slice(1, 3) ?? []) : []
+  const bindings = sides.flatMap((side, i) =>
+    typeof side === 'string' && preprocessing.size ? [[side, preprocessing.size[i]!] as const] : [],
+  )
+  const shapes = inferValues(model, { bindings: Object.fromEntries(bindings) })
   const order = new Map(valuesOf(model).map((name, i) => [name, i]))
   return Object.entries(stages)
     .map(([stage, value]) => ({ stage, value, dims: shapes.dims(value) }))

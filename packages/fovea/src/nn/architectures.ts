@@ -5,15 +5,17 @@ import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { activationNames } from './layers/index.ts'
+import { deepSeekVision } from './models/deepseek-vision.ts'
 import type { ArchitectureOptions, ArchitectureResult } from './models/network.ts'
-import { type ResNetOptions, resNet, stemNames } from './models/resnet.ts'
+import { type ResNetOptions, resNet, resNetBackbone, stemNames } from './models/resnet.ts'
 import { smallCnn } from './models/small-cnn.ts'
 import { type Feature, ModuleBuilder, type ModuleOptions, type Parameter } from './module.ts'
+import { pyramidKinds } from './necks/pyramid.ts'
 
 export interface Architecture {
   readonly title: string
   readonly paper: string
-  readonly family: 'cnn' | 'resnet'
+  readonly family: 'cnn' | 'resnet' | 'deepseek-vision'
   readonly defaults: {
     /** Side of the square picture in pixels that it is made for. */
     readonly inputSize: number
@@ -63,6 +65,15 @@ export const architectures = {
   resnet18: resNetRow('ResNet-18', 11_689_512, { depths: [2, 2, 2, 2], block: 'basic' }),
   resnet34: resNetRow('ResNet-34', 21_797_672, { depths: [3, 4, 6, 3], block: 'basic' }),
   resnet50: resNetRow('ResNet-50', 25_557_032, { depths: [3, 4, 6, 3], block: 'bottleneck' }),
+  'deepseek-vision-base': {
+    title: 'DeepSeekVision base: ResNet-18, a pyramid of 128 channels, dynamic attention',
+    paper: 'https://arxiv.org/abs/2106.08322',
+    family: 'deepseek-vision',
+    defaults: { inputSize: 224, options: { widths: [64, 128, 256, 512], neck: 'fpn', neckChannels: 128 } },
+    expectedParameters: 13_206_700,
+    build: (m, x, options) =>
+      deepSeekVision(m, x, (inner, pixels) => resNetBackbone(inner, pixels, { ...options, depths: [2, 2, 2, 2], block: 'basic' }), options),
+  },
 } as const satisfies Record<string, Architecture>
 
 export type ArchitectureName = keyof typeof architectures
@@ -125,7 +136,7 @@ export function countParameters(network: Pick<Network, 'model' | 'parameters'>):
 
 /** Options may come from a file: what cannot be built is refused here. */
 function checked(options: ArchitectureOptions): ArchitectureOptions {
-  const { classes, widths = [], dropout = 0, stem, activation } = options
+  const { classes, widths = [], dropout = 0, stem, activation, neck, neckChannels } = options
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
   const check = (field: keyof ArchitectureOptions, fits: boolean, expected: string) => {
     if (!fits) throw new FoveaError('NN_OPTION_INVALID', { field, expected, found: JSON.stringify(options[field]) })
@@ -134,6 +145,8 @@ function checked(options: ArchitectureOptions): ArchitectureOptions {
   check('widths', Array.isArray(widths) && widths.every(count), 'a list of whole numbers above 0')
   check('dropout', dropout >= 0 && dropout < 1, 'a number from 0 up to 1')
   check('stem', stem === undefined || stemNames().includes(stem), `one of ${stemNames().join(', ')}`)
+  check('neck', neck === undefined || pyramidKinds().includes(neck), `one of ${pyramidKinds().join(', ')}`)
+  check('neckChannels', neckChannels === undefined || count(neckChannels), 'a whole number above 0')
   check('activation', activation === undefined || activationNames().includes(activation), `one of ${activationNames().join(', ')}`)
   return options
 }

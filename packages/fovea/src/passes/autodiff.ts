@@ -15,7 +15,7 @@ import type { NDArray } from '../ops/ndarray.ts'
 import type { GradientContext, LoweringQuery } from '../ops/operator.ts'
 import { operatorOf } from '../ops/table.ts'
 import { FoveaError } from '../util/errors.ts'
-import { inferNodes, inferValues, type ShapeTable } from './infer-shapes.ts'
+import { constantOf, inferNodes, inferValues, type ShapeTable } from './infer-shapes.ts'
 
 export interface AutodiffOptions {
   /** The value to differentiate: one element. */
@@ -192,7 +192,7 @@ class Rule extends NodeAttributes implements GradientContext {
   }
 
   constant(value: string): NDArray | undefined {
-    return this.#shapes.constant(value)
+    return this.#shapes.constant(value) ?? constantOf(this.#shapes, value)
   }
 
   choose(query: Omit<LoweringQuery, 'node'>): string {

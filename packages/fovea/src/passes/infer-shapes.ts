@@ -177,7 +177,7 @@ function foldConstant(node: Node, opset: number, table: ShapeTable, results: rea
 }
 
 /** A constant, also where only its contents are known and all of them are numbers. */
-function constantOf(table: ShapeTable, name: string): NDArray | undefined {
+export function constantOf(table: ShapeTable, name: string): NDArray | undefined {
   const type = table.type(name)
   if (type === undefined || !isStatic(type.dims) || sizeOf(type.dims) > constantLimit) return undefined
   const constant = table.constant(name)

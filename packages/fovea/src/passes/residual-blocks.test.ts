@@ -19,8 +19,15 @@ describe('findResidualBlocks', () => {
     ])
   })
 
+  it('takes neither a gate with an offset nor the joined levels of a pyramid for a block', () => {
+    expect(blocksOf('a = Relu(x)\nb = Exp(a)\nc = Neg(a)\ns = Add(b, c)\ny = Tanh(s)')).toEqual([])
+    expect(blocksOf('a = Relu(x)\nb = Exp(a)\nc = Resize(b)\nd = Conv(a)\ns = Add(d, c)\ny = Tanh(s)')).toEqual([])
+  })
+
   it('finds a block whose shortcut is a projection, without activation', () => {
-    expect(blocksOf('a = Relu(x)\nb = Exp(a)\nc = Neg(a)\ns = Add(c, b)\ny = Neg(s)')).toEqual([{ input: 'a', output: 's', sum: 's' }])
+    expect(blocksOf('a = Relu(x)\nb = Exp(a)\nc = AveragePool(a)\ns = Add(c, b)\ny = Neg(s)')).toEqual([
+      { input: 'a', output: 's', sum: 's' },
+    ])
   })
 
   it('finds the blocks of a chain in order, a block within a block on its own', () => {

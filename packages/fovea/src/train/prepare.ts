@@ -6,6 +6,7 @@ import type { GraphBuilder } from '../graph/builder.ts'
 import type { Model } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
+import { takesAnySize } from '../model/front.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
 import { type OpenedModel, openModel } from '../model/open-model.ts'
 import { replaceHead } from '../model/replace-head.ts'
@@ -43,8 +44,8 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
   const imported = architectureNames().includes(source) ? undefined : await openPretrained(source, options)
   const facts: ModelFacts = {
     name: source,
-    imageSize: imported?.metadata.preprocessing.size,
-    defaultSize: imported === undefined ? architectureOf(source).defaults.inputSize : 224,
+    imageSize: imported === undefined || takesAnySize(imported.model) ? undefined : imported.metadata.preprocessing.size,
+    defaultSize: imported === undefined ? architectureOf(source).defaults.inputSize : (imported.metadata.preprocessing.size?.[0] ?? 224),
     pretrained: imported !== undefined,
   }
   const recipe = resolveRecipe(options, facts)
@@ -53,7 +54,9 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
   const known = readMetadata(model).labels
   if (imported !== undefined && !(known.length === labels.length && known.every((label, i) => label === labels[i])))
     model = replaceHead(model, labels, new Random(recipe.seed, 'head'))
-  model = writeMetadata(model, { ...readMetadata(model), ...(await splitOf(options)) })
+  const contract = readMetadata(model)
+  const preprocessing = { ...contract.preprocessing, size: recipe.imageSize }
+  model = writeMetadata(model, { ...contract, preprocessing, ...(await splitOf(options)) })
   const metadata = readMetadata(model)
   const cut = freeze(model, metadata, recipe.freeze)
   const frozen = keepsFeatures(cut, recipe, options) ? cut : withPrefixInside(model, metadata, cut)

@@ -7,68 +7,62 @@ import { stepInputs, type TrainingStep } from '../passes/training-step.ts'
 import { openSession, type Session, type SessionOptions } from '../runtime/session.ts'
 import { Random } from '../util/random.ts'
 
-export interface StepResult {
-  readonly loss: number
-  /** Pictures whose largest score was that of their class. */
-  readonly correct: number
-}
-
 export interface StepFeeds {
-  /** The batch as the step's first input wants it: bytes of pictures, or features behind a frozen prefix. */
-  readonly input: Tensor
-  readonly targets: Int32Array
+  /** The batch by the names of the step's inputs: pictures or features, and targets. */
+  readonly batch: Readonly<Record<string, Tensor>>
   readonly learningRate: number
   /** Number of this update, from 1. */
   readonly update: number
   /** Number of this batch since the training began: it seeds the dropout masks. */
-  readonly batch: number
-  /** False while gradients are only gathered. */
-  readonly apply: boolean
+  readonly position: number
+  /** False while gradients are only gathered. @default true */
+  readonly apply?: boolean
+}
+
+/** Class numbers as the losses take them: int64 [N]. */
+export function classTargets(labels: Int32Array): Tensor {
+  return Tensor.of('int64', [labels.length], BigInt64Array.from(labels, BigInt))
 }
 
 /** An open training step. */
 export class StepRunner {
   readonly #session: Session
-  readonly #input: string
   readonly #masks: readonly DropoutMask[]
   readonly #seed: number
   readonly #accumulates: boolean
   readonly #packing: TrainingStep['packing']
 
-  private constructor(session: Session, input: string, step: TrainingStep, seed: number) {
+  private constructor(session: Session, step: TrainingStep, seed: number) {
     this.#session = session
-    this.#input = input
     this.#masks = step.masks
     this.#packing = step.packing
     this.#seed = seed
     this.#accumulates = session.inputs.some((port) => port.name === stepInputs.apply)
   }
 
-  /** Compiles the step. `input` names the batch's input. */
-  static async open(step: TrainingStep, input: string, seed: number, options: SessionOptions): Promise<StepRunner> {
+  static async open(step: TrainingStep, seed: number, options: SessionOptions): Promise<StepRunner> {
     const session = await openSession(step.model, {
       memoryPattern: false,
       ...options,
       carry: step.carry,
       initialState: step.initialState,
     })
-    return new StepRunner(session, input, step, seed)
+    return new StepRunner(session, step, seed)
   }
 
-  async run(feeds: StepFeeds): Promise<StepResult> {
-    const targets = BigInt64Array.from(feeds.targets, BigInt)
+  /** One step. Returns what the step reports, such as `loss`: one number each. */
+  async run({ batch, learningRate, update, position, apply = true }: StepFeeds): Promise<Record<string, number>> {
     const inputs: Record<string, Tensor> = {
-      [this.#input]: feeds.input,
-      targets: Tensor.of('int64', [targets.length], targets),
-      [stepInputs.learningRate]: Tensor.scalar(feeds.learningRate),
-      [stepInputs.step]: Tensor.scalar(feeds.update),
+      ...batch,
+      [stepInputs.learningRate]: Tensor.scalar(learningRate),
+      [stepInputs.step]: Tensor.scalar(update),
     }
-    if (this.#accumulates) inputs[stepInputs.apply] = Tensor.of('bool', [], Uint8Array.of(feeds.apply ? 1 : 0))
+    if (this.#accumulates) inputs[stepInputs.apply] = Tensor.of('bool', [], Uint8Array.of(apply ? 1 : 0))
     this.#masks.forEach((mask, i) => {
-      inputs[mask.input] = drawMask(mask, new Random(this.#seed, 'dropout', feeds.batch, i))
+      inputs[mask.input] = drawMask(mask, new Random(this.#seed, 'dropout', position, i))
     })
-    const { loss, correct } = await this.#session.run(inputs)
-    return { loss: Number(loss!.data[0]), correct: Number(correct!.data[0]) }
+    const results = await this.#session.run(inputs)
+    return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, Number(data[0])]))
   }
 
   /** A copy of all state: parameters, optimizer slots, running statistics, in the order that the model has them. */

@@ -19,7 +19,7 @@ import { appendLog, type EpochRecord, writeLog } from './history.ts'
 import type { Recipe, TrainOptions } from './options.ts'
 import { type Preparation, prepare } from './prepare.ts'
 import { scheduleOf } from './recipe-parts.ts'
-import { StepRunner } from './step-runner.ts'
+import { classTargets, StepRunner } from './step-runner.ts'
 import { type Validation, validate, validationLoader, withWeights } from './validate.ts'
 
 export interface TrainResult {
@@ -128,7 +128,7 @@ export class Trainer {
     })
     if (validation !== undefined && validation.samples.length > 0)
       this.#validation = validationLoader(validation, metadata.preprocessing, onError)
-    this.#runner = await StepRunner.open(step, frozen.cut, recipe.seed, { device: recipe.device, threads: recipe.threads })
+    this.#runner = await StepRunner.open(step, recipe.seed, { device: recipe.device, threads: recipe.threads })
     this.#emit({
       kind: 'plan',
       recipe,
@@ -228,15 +228,14 @@ export class Trainer {
     const apply = (batch + 1) % accumulate === 0 || batch + 1 === batchesPerEpoch
     const began = performance.now()
     const { loss, correct } = await this.#runner!.run({
-      input,
-      targets: labels,
+      batch: this.#feeds(input, labels),
       learningRate,
       update: this.#step + 1,
-      batch: overall,
+      position: overall,
       apply,
     })
     const seconds = (performance.now() - began) / 1000
-    if (!Number.isFinite(loss))
+    if (!Number.isFinite(loss!))
       throw new FoveaError('TRAIN_DIVERGED', {
         found: `a loss of ${loss} in epoch ${epoch + 1}, batch ${batch + 1}`,
         expected: 'a finite loss',
@@ -244,8 +243,8 @@ export class Trainer {
       })
     this.#secondsPerStep = this.#secondsPerStep === 0 ? seconds : 0.95 * this.#secondsPerStep + 0.05 * seconds
     const running = this.#running
-    running.loss += loss
-    running.correct += correct
+    running.loss += loss!
+    running.correct += correct!
     running.samples += labels.length
     running.batches++
     if (apply) this.#step++
@@ -261,6 +260,10 @@ export class Trainer {
       learningRate,
       secondsLeft: this.#secondsLeft(),
     })
+  }
+
+  #feeds(input: Tensor, labels: Int32Array): Record<string, Tensor> {
+    return { [this.#preparation.frozen.cut]: input, targets: classTargets(labels) }
   }
 
   async #endEpoch(epoch: number, seconds: number, imagesPerSecond: number): Promise<void> {
@@ -329,7 +332,7 @@ export class Trainer {
       const times: number[] = []
       for (let i = 0; i < 3; i++) {
         const began = performance.now()
-        await this.#runner!.run({ input, targets: labels, learningRate: 0, update: 1, batch: 0, apply: true })
+        await this.#runner!.run({ batch: this.#feeds(input, labels), learningRate: 0, update: 1, position: 0 })
         times.push((performance.now() - began) / 1000)
       }
       this.#secondsPerStep = Math.min(...times)
@@ -359,7 +362,7 @@ export class Trainer {
     this.#position = { ...state.position }
     this.#step = state.step
     this.#running = { ...state.running }
-    this.#history = [...state.history]
+    this.#history = [...(state.history as readonly EpochRecord[])]
     this.#best = state.best
     if (state.best !== undefined) this.#bestModel = await readModelFile(this.#modelFile)
     await writeLog(this.#logFile, this.#history)

@@ -2,6 +2,7 @@
 
 import { type Activation, dropout, flatten, globalAveragePool, linear } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
+import type { PyramidKind } from '../necks/pyramid.ts'
 
 /** Options of all architectures; each takes those that it knows. Plain JSON, so that a model file can hold them. */
 export interface ArchitectureOptions {
@@ -16,6 +17,9 @@ export interface ArchitectureOptions {
   /** Begins every residual block as the identity (Goyal 2017). */
   readonly zeroInit?: boolean
   readonly activation?: Activation
+  /** How the maps of a pyramid are joined, and its channels. */
+  readonly neck?: PyramidKind
+  readonly neckChannels?: number
 }
 
 /** A residual block: the unit in which "fine-tune the last N blocks" counts. */
@@ -37,6 +41,24 @@ export interface ArchitectureResult {
   readonly blocks: readonly Block[]
 }
 
+/** A network up to its last map: what classifiers, pyramids and detectors stand on. */
+export interface Backbone extends Pick<ArchitectureResult, 'blocks'> {
+  /** From stage names (`stem`, `conv2` …) to maps, in the order data passes them. */
+  readonly features: Readonly<Record<string, Feature>>
+  /** The map that a classifier pools. */
+  readonly last: Feature
+}
+
+/** The backbone with a classifier on its last map. */
+export function withClassifier(
+  m: ModuleBuilder,
+  { features, last, blocks }: Backbone,
+  options: Pick<ArchitectureOptions, 'classes' | 'dropout'>,
+): ArchitectureResult {
+  const { embedding, logits } = classifierHead(m, last, options)
+  return { features: { ...features, embedding, logits }, logits, blocks }
+}
+
 /** Pools the last map to an embedding and classifies it: global mean, dropout, linear layer `fc`. */
 export function classifierHead(
   m: ModuleBuilder,
@@ -44,8 +66,13 @@ export function classifierHead(
   options: Pick<ArchitectureOptions, 'classes' | 'dropout'>,
 ): { embedding: Feature; logits: Feature } {
   const embedding = m.named('embedding', flatten(m, 'flatten', globalAveragePool(m, 'pool', x)))
+  return { embedding, logits: classify(m, embedding, options) }
+}
+
+/** Scores of an embedding: dropout, linear layer `fc`. */
+export function classify(m: ModuleBuilder, embedding: Feature, options: Pick<ArchitectureOptions, 'classes' | 'dropout'>): Feature {
   const kept = dropout(m, 'dropout', embedding, options.dropout ?? 0)
-  return { embedding, logits: m.named('logits', linear(m.stage('logits'), 'fc', kept, { out: options.classes })) }
+  return m.named('logits', linear(m.stage('logits'), 'fc', kept, { out: options.classes }))
 }
 
 /** Runs `build` and returns its result with the names of the parameters that it made. */

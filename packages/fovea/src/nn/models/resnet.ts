@@ -3,7 +3,7 @@
 import { FoveaError } from '../../util/errors.ts'
 import { add, batchNorm2d, conv2d, maxPool, relu } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import { type ArchitectureOptions, type ArchitectureResult, type Block, classifierHead, recorded } from './network.ts'
+import { type ArchitectureOptions, type ArchitectureResult, type Backbone, type Block, recorded, withClassifier } from './network.ts'
 
 export interface ResNetOptions extends ArchitectureOptions {
   /** Blocks of each stage. */
@@ -29,13 +29,18 @@ export function stemNames(): (keyof typeof stems)[] {
 /** Channels that a bottleneck block makes for each channel inside it. */
 const expansion = 4
 
+/** A residual network with its classifier. @param x pixels [N, C, H, W] @throws FoveaError NN_OPTION_INVALID */
+export function resNet(m: ModuleBuilder, x: Feature, options: ResNetOptions): ArchitectureResult {
+  return withClassifier(m, resNetBackbone(m, x, options), options)
+}
+
 /**
- * A residual network. Bottleneck blocks have their stride in the 3x3 convolution, as torchvision has it.
+ * The maps of a residual network. Bottleneck blocks have their stride in the 3x3 convolution, as torchvision has it.
  *
  * @param x pixels [N, C, H, W]
  * @throws FoveaError NN_OPTION_INVALID where there is not one width for each stage
  */
-export function resNet(m: ModuleBuilder, x: Feature, options: ResNetOptions): ArchitectureResult {
+export function resNetBackbone(m: ModuleBuilder, x: Feature, options: Omit<ResNetOptions, 'classes'>): Backbone {
   const { stem = 'imagenet', widths = [64, 128, 256, 512], depths, block, zeroInit = false } = options
   if (widths.length !== depths.length)
     throw new FoveaError('NN_OPTION_INVALID', {
@@ -61,8 +66,7 @@ export function resNet(m: ModuleBuilder, x: Feature, options: ResNetOptions): Ar
     }
     features[stage] = y
   })
-  const { embedding, logits } = classifierHead(m, y, options)
-  return { features: { ...features, embedding, logits }, logits, blocks }
+  return { features, last: y, blocks }
 }
 
 /** conv 3x3, conv 3x3, plus the shortcut. */

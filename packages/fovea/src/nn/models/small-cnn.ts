@@ -3,7 +3,7 @@
 
 import { activation, batchNorm2d, conv2d, maxPool } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import { type ArchitectureOptions, type ArchitectureResult, classifierHead } from './network.ts'
+import { type ArchitectureOptions, type ArchitectureResult, withClassifier } from './network.ts'
 
 /**
  * A stage for each width: two convolutions, then half the size. The first stage halves before its second convolution, where
@@ -29,6 +29,5 @@ export function smallCnn(m: ModuleBuilder, x: Feature, options: ArchitectureOpti
     y = m.named(stage, y)
     features[stage] = y
   })
-  const { embedding, logits } = classifierHead(m, y, options)
-  return { features: { ...features, embedding, logits }, logits, blocks: [] }
+  return withClassifier(m, { features, last: y, blocks: [] }, options)
 }

@@ -5,6 +5,7 @@ import { isStatic } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { findHead, findScores } from '../passes/find-head.ts'
 import { findStages } from '../passes/find-stages.ts'
+import { inferValues } from '../passes/infer-shapes.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { cleanUp } from './clean-up.ts'
 import { describeInput } from './describe-input.ts'
@@ -28,7 +29,9 @@ export function importModel(source: Model, options: ImportOptions = {}): Importe
     const imported = importClassifier(source, options)
     if (wanted || hasScores(source, imported.model)) return imported
   } catch (error) {
-    if (wanted || !(isFoveaError(error, 'MODEL_NOT_CLASSIFIER') || isFoveaError(error, 'SHAPE_UNKNOWN'))) throw error
+    const unfree = isFoveaError(error, 'SHAPE_UNKNOWN') || isFoveaError(error, 'OP_INVALID')
+    // A classifier whose batch cannot be freed is not taken for something else.
+    if (wanted || !(isFoveaError(error, 'MODEL_NOT_CLASSIFIER') || (unfree && !endsInScores(source)))) throw error
   }
   return importFeatures(source, options)
 }
@@ -37,6 +40,11 @@ export function importModel(source: Model, options: ImportOptions = {}): Importe
 function hasScores(source: Model, imported: Model): boolean {
   const [output] = source.graph.outputs
   return findHead(imported) !== undefined || source.metadata.has('names') || findScores(source, output!.name).activation !== 'none'
+}
+
+/** True for one row of numbers that a last layer made. */
+function endsInScores(source: Model): boolean {
+  return findHead(source) !== undefined && inferValues(source).dims(source.graph.outputs[0]!.name)?.length === 2
 }
 
 /**

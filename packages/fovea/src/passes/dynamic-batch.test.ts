@@ -63,6 +63,22 @@ describe('makeBatchDynamic', () => {
     )
   })
 
+  it('repeats for each picture what is joined to its data', () => {
+    checkText(
+      (model) => makeBatchDynamic(model),
+      `graph main(x: float32[1,2,3]) -> (y: float32[1,3,3])
+        token: float32[1,1,3] = {1.0, 2.0, 3.0}
+        y = Concat(token, x) {axis=1}`,
+      `graph main(x: float32[N,2,3]) -> (y: float32[N,3,3])
+        token: float32[1,1,3] = {1.0, 2.0, 3.0}
+        ints: int64[2] = {1, 3}
+        Shape = Shape(x) {start=0, end=1}
+        Concat = Concat(Shape, ints) {axis=0}
+        Expand = Expand(token, Concat)
+        y = Concat(Expand, x) {axis=1}`,
+    )
+  })
+
   it('leaves shapes that are computed from the data, and those of weights', () => {
     checkText(
       (model) => makeBatchDynamic(model),

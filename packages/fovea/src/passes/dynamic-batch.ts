@@ -1,6 +1,7 @@
 // Makes the batch of a model that was exported for a fixed one a symbol again.
 
 import { dataInputs } from '../graph/analysis.ts'
+import { GraphBuilder } from '../graph/builder.ts'
 import { copyModel } from '../graph/copy.ts'
 import { type Dim, isStatic } from '../graph/dims.ts'
 import type { Graph, Model, Node } from '../graph/model.ts'
@@ -56,11 +57,33 @@ function inferMending(model: Model, symbol: string, before: ShapeTable): ShapeTa
   const { graph } = model
   const shapes = new ShapeTable(graph.initializers)
   for (const { name, type } of graph.inputs) if (type !== undefined && !graph.initializers.has(name)) shapes.set(name, { type })
-  for (const node of graph.nodes) {
+  const nodes = graph.nodes
+  // The builder sees all names while what it adds goes before the node that needs it.
+  const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
+  graph.nodes = []
+  for (const node of nodes) {
     if (node.op === 'Reshape') mendReshape(graph, node, symbol, shapes, before)
-    inferNodes(model, graph, [node], shapes)
+    const added = graph.nodes.length
+    if (node.op === 'Concat') mendConcat(b, node, symbol, shapes)
+    graph.nodes.push(node)
+    inferNodes(model, graph, graph.nodes.slice(added), shapes)
   }
   return shapes
+}
+
+/** What is joined to the data of each picture, such as a class token, and was made for one picture, is repeated for all of the batch. */
+function mendConcat(b: GraphBuilder, node: Node, symbol: string, shapes: ShapeTable): void {
+  const first = node.inputs.map((name) => shapes.dims(name)?.[0])
+  const data = node.inputs[first.indexOf(symbol)]
+  const axis = node.attributes.get('axis')?.value
+  // Shape takes one dimension alone from opset 15 on.
+  if (data === undefined || b.opset < 15 || axis === 0 || axis === -(shapes.dims(data)?.length ?? 0)) return
+  node.inputs = node.inputs.map((name, i) => {
+    const dims = shapes.dims(name)
+    if (first[i] !== 1 || !isStatic(dims)) return name
+    const batch = b.op('Shape', [data], { start: 0, end: 1 })
+    return b.op('Expand', [name, b.op('Concat', [batch, b.ints(dims.slice(1))], { axis: 0 })])
+  })
 }
 
 /**

@@ -94,6 +94,17 @@ describe('principalComponents', () => {
     expect(principalComponents(cloud, rows, columns, 3).scores).toEqual(scores)
   })
 
+  it('goes through the data where columns are many, as through their scatter', () => {
+    const [rows, columns] = [6, 300]
+    const wide = Float64Array.from({ length: rows * columns }, (_, i) => Math.sin(i * 0.37) * (1 + (i % 7)))
+    const { scores, variances, total } = principalComponents(wide, rows, columns, 5)
+    // Six rows differ in five directions, which hold all there is.
+    expect(variances.reduce((a, b) => a + b, 0) / total).toBeCloseTo(1, 6)
+    const distance = (values: ArrayLike<number>, length: number, a: number, b: number) =>
+      Math.sqrt(Array.from({ length }, (_, i) => (values[a * length + i]! - values[b * length + i]!) ** 2).reduce((x, y) => x + y))
+    for (let r = 1; r < rows; r++) expect(distance(scores, 5, 0, r)).toBeCloseTo(distance(wide, columns, 0, r), 6)
+  })
+
   it('gives what there is of few rows, and of none that differ', () => {
     expect(principalComponents([1, 2, 3, 4], 2, 2, 5).variances).toHaveLength(2)
     const flat = principalComponents(new Float32Array(12).fill(2), 4, 3, 2)

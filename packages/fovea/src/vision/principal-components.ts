@@ -16,7 +16,9 @@ export interface PrincipalComponents {
 
 /** Directions that are iterated beside the wanted ones: near-equal variances converge by far faster then. */
 const extra = 6
-const maxRounds = 200
+const maxRounds = 60
+/** Part of all variance by which a round must still change one; far below what a drawing shows. */
+const tolerance = 1e-7
 
 /**
  * The first principal components, by subspace iteration (Golub & Van Loan, Matrix Computations, 8.2): a few products with the data
@@ -35,16 +37,40 @@ export function principalComponents(data: ArrayLike<number>, rows: number, colum
   const random = new Random(0, 'principal components')
   let basis = Float64Array.from({ length: width * columns }, () => random.uniform(-1, 1))
   let variances = orthonormalize(basis, width, columns)
+  const multiply = scatterProduct(centred, rows, columns, width)
   for (let round = 0; round < maxRounds; round++) {
-    basis = backProject(centred, project(centred, basis, rows, columns, width), rows, columns, width)
+    basis = multiply(basis)
     const next = orthonormalize(basis, width, columns).map((length) => length / Math.max(1, rows - 1))
-    const settled = next.slice(0, kept).every((variance, i) => Math.abs(variance - variances[i]!) <= 1e-9 * (total + 1e-300))
+    const settled = next.slice(0, kept).every((variance, i) => Math.abs(variance - variances[i]!) <= tolerance * (total + 1e-300))
     variances = next
     if (settled && round > 3) break
   }
-  const directions = basis.slice(0, kept * columns)
-  for (let k = 0; k < kept; k++) orient(directions.subarray(k * columns, (k + 1) * columns))
-  return { scores: project(centred, directions, rows, columns, kept), directions, variances: variances.slice(0, kept), total }
+  return { ...ordered(centred, basis, rows, columns, width, kept), total }
+}
+
+/** The directions by the variance that the data have along each, falling. */
+function ordered(
+  data: Float64Array,
+  basis: Float64Array,
+  rows: number,
+  columns: number,
+  width: number,
+  kept: number,
+): Omit<PrincipalComponents, 'total'> {
+  const along = project(data, basis, rows, columns, width)
+  const measured = Array.from({ length: width }, (_, k) => {
+    let squares = 0
+    for (let r = 0; r < rows; r++) squares += along[r * width + k]! ** 2
+    return squares / Math.max(1, rows - 1)
+  })
+  const order = [...measured.keys()].sort((a, b) => measured[b]! - measured[a]! || a - b).slice(0, kept)
+  const directions = new Float64Array(kept * columns)
+  order.forEach((from, k) => {
+    const direction = basis.slice(from * columns, (from + 1) * columns)
+    orient(direction)
+    directions.set(direction, k * columns)
+  })
+  return { scores: project(data, directions, rows, columns, kept), directions, variances: order.map((k) => measured[k]!) }
 }
 
 function centre(data: ArrayLike<number>, rows: number, columns: number): { centred: Float64Array; total: number } {
@@ -55,6 +81,31 @@ function centre(data: ArrayLike<number>, rows: number, columns: number): { centr
   for (const value of centred) squares += value * value
   if (!Number.isFinite(squares)) throw new FoveaError('DRAWING_INVALID', { field: 'data', expected: 'finite values', found: 'others' })
   return { centred, total: squares / Math.max(1, rows - 1) }
+}
+
+/** Multiplies a basis by dataᵀ · data: through the data, or through that matrix where it costs less to have it. */
+function scatterProduct(
+  data: Float64Array,
+  rows: number,
+  columns: number,
+  width: number,
+): (basis: Float64Array) => Float64Array<ArrayBuffer> {
+  const through = maxRounds * 2 * rows * columns * width
+  if (columns ** 2 * (rows / 2 + maxRounds * width) >= through)
+    return (basis) => backProject(data, project(data, basis, rows, columns, width), rows, columns, width)
+  const scatter = new Float64Array(columns * columns)
+  for (let r = 0; r < rows; r++)
+    for (let i = 0, from = r * columns; i < columns; i++) {
+      const value = data[from + i]!
+      if (value === 0) continue
+      for (let j = i, at = i * columns + i; j < columns; j++, at++) scatter[at] = scatter[at]! + value * data[from + j]!
+    }
+  for (let i = 0; i < columns; i++) for (let j = 0; j < i; j++) scatter[i * columns + j] = scatter[j * columns + i]!
+  return (basis) => backProject(scatter, transposed(basis, width, columns), columns, columns, width)
+}
+
+function transposed(basis: Float64Array, width: number, columns: number): Float64Array {
+  return Float64Array.from({ length: width * columns }, (_, i) => basis[(i % width) * columns + Math.floor(i / width)]!)
 }
 
 /** [rows, width] = data · basisᵀ */

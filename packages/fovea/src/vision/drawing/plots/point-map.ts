@@ -76,6 +76,9 @@ export function placeThumbnails(places: readonly (readonly [number, number])[]):
   for (const point of new Random(0, 'thumbnails').permutation(places.length)) {
     if (chosen.length >= (few ? most.whole : most.thumbnails)) break
     const at = places[point]!
+    // Examples are spread over the map, not heaped about its densest part.
+    if (!few && chosen.some((other) => Math.hypot(places[other.point]![0] - at[0], places[other.point]![1] - at[1]) < thumbnailSide))
+      continue
     const spots = [[0, 0] as const, ...offsets].map(([dx, dy]) => ({ point, x: at[0] + dx, y: at[1] + dy }))
     const free = spots.find((spot, i) => isClear(spot, chosen) && ground.pointsBelow(spot) <= (i > 0 ? 0 : few ? 5 : 1))
     if (free !== undefined) chosen.push(free)

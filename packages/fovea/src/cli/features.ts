@@ -110,7 +110,9 @@ async function run(file: string, pictures: readonly string[], flags: FeaturesFla
         mapped.pictures.push(one)
         const drawn = flags.draw === undefined ? undefined : drawnFile(flags.draw, one.path, taken)
         for (const name of names) {
-          const target = drawn?.(names.length > 1 ? name : undefined)
+          // Beside maps, an embedding is no reason to stop.
+          const isDrawn = names.length === 1 || features[name]!.shape.length > 2
+          const target = isDrawn ? drawn?.(names.length > 1 ? name : undefined) : undefined
           if (target !== undefined)
             await writePng(target, await drawFeatures(image, features[name]!, { kind: flags.kind ?? 'sheet', index: i }))
           line.clear()

@@ -10,6 +10,7 @@ export const vision = { loadImage, writePng, preprocessImage } as const
 export type { ImageDataset, Sample } from './data/dataset.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
+export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
 export type { Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
 export { type FromFolderOptions, VisionDataLoader, type VisionDataset } from './data/vision-data-loader.ts'
@@ -25,14 +26,29 @@ export { Tensor } from './graph/tensor.ts'
 export { verifyModel } from './graph/verifier.ts'
 export { buildClassifier } from './model/build-classifier.ts'
 export { drawPrediction } from './model/draw.ts'
+export { type DrawFeaturesOptions, drawFeatures } from './model/draw-features.ts'
+export { type EmbeddingMap, type EmbeddingMapOptions, mapEmbeddings } from './model/embedding-map.ts'
+export type { Features } from './model/extract-features.ts'
+export { type ImportedModel, type ImportOptions, importModel } from './model/import-model.ts'
+export type { InputSpec } from './model/input-spec.ts'
+export { describeStages, type StageSummary } from './model/layers.ts'
 export type { ModelMetadata } from './model/metadata.ts'
 export { readModelFile } from './model/open-model.ts'
+export { replaceHead } from './model/replace-head.ts'
 export { decodeSafetensors, encodeSafetensors } from './model/safetensors.ts'
 export { type ModelSummary, summarize } from './model/summary.ts'
-export { type Classification, DeepSeekVision, type Explanation, type LoadOptions, type Picture } from './model/vision-model.ts'
+export {
+  type Classification,
+  DeepSeekVision,
+  type Explanation,
+  type FeatureOptions,
+  type LoadOptions,
+  type Picture,
+} from './model/vision-model.ts'
 export { architectureNames } from './nn/architectures.ts'
 export { type AutodiffOptions, autodiff } from './passes/autodiff.ts'
 export { extract } from './passes/extract.ts'
+export { findStages, type Stages } from './passes/find-stages.ts'
 export { inferShapes } from './passes/infer-shapes.ts'
 export { buildTrainingStep, type TrainingStep } from './passes/training-step.ts'
 export { openSession, type Session, type SessionOptions } from './runtime/session.ts'

@@ -7,13 +7,14 @@ import { makeFolder } from '../data/files.ts'
 import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
 import { evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
-import { bar, interruptSignal, LiveLine, parsePattern } from './terminal.ts'
+import { bar, inputHelp, interruptSignal, LiveLine, parsePattern } from './terminal.ts'
 import { reportFailures } from './train.ts'
 
 interface EvaluateFlags {
-  input?: 'raw' | 'unit' | 'imagenet'
+  input?: InputSpec
   device?: string
   split?: 'train' | 'val' | 'test'
   plots?: string
@@ -26,7 +27,7 @@ export function evaluateCommand(): Command {
     .description('measure a model on a folder of pictures: accuracy, per-class figures, confusion matrix, calibration')
     .argument('<model>', 'an .onnx file')
     .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test')
-    .addOption(new Option('--input <scaling>', 'pixel scaling of a model without metadata').choices(['raw', 'unit', 'imagenet']))
+    .option('--input <scaling>', inputHelp, parseInputSpec)
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)

@@ -3,15 +3,20 @@
 import { Command } from 'commander'
 import pc from 'picocolors'
 import { byteLength } from '../graph/data-type.ts'
+import { formatDims } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { printModel } from '../graph/printer.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
+import { importModel } from '../model/import-model.ts'
+import { describeStages, type StageSummary } from '../model/layers.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
 import { readModelFile } from '../model/open-model.ts'
 import { type ModelSummary, summarize } from '../model/summary.ts'
 import { architectureNames } from '../nn/architectures.ts'
 import { profileModel, profileText } from '../runtime/profile.ts'
+import { isFoveaError } from '../util/errors.ts'
+import type { Preprocessing } from '../vision/preprocessing.ts'
 import { formatBytes, formatCount, formatPercent } from './terminal.ts'
 
 export function inspectCommand(): Command {
@@ -36,14 +41,15 @@ export function inspectCommand(): Command {
         const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
         const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
         const summary = summarize(model)
+        const opened = openAs(model, metadata)
         const profile = flags.profile ? await profileModel(model, zeroFeeds(summary)) : undefined
         if (flags.json)
           process.stdout.write(
-            `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), other: foreignMetadata(model), profile })}\n`,
+            `${JSON.stringify({ model: source, ...summary, stages: opened.stages, metadata: metadata === undefined ? undefined : brief(metadata), opensAs: opened.metadata, notes: opened.notes, other: foreignMetadata(model), profile })}\n`,
           )
         else
           process.stdout.write(
-            `${text(source, summary, metadata, model)}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
+            `${text(source, summary, metadata, model, opened)}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
           )
       },
     )
@@ -74,7 +80,28 @@ function foreignMetadata(model: Model): Record<string, string> {
   return Object.fromEntries([...model.metadata].filter(([key]) => !key.startsWith('fovea.')))
 }
 
-function text(source: string, summary: ModelSummary, metadata: ModelMetadata | undefined, model: Model): string {
+interface Opened {
+  readonly stages: readonly StageSummary[]
+  /** What a file without Fovea's metadata is opened as. */
+  readonly metadata?: Pick<ModelMetadata, 'task' | 'preprocessing'>
+  /** What was guessed, or why it cannot be opened. */
+  readonly notes: readonly string[]
+}
+
+/** What the other commands would see; a model that takes no pictures is shown all the same. */
+function openAs(model: Model, metadata: ModelMetadata | undefined): Opened {
+  if (metadata !== undefined) return { stages: describeStages(model, metadata), notes: [] }
+  try {
+    const imported = importModel(model)
+    const { task, preprocessing } = imported.metadata
+    return { stages: describeStages(imported.model, imported.metadata), metadata: { task, preprocessing }, notes: imported.notes }
+  } catch (error) {
+    if (!isFoveaError(error)) throw error
+    return { stages: [], notes: [error.message] }
+  }
+}
+
+function text(source: string, summary: ModelSummary, metadata: ModelMetadata | undefined, model: Model, opened: Opened): string {
   const port = ({ name, type }: ModelSummary['inputs'][number]) => `${name}: ${type}`
   const at = Object.entries(summary.flopsAt).map(([name, size]) => `${name}=${size}`)
   const operators = Object.entries(summary.operators).map(([name, count]) => `${name} ${count}`)
@@ -99,20 +126,34 @@ function text(source: string, summary: ModelSummary, metadata: ModelMetadata | u
         .map(([domain, version]) => `${domain} ${version}`)
         .join(', ')}${summary.producer === undefined ? '' : `, by ${summary.producer}`}`,
     ],
-    ...(metadata === undefined ? foreignRows(model) : metadataRows(metadata)),
+    ...(metadata === undefined ? foreignRows(model, opened) : metadataRows(metadata)),
+    ...stageRows(opened.stages),
+    ...opened.notes.map((note) => ['note', note] as [string, string]),
   ]
   const width = Math.max(...rows.map(([key]) => key.length))
   return `${pc.bold(source)}\n${rows.map(([key, value]) => `  ${pc.dim(key.padEnd(width))}  ${value}`).join('\n')}\n`
 }
 
-function foreignRows(model: Model): [string, string][] {
+function stageRows(stages: readonly StageSummary[]): [string, string][] {
+  const width = Math.max(0, ...stages.map(({ stage }) => stage.length))
+  return stages.map(({ stage, value, dims }, i) => [
+    i === 0 ? 'stages' : '',
+    `${stage.padEnd(width)}  ${formatDims(dims)}${value === stage ? '' : pc.dim(`  ${value}`)}`,
+  ])
+}
+
+function foreignRows(model: Model, { metadata }: Opened): [string, string][] {
   const found = Object.entries(foreignMetadata(model))
-  return [['metadata', found.length === 0 ? 'none' : found.map(([key, value]) => `${key}=${value.slice(0, 60)}`).join(', ')]]
+  const opens: [string, string][] = metadata === undefined ? [] : [['opens as', metadata.task], preprocessingRow(metadata.preprocessing)]
+  return [...opens, ['metadata', found.length === 0 ? 'none' : found.map(([key, value]) => `${key}=${value.slice(0, 60)}`).join(', ')]]
+}
+
+function preprocessingRow({ size, resize, color, scale }: Preprocessing): [string, string] {
+  return ['preprocessing', `${size?.join('x') ?? 'any'} pixels, ${resize}, ${color}, ${scale}`]
 }
 
 function metadataRows(metadata: ModelMetadata): [string, string][] {
-  const { preprocessing, labels, stages, metrics, framework, architecture } = metadata
-  const size = preprocessing.size?.join('x') ?? 'any'
+  const { preprocessing, labels, metrics, framework, architecture } = metadata
   const shown = labels.slice(0, 12).join(', ')
   return [
     [
@@ -121,8 +162,7 @@ function metadataRows(metadata: ModelMetadata): [string, string][] {
         ? 'features (no task head)'
         : `classify, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`,
     ],
-    ['preprocessing', `${size} pixels, ${preprocessing.resize}, ${preprocessing.color}, ${preprocessing.scale}`],
-    ['stages', Object.keys(stages).join(', ') || 'none'],
+    preprocessingRow(preprocessing),
     ...(architecture === undefined ? [] : [['architecture', architecture.name] as [string, string]]),
     ...(metrics?.accuracy === undefined
       ? []

@@ -3,6 +3,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
+import { inputWords } from '../model/input-spec.ts'
 
 /** Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min. */
 export function formatDuration(seconds: number): string {
@@ -86,6 +87,9 @@ function clip(text: string, columns: number): string {
   const plain = stripVTControlCharacters(text)
   return plain.length < columns ? text : plain.slice(0, columns - 1)
 }
+
+/** What `--input` says in every command. */
+export const inputHelp = `what a model without metadata expects of its pixels: ${inputWords.join(', ')}, or JSON such as {"scale":"unit"}`
 
 /** Reads an option's value. @throws commander's InvalidArgumentError */
 export function parseNumber(text: string): number {

@@ -10,6 +10,7 @@ import { loadFont } from '../data/font.ts'
 import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
 import { type Evaluation, evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { readMetadata } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { augmentations } from '../train/augment.ts'
@@ -23,6 +24,7 @@ import {
   formatCount,
   formatDuration,
   formatPercent,
+  inputHelp,
   interruptSignal,
   LiveLine,
   parseNumber,
@@ -42,7 +44,7 @@ export interface TrainFlags {
   resume?: boolean
   overwrite?: boolean
   seed?: number
-  input?: 'raw' | 'unit' | 'imagenet'
+  input?: InputSpec
   optimizer?: TrainOptions['optimizer']
   lr?: number
   weightDecay?: number
@@ -82,7 +84,7 @@ export function trainCommand(): Command {
     .option('--resume', 'go on from the checkpoint in --out')
     .addOption(new Option('--overwrite', 'train anew in a folder that holds a training already, which is lost').conflicts('resume'))
     .option('--seed <n>', 'the same seed gives the same model', parseNumber)
-    .addOption(choice('--input <scaling>', 'pixel scaling of an imported model without metadata', ['raw', 'unit', 'imagenet']))
+    .option('--input <scaling>', inputHelp, parseInputSpec)
     .addOption(choice('--optimizer <name>', 'how weights are moved', ['adamw', 'adam', 'sgd']))
     .option('--lr <rate>', 'largest learning rate', parseNumber)
     .option('--weight-decay <rate>', 'weight decay', parseNumber)

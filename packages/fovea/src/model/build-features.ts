@@ -36,7 +36,7 @@ export function buildFeatures(name: string, { imageSize, seed = 0, options = {} 
       .map(([stage, feature]) => [stage, feature.value]),
   )
   const body = extract(network.model, { outputs: outputsOf(stages) })
-  const complete = completeFeatures(body, preprocessing, true)
+  const complete = completeFeatures(body, preprocessing, { anySize: true })
   const { classes: _, ...architecture } = network.options
   const metadata: ModelMetadata = {
     task: 'features',

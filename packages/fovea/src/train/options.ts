@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { classCounts, type ImageDataset } from '../data/dataset.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
+import type { InputSpec } from '../model/input-spec.ts'
 import { parseDevice } from '../runtime/device.ts'
 import { FoveaError } from '../util/errors.ts'
 import { parseVersion } from '../util/semver.ts'
@@ -14,8 +15,8 @@ export interface TrainOptions {
   readonly validation?: ImageDataset
   /** Name of an architecture, path of an .onnx file to fine-tune. @default 'small-cnn' */
   readonly model?: string
-  /** Pixel scaling of an imported model without metadata. @default a reported guess */
-  readonly input?: 'raw' | 'unit' | 'imagenet'
+  /** What an imported model without metadata expects of its pixels. @default a reported guess */
+  readonly input?: InputSpec
   /** Folder for the model, checkpoint, log and plots. */
   readonly out: string
   /** The version that the model file states as its own (semver.org). @default '1.0.0' */

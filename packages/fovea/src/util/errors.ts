@@ -126,6 +126,10 @@ export const errorCatalogue = {
   },
   DATA_OPTION_INVALID: { message: 'An option of the data loader is not valid', remedy: 'Mend the named field.' },
   DATA_TRANSFORM_INVALID: { message: 'The image transform is not valid', remedy: 'Build it with the functions of transforms.' },
+  NUMPY_MALFORMED: {
+    message: 'The arrays cannot be read or written as .npy or .npz',
+    remedy: 'Check that the file is complete and holds plain arrays of numbers or text.',
+  },
   DATA_WORKER_CRASHED: {
     message: 'A data worker ended unexpectedly',
     remedy: 'Try again with workers: 0 to see the cause; one of the named files may be hostile.',
@@ -181,6 +185,14 @@ export const errorCatalogue = {
   MODEL_NOT_CLASSIFIER: {
     message: 'The model cannot be used as a classifier of pictures',
     remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.',
+  },
+  MODEL_NOT_VISION: {
+    message: 'The model cannot be fed with pictures alone',
+    remedy: 'Use a model whose one input is a picture; `fovea inspect` shows the inputs that this one has.',
+  },
+  MODEL_LAYER: {
+    message: 'This layer cannot be taken from the model',
+    remedy: 'Name a stage, as `fovea inspect` lists them, or a value of the graph, as `fovea inspect --full` does.',
   },
   MODEL_NO_HEAD: {
     message: 'The model has no head that answers: it gives features',

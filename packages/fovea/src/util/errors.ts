@@ -158,6 +158,10 @@ export const errorCatalogue = {
     message: 'The file is not readable as safetensors',
     remedy: 'Check that the file is complete, or write it again.',
   },
+  SAFETENSORS_UNSUPPORTED: {
+    message: 'The tensor has an element type that Fovea does not read',
+    remedy: 'Read the other tensors of the file, or convert this one to float32 or float16 with the tool that wrote it.',
+  },
   MODEL_METADATA: {
     message: 'The metadata of the model file is missing or wrong',
     remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).',

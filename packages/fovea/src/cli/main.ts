@@ -9,6 +9,7 @@ import { doctorCommand } from './doctor.ts'
 import { evaluateCommand } from './evaluate.ts'
 import { inspectCommand } from './inspect.ts'
 import { predictCommand } from './predict.ts'
+import { pretrainCommand } from './pretrain.ts'
 import { roadCommand } from './road.ts'
 import { trainCommand } from './train.ts'
 
@@ -18,7 +19,7 @@ const program = new Command('fovea')
   .showHelpAfterError('(add --help for the options)')
   .exitOverride()
 
-for (const command of [trainCommand, evaluateCommand, predictCommand, inspectCommand, doctorCommand, roadCommand])
+for (const command of [trainCommand, evaluateCommand, predictCommand, inspectCommand, pretrainCommand, doctorCommand, roadCommand])
   program.addCommand(command())
 
 // The reader of a pipe may have enough: `fovea predict … | head -1`.

@@ -6,7 +6,6 @@ import { makeFolder, writeFileAtomically } from '../data/files.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { decodeSafetensors, encodeSafetensors } from '../model/safetensors/codec.ts'
 import { FoveaError } from '../util/errors.ts'
-import type { EpochRecord } from './history.ts'
 
 export interface CheckpointState {
   /** Raised when the layout of the file changes. */
@@ -19,7 +18,8 @@ export interface CheckpointState {
   readonly step: number
   /** Sums over the running epoch's batches before `position`. */
   readonly running: { readonly loss: number; readonly correct: number; readonly samples: number; readonly batches: number }
-  readonly history: readonly EpochRecord[]
+  /** Records of the epochs done, as the training keeps them. */
+  readonly history: readonly object[]
   readonly best: { readonly epoch: number; readonly score: number } | undefined
 }
 

@@ -362,7 +362,7 @@ export class Trainer {
     this.#position = { ...state.position }
     this.#step = state.step
     this.#running = { ...state.running }
-    this.#history = [...state.history]
+    this.#history = [...(state.history as readonly EpochRecord[])]
     this.#best = state.best
     if (state.best !== undefined) this.#bestModel = await readModelFile(this.#modelFile)
     await writeLog(this.#logFile, this.#history)

@@ -1,0 +1,90 @@
+// `fovea pretrain MODEL`: first weights from pictures that are drawn by formula, without any photograph.
+
+import { Command } from 'commander'
+import pc from 'picocolors'
+import type { PretrainEvent } from '../train/pretrain/events.ts'
+import { pretrain } from '../train/pretrain/pretrainer.ts'
+import { bar, formatCount, formatDuration, formatPercent, interruptSignal, LiveLine, parseNumber } from './terminal.ts'
+
+interface PretrainFlags {
+  out: string
+  scenes?: number
+  epochs?: number
+  batch?: number
+  imgsz?: number
+  seed?: number
+  lr?: number
+  threads?: number
+  drawers?: number
+  resume?: boolean
+  overwrite?: boolean
+  json?: boolean
+}
+
+export function pretrainCommand(): Command {
+  return new Command('pretrain')
+    .description('pretrain a network on pictures drawn by formula: shapes, textures, light')
+    .argument('<model>', 'an architecture, or a model of features (.onnx) to train on')
+    .option('--out <folder>', 'where model, checkpoint and log go', 'runs/pretrain')
+    .option('--scenes <n>', 'different pictures that are drawn', parseNumber)
+    .option('--epochs <n>', 'passes over them', parseNumber)
+    .option('--batch <n>', 'pictures in one step', parseNumber)
+    .option('--imgsz <n>', 'side of the pictures in pixels, a multiple of 32', parseNumber)
+    .option('--seed <n>', 'the same seed gives the same weights', parseNumber)
+    .option('--lr <rate>', 'largest learning rate', parseNumber)
+    .option('--threads <n>', 'threads of the training step', parseNumber)
+    .option('--drawers <n>', 'threads that draw pictures ahead', parseNumber)
+    .option('--resume', 'go on from the checkpoint in --out')
+    .option('--overwrite', 'begin anew in a folder that holds a training already, which is lost')
+    .option('--json', 'print the result as JSON')
+    .action(async (model: string, flags: PretrainFlags) => {
+      const { signal, release } = interruptSignal()
+      const line = new LiveLine()
+      try {
+        const { batch, imgsz, lr, json, ...same } = flags
+        const result = await pretrain({
+          model,
+          ...same,
+          ...(batch === undefined ? {} : { batchSize: batch }),
+          ...(imgsz === undefined ? {} : { imageSize: imgsz }),
+          ...(lr === undefined ? {} : { learningRate: lr }),
+          signal,
+          onEvent: (event) => show(line, event),
+        })
+        line.clear()
+        const { file, recipe, history } = result
+        if (json) process.stdout.write(`${JSON.stringify({ model: file, recipe, history })}\n`)
+        else process.stdout.write(`${file}\nTrain it on your own pictures: fovea train PHOTOS --model ${file}\n`)
+      } finally {
+        line.clear()
+        release()
+      }
+    })
+}
+
+function show(line: LiveLine, event: PretrainEvent): void {
+  switch (event.kind) {
+    case 'plan': {
+      const { recipe, parameters, stepsPerEpoch } = event
+      line.print(
+        `${pc.bold(recipe.model)}: ${formatCount(parameters)} parameters, ${formatCount(recipe.scenes)} scenes of ${recipe.imageSize} px, ${recipe.epochs} epochs of ${stepsPerEpoch} steps`,
+      )
+      return
+    }
+    case 'note':
+      line.print(pc.yellow(event.text))
+      return
+    case 'step': {
+      const { epoch, batch, batches, loss, imagesPerSecond, secondsLeft } = event
+      line.update(
+        `epoch ${epoch + 1}  ${bar(batch / batches)}  loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(0)} images/s  ${formatDuration(secondsLeft)} left`,
+      )
+      return
+    }
+    case 'epoch': {
+      const { epoch, loss, figures, seconds } = event.record
+      const shares = `shape ${formatPercent(figures.shape)}, texture ${formatPercent(figures.texture)}, fill ${formatPercent(figures.fill)}, mask IoU ${formatPercent(figures.mask)}`
+      line.print(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}; held out: ${shares} (${formatDuration(seconds)})`)
+    }
+  }
+}

@@ -1,0 +1,229 @@
+// A scene: an object of one shape class, filled with one texture, before a background of another, under a lamp, seen by a camera.
+
+import { Random } from '../../../util/random.ts'
+import { createImage, type Image } from '../../../vision/image.ts'
+import { type Placement, rasterize } from './rasterize.ts'
+import { shapeClasses, shapeInstance } from './shapes.ts'
+import { textureClasses, textureInstance } from './textures.ts'
+
+/** Raised when the same number draws another scene than before. */
+export const formulaVersion = 1
+
+/** Number of classes of each question. The last class of shapes is "no object". */
+export const formulaClasses = { shape: shapeClasses + 1, texture: textureClasses } as const
+
+export interface FormulaScene {
+  /** RGB, size x size. */
+  readonly image: Image
+  /** Class of the object; the last class where there is none. */
+  readonly shape: number
+  /** Class of the background. */
+  readonly texture: number
+  /** Class of what fills the object; the background's where there is none. */
+  readonly fill: number
+  /** Share of each pixel that the object covers, 0 to 255, rows from the top. */
+  readonly mask: Uint8Array
+}
+
+export interface FormulaOptions {
+  readonly seed: number
+  /** Side in pixels. */
+  readonly size: number
+}
+
+/** Draws scene number `index`: it depends on the seed, the size and the number alone. */
+export function drawFormula(index: number, { seed, size }: FormulaOptions): FormulaScene {
+  const random = new Random(seed, 'scene', size, index)
+  const texture = random.integer(0, textureClasses)
+  const bare = random.chance(0.15)
+  const shape = bare ? shapeClasses : random.integer(0, shapeClasses)
+  const fill = bare ? texture : random.integer(0, textureClasses)
+  const cover = new Float32Array(size * size)
+  if (!bare) placeObjects(shape, random, cover, size)
+  const painter = new Painter(random, size)
+  painter.paint(texture, undefined)
+  if (!bare) {
+    if (random.chance(0.4)) painter.shade(cover)
+    painter.paint(fill, cover)
+    if (random.chance(0.35)) painter.light(cover)
+  }
+  if (random.chance(0.25)) painter.occlude(cover)
+  return {
+    image: createImage(size, size, 3, painter.develop()),
+    shape,
+    texture,
+    fill,
+    mask: Uint8Array.from(cover, (value) => Math.round(255 * value)),
+  }
+}
+
+/** One large object, or up to three smaller ones of the same class. */
+function placeObjects(shape: number, random: Random, cover: Float32Array, size: number): void {
+  const count = random.chance(0.7) ? 1 : random.integer(2, 4)
+  for (let i = 0; i < count; i++) {
+    const half = size * (count === 1 ? random.uniform(0.22, 0.48) : random.uniform(0.14, 0.26))
+    const margin = half * 0.75
+    const place: Placement = {
+      x: random.uniform(margin, size - margin),
+      y: random.uniform(margin, size - margin),
+      half,
+      angle: random.uniform(0, 2 * Math.PI),
+      stretch: Math.exp(random.uniform(-0.3, 0.3)),
+    }
+    rasterize(shapeInstance(shape, random), place, cover, size)
+  }
+}
+
+type Color = readonly [number, number, number]
+
+/** Lays layers of colour over one another; linear values of about 0 to 1. */
+class Painter {
+  readonly #random: Random
+  readonly #size: number
+  readonly #pixels: Float32Array
+  /** How far colours go from grey: none at all in four of ten pictures. */
+  readonly #chroma: number
+
+  constructor(random: Random, size: number) {
+    this.#random = random
+    this.#size = size
+    this.#pixels = new Float32Array(size * size * 3)
+    this.#chroma = random.chance(0.4) ? 0 : random.uniform(0.02, 0.2)
+  }
+
+  /** Paints a texture where `cover` says, or everywhere. */
+  paint(texture: number, cover: Float32Array | undefined): void {
+    const random = this.#random
+    const value = textureInstance(texture, random)
+    const base = this.#color(random.uniform(0.2, 0.8))
+    // Lightness moves most, as it does in nature; hue now and then.
+    const contrast = Math.exp(random.uniform(Math.log(0.05), Math.log(0.22)))
+    const swing = this.#color(contrast).map((channel, c) => channel + (c - 1) * random.normal(0, this.#chroma * 0.3)) as unknown as Color
+    const size = this.#size
+    for (let y = 0, i = 0; y < size; y++)
+      for (let x = 0; x < size; x++, i++) {
+        const share = cover === undefined ? 1 : cover[i]!
+        if (share === 0) continue
+        const t = Math.max(-2.5, Math.min(2.5, value(x / size, y / size)))
+        for (let c = 0; c < 3; c++) {
+          const at = 3 * i + c
+          this.#pixels[at] = this.#pixels[at]! * (1 - share) + (base[c]! + t * swing[c]!) * share
+        }
+      }
+  }
+
+  /** A soft shadow beside the object. */
+  shade(cover: Float32Array): void {
+    const size = this.#size
+    const [dx, dy] = [this.#random.integer(-4, 5), this.#random.integer(-4, 5)].map((step) => Math.round((step * size) / 64)) as [
+      number,
+      number,
+    ]
+    const depth = this.#random.uniform(0.2, 0.6)
+    const soft = blurred(cover, size)
+    for (let y = 0, i = 0; y < size; y++)
+      for (let x = 0; x < size; x++, i++) {
+        const [u, v] = [x - dx, y - dy]
+        if (u < 0 || v < 0 || u >= size || v >= size) continue
+        this.#scale(i, 1 - depth * soft[v * size + u]!)
+      }
+  }
+
+  /** Takes the object for a relief and lights it from one side. */
+  light(cover: Float32Array): void {
+    const size = this.#size
+    const angle = this.#random.uniform(0, 2 * Math.PI)
+    const strength = this.#random.uniform(0.6, 2)
+    const [lx, ly] = [Math.cos(angle) * strength, Math.sin(angle) * strength]
+    const height = blurred(blurred(cover, size), size)
+    for (let y = 1; y < size - 1; y++)
+      for (let x = 1; x < size - 1; x++) {
+        const i = y * size + x
+        const slope = (height[i + 1]! - height[i - 1]!) * lx + (height[i + size]! - height[i - size]!) * ly
+        this.#scale(i, Math.max(0.3, Math.min(1.8, 1 + slope)))
+      }
+  }
+
+  /** Plain blots before everything, which no question asks about; what they hide is no longer covered. */
+  occlude(cover: Float32Array): void {
+    const random = this.#random
+    const size = this.#size
+    for (let left = random.integer(1, 4); left > 0; left--) {
+      const blot = new Float32Array(size * size)
+      const outer = new Float32Array(16).map(() => random.uniform(0.6, 1))
+      const half = size * random.uniform(0.05, 0.16)
+      const place = { x: random.uniform(0, size), y: random.uniform(0, size), half, angle: 0, stretch: Math.exp(random.uniform(-1, 1)) }
+      rasterize({ kind: 'outline', outer, inner: undefined }, place, blot, size)
+      const color = this.#color(random.uniform(0.1, 0.9))
+      blot.forEach((share, i) => {
+        if (share === 0) return
+        cover[i] = cover[i]! * (1 - share)
+        for (let c = 0; c < 3; c++) this.#pixels[3 * i + c] = this.#pixels[3 * i + c]! * (1 - share) + color[c]! * share
+      })
+    }
+  }
+
+  /** The picture as a camera gives it: uneven light, contrast, blur, noise, bytes. */
+  develop(): Uint8Array {
+    const random = this.#random
+    const size = this.#size
+    const angle = random.uniform(0, 2 * Math.PI)
+    const slope = random.chance(0.5) ? random.uniform(0, 0.5) : 0
+    const [gx, gy] = [(Math.cos(angle) * slope) / size, (Math.sin(angle) * slope) / size]
+    const vignette = random.chance(0.3) ? random.uniform(0, 0.5) : 0
+    for (let y = 0, i = 0; y < size; y++)
+      for (let x = 0; x < size; x++, i++) {
+        const [u, v] = [x - size / 2, y - size / 2]
+        this.#scale(i, 1 + gx * u + gy * v - (vignette * (u * u + v * v)) / (size * size))
+      }
+    if (random.chance(0.25)) this.#blur()
+    const gamma = Math.exp(random.uniform(-0.35, 0.35))
+    const noise = random.chance(0.6) ? random.uniform(0.005, 0.04) : 0
+    const table = Float32Array.from({ length: 257 }, (_, i) => 255 * (i / 256) ** gamma)
+    // The same grain in all channels of a grey picture, its own in each of a coloured one.
+    const grain = () => (noise === 0 ? 0 : noise * (random.next() + random.next() + random.next() - 1.5) * 2)
+    const bytes = new Uint8Array(this.#pixels.length)
+    for (let i = 0; i < bytes.length; i += 3) {
+      const shared = grain()
+      for (let c = 0; c < 3; c++) {
+        const value = this.#pixels[i + c]! + (this.#chroma === 0 || c === 0 ? shared : grain())
+        bytes[i + c] = Math.round(table[Math.round(256 * Math.max(0, Math.min(1, value)))]!)
+      }
+    }
+    return bytes
+  }
+
+  #blur(): void {
+    const size = this.#size
+    for (let c = 0; c < 3; c++) {
+      const plane = Float32Array.from({ length: size * size }, (_, i) => this.#pixels[3 * i + c]!)
+      blurred(plane, size).forEach((value, i) => {
+        this.#pixels[3 * i + c] = value
+      })
+    }
+  }
+
+  #scale(pixel: number, factor: number): void {
+    for (let at = 3 * pixel; at < 3 * pixel + 3; at++) this.#pixels[at] = this.#pixels[at]! * factor
+  }
+
+  /** A colour of this lightness, as far from grey as the picture's colours go. */
+  #color(light: number): Color {
+    const random = this.#random
+    const [warm, green] = [random.normal(0, this.#chroma), random.normal(0, this.#chroma * 0.5)]
+    return [light + warm - green / 2, light + green, light - warm - green / 2]
+  }
+}
+
+/** A binomial blur of 3 x 3, borders kept. */
+function blurred(values: Float32Array, size: number): Float32Array {
+  const rows = new Float32Array(values.length)
+  for (let i = 0; i < values.length; i++) {
+    const x = i % size
+    rows[i] = 0.5 * values[i]! + 0.25 * (values[x === 0 ? i : i - 1]! + values[x === size - 1 ? i : i + 1]!)
+  }
+  const result = new Float32Array(values.length)
+  for (let i = 0; i < values.length; i++)
+    result[i] = 0.5 * rows[i]! + 0.25 * (rows[i < size ? i : i - size]! + rows[i >= values.length - size ? i : i + size]!)
+  return result
+}

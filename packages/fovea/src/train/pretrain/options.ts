@@ -1,0 +1,105 @@
+// What a pretraining is asked for, and the recipe that follows: plain values that decide every bit of the result.
+
+import { availableParallelism } from 'node:os'
+import { FoveaError } from '../../util/errors.ts'
+import type { PretrainEvent } from './events.ts'
+
+export interface PretrainOptions {
+  /** Name of an architecture, or path of an .onnx file of features whose weights are trained on. */
+  readonly model: string
+  /** Folder for the model, checkpoint and log. */
+  readonly out: string
+  /** Different scenes that are drawn; all are kept in memory, 12 kB each at 64 pixels. @default 100,000 */
+  readonly scenes?: number
+  /** Passes over the scenes; each shows them mirrored and coloured anew. @default 4 */
+  readonly epochs?: number
+  /** @default 64 */
+  readonly batchSize?: number
+  /** Side of the square pictures in pixels: a multiple of 32. @default 64 */
+  readonly imageSize?: number
+  /** Of weights, scenes and order. @default 0 */
+  readonly seed?: number
+  /** Largest learning rate of the schedule, a cosine behind a warm-up. @default 0.002 */
+  readonly learningRate?: number
+  /** @default 0.05 */
+  readonly weightDecay?: number
+  /** Scenes held out, to be measured after each epoch. @default 2,000 */
+  readonly heldOut?: number
+  /** Threads of the training step. @default the number of cores */
+  readonly threads?: number
+  /** Threads that draw scenes ahead. @default 1 */
+  readonly drawers?: number
+  readonly layout?: 'auto' | 'standard' | 'blocked'
+  readonly resume?: boolean
+  readonly overwrite?: boolean
+  /** Seconds between checkpoints within an epoch. @default 300 */
+  readonly checkpointSeconds?: number
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: PretrainEvent) => void
+}
+
+/** The course of a pretraining, decided; it is stored in checkpoint and model. */
+export interface PretrainRecipe {
+  readonly kind: 'formula-driven'
+  readonly model: string
+  readonly scenes: number
+  readonly epochs: number
+  readonly batchSize: number
+  readonly imageSize: number
+  readonly seed: number
+  readonly learningRate: number
+  readonly weightDecay: number
+  readonly warmUpSteps: number
+  readonly clipNorm: number
+  readonly heldOut: number
+  readonly threads: number
+  readonly layout: 'auto' | 'standard' | 'blocked'
+}
+
+/** Memory that the scenes may take. */
+const maxSceneBytes = 4 * 2 ** 30
+
+/** Side of the finest mask that is learned, as a share of the picture: that of the pyramid's first level. */
+export const maskStride = 8
+
+/** Resolves all defaults. @throws FoveaError TRAIN_OPTION naming the option */
+export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
+  const whole = (field: keyof PretrainOptions, least: number, fallback: number) => {
+    const value = (options[field] as number | undefined) ?? fallback
+    if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
+    return value
+  }
+  const amount = (field: keyof PretrainOptions, fallback: number) => {
+    const value = (options[field] as number | undefined) ?? fallback
+    if (!(value >= 0 && Number.isFinite(value))) throw invalid(field, 'a number of at least 0', value)
+    return value
+  }
+  const imageSize = whole('imageSize', 32, 64)
+  if (imageSize % 32 !== 0 || imageSize > 512) throw invalid('imageSize', 'a multiple of 32 up to 512', imageSize)
+  const batchSize = whole('batchSize', 2, 64)
+  const scenes = whole('scenes', batchSize, 100_000)
+  const most = Math.floor(maxSceneBytes / (3 * imageSize ** 2))
+  if (scenes > most) throw invalid('scenes', `at most ${most} of this size, which fill ${maxSceneBytes / 2 ** 30} GiB`, scenes)
+  const epochs = whole('epochs', 1, 4)
+  const steps = Math.floor(scenes / batchSize) * epochs
+  return {
+    kind: 'formula-driven',
+    model: options.model,
+    scenes,
+    epochs,
+    batchSize,
+    imageSize,
+    seed: whole('seed', 0, 0),
+    learningRate: amount('learningRate', 0.002),
+    weightDecay: amount('weightDecay', 0.05),
+    warmUpSteps: Math.min(500, Math.floor(steps / 10)),
+    clipNorm: 5,
+    heldOut: whole('heldOut', 1, 2_000),
+    threads: whole('threads', 1, availableParallelism()),
+    layout: options.layout ?? 'auto',
+  }
+}
+
+function invalid(field: string, expected: string, found: unknown): FoveaError {
+  return new FoveaError('TRAIN_OPTION', { field, expected, found: String(found) })
+}

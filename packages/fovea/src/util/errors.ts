@@ -162,6 +162,10 @@ export const errorCatalogue = {
     message: 'The tensor has an element type that Fovea does not read',
     remedy: 'Read the other tensors of the file, or convert this one to float32 or float16 with the tool that wrote it.',
   },
+  WEIGHTS_MISMATCH: {
+    message: 'The weights do not fit the network',
+    remedy: 'Name the architecture that the weights were trained as, or export the model to ONNX with the tool that made it.',
+  },
   MODEL_METADATA: {
     message: 'The metadata of the model file is missing or wrong',
     remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).',

@@ -54,6 +54,8 @@ export const lengthBytes = 8
 /** Where a tensor lies, and what it is. */
 export interface TensorEntry {
   readonly dtype: SafetensorsType
+  /** The element type of our tensors; undefined where they have none like it. */
+  readonly type: DataType | undefined
   readonly dims: readonly number[]
   /** First byte and the one behind the last, counted from the end of the header. */
   readonly begin: number
@@ -107,9 +109,8 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, file?: string)
  *
  * @throws FoveaError SAFETENSORS_UNSUPPORTED for an element type that Fovea's tensors do not have
  */
-export function tensorOfEntry(name: string, { dtype, dims }: TensorEntry, bytes: Uint8Array, file?: string): Tensor {
-  const type: DataType | number = dtypes[dtype]
-  if (typeof type === 'number')
+export function tensorOfEntry(name: string, { dtype, type, dims }: TensorEntry, bytes: Uint8Array, file?: string): Tensor {
+  if (type === undefined)
     throw new FoveaError('SAFETENSORS_UNSUPPORTED', { file, field: clip(name), expected: `one of ${readableTypes()}`, found: dtype })
   return new Tensor(type, dims, bytes, name)
 }
@@ -220,7 +221,8 @@ function parseEntry(name: string, entry: unknown, dataBytes: number, fail: Fail)
   if (bytes !== end - begin)
     fail('as many bytes as type and shape need', `${end - begin} for ${dtype}[${shape}], which needs ${bytes ?? 'no whole number'}`, name)
   if (end > dataBytes) fail(`data within ${dataBytes} bytes`, `an end at ${end}`, name)
-  return { dtype: known, dims: shape, begin, end }
+  const type: DataType | number = dtypes[known]
+  return { dtype: known, type: typeof type === 'number' ? undefined : type, dims: shape, begin, end }
 }
 
 /** Bytes that a tensor takes; undefined where they are no whole number, or beyond what numbers hold. */

@@ -9,15 +9,18 @@ import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
 import { readModelFile } from '../model/open-model.ts'
+import { locateModel } from '../model/open-source.ts'
+import { resolveSource } from '../model/source.ts'
 import { type ModelSummary, summarize } from '../model/summary.ts'
+import { openWeights } from '../model/weights/open-weights.ts'
 import { architectureNames } from '../nn/architectures.ts'
 import { profileModel, profileText } from '../runtime/profile.ts'
-import { formatBytes, formatCount, formatPercent } from './terminal.ts'
+import { formatBytes, formatCount, formatPercent, hubOptions, interruptSignal, LiveLine, modelHelp } from './terminal.ts'
 
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('show what a model holds: inputs, outputs, parameters, FLOPs, metadata')
-    .argument('[model]', 'an .onnx file, or the name of an architecture')
+    .argument('[model]', `${modelHelp}, or the name of an architecture`)
     .option('--full', 'list every node')
     .option('--profile', 'run it and show where the time goes, operator by operator')
     .option('--list', 'list the architectures')
@@ -33,20 +36,35 @@ export function inspectCommand(): Command {
           return
         }
         if (source === undefined) command.error("error: missing required argument 'model'")
-        const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
+        const { model, notes } = await modelOf(source)
         const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
         const summary = summarize(model)
         const profile = flags.profile ? await profileModel(model, zeroFeeds(summary)) : undefined
         if (flags.json)
           process.stdout.write(
-            `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), other: foreignMetadata(model), profile })}\n`,
+            `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), notes: notes.length > 0 ? notes : undefined, other: foreignMetadata(model), profile })}\n`,
           )
         else
           process.stdout.write(
-            `${text(source, summary, metadata, model)}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
+            `${text(source, summary, metadata, model)}${notes.map((note) => `${pc.yellow(note)}\n`).join('')}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
           )
       },
     )
+}
+
+/** The model as its file has it; of weights alone, as it is opened. A name without shipped weights shows its architecture. */
+async function modelOf(text: string): Promise<{ model: Model; notes: readonly string[] }> {
+  const source = await resolveSource(text)
+  if (source.kind === 'registry' && source.file === undefined) return { model: thousandClasses(source.name), notes: [] }
+  const { signal, release } = interruptSignal()
+  try {
+    const { kind, file, notes } = await locateModel(source, { hub: hubOptions(new LiveLine(), signal) })
+    if (kind === 'onnx') return { model: await readModelFile(file), notes }
+    const opened = await openWeights(file)
+    return { model: opened.model, notes: [...notes, ...opened.notes] }
+  } finally {
+    release()
+  }
 }
 
 /** Papers count parameters at ImageNet's thousand classes. */

@@ -56,13 +56,8 @@ export async function locateModel(source: string | ModelSource, options: Pick<So
  * @throws FoveaError as `locateModel`, `openModel` and `openWeights`
  */
 export async function openSource(source: string | ModelSource, options: SourceOptions = {}): Promise<OpenedModel> {
-  const { hub, architecture, architectureOptions, imageSize, ...importing } = options
+  const { hub, ...others } = options
   const { kind, file, notes } = await locateModel(source, hub === undefined ? {} : { hub })
-  const building = withoutUndefined({ architecture, architectureOptions, imageSize })
-  const opened = kind === 'onnx' ? await openModel(file, importing) : await openWeights(file, { ...importing, ...building })
+  const opened = kind === 'onnx' ? await openModel(file, others) : await openWeights(file, others)
   return { ...opened, notes: [...notes, ...opened.notes] }
-}
-
-function withoutUndefined<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
 }

@@ -12,9 +12,10 @@ import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
 import type { ModelMetadata } from './metadata.ts'
-import { openModel } from './open-model.ts'
+import { openSource, type SourceOptions } from './open-source.ts'
 
-export interface LoadOptions {
+/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name. */
+export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub'> {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
   readonly device?: string
   /** @default the number of cores */
@@ -84,15 +85,15 @@ export class DeepSeekVision {
   }
 
   /**
-   * Loads an .onnx file, Fovea's own or any tool's classifier.
+   * Loads a model: a shipped one by its name (`deepseek-vision-base`), an .onnx file of any tool, a .safetensors file with weights of
+   * a network of the table under timm's or torchvision's names, a folder with either, or `hf:owner/name[@revision]`, which is
+   * downloaded into a cache and verified. Nothing but hf: uses the network.
    *
-   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, RUNTIME_*
+   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
    */
-  static async load(file: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
-    const { model, metadata, notes } = await openModel(file, {
-      ...(options.input ? { input: options.input } : {}),
-      ...(options.labels ? { labels: options.labels } : {}),
-    })
+  static async load(source: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
+    const { device: _, threads: __, worker: ___, ...opening } = options
+    const { model, metadata, notes } = await openSource(source, opening)
     return DeepSeekVision.of(model, metadata, options, notes)
   }
 

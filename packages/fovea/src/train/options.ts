@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { classCounts, type ImageDataset } from '../data/dataset.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
+import type { HubOptions } from '../model/hub/settings.ts'
 import { parseDevice } from '../runtime/device.ts'
 import { FoveaError } from '../util/errors.ts'
 import { type AugmentationName, augmentation, augmentations } from './augment.ts'
@@ -11,8 +12,10 @@ import type { TrainEvent } from './events.ts'
 export interface TrainOptions {
   readonly train: ImageDataset
   readonly validation?: ImageDataset
-  /** Name of an architecture, path of an .onnx file to fine-tune. @default 'small-cnn' */
+  /** Name of an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name. @default 'small-cnn' */
   readonly model?: string
+  /** Where a model of the hub comes from and goes to. */
+  readonly hub?: HubOptions
   /** Pixel scaling of an imported model without metadata. @default a reported guess */
   readonly input?: 'raw' | 'unit' | 'imagenet'
   /** Folder for the model, checkpoint, log and plots. */

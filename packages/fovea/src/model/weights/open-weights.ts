@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { architectureNames, architectureOf, buildNetwork, type Network } from '../../nn/architectures.ts'
 import { FoveaError } from '../../util/errors.ts'
-import { channelsOf, createPreprocessing, type PixelScale, type Preprocessing } from '../../vision/preprocessing.ts'
+import { channelsOf, createPreprocessing, type Preprocessing } from '../../vision/preprocessing.ts'
 import { classifierOf } from '../build-classifier.ts'
 import { featuresOf } from '../build-features.ts'
+import type { ImportOptions } from '../import-classifier.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../metadata.ts'
 import type { OpenedModel } from '../open-model.ts'
 import { openSafetensors } from '../safetensors/file.ts'
@@ -27,7 +28,7 @@ export interface WeightsOptions {
   /** Height and width of the pictures; position embeddings are resampled for it. @default what the file was trained with */
   readonly imageSize?: readonly [height: number, width: number]
   /** Pixel scaling, where config.json does not say. @default 'imagenet' */
-  readonly input?: Exclude<PixelScale, 'custom'>
+  readonly input?: NonNullable<ImportOptions['input']>
 }
 
 /**

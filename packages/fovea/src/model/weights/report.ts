@@ -63,13 +63,13 @@ export function stateDictText(report: StateDictReport): string {
 
 /** The next step in one sentence; undefined where nothing is wrong. */
 export function adviceFor(report: StateDictReport): string | undefined {
-  const { loaded, misshaped } = report
+  const { loaded, missing, misshaped } = report
   if (isComplete(report)) return undefined
-  if (loaded.length === 0)
+  if (loaded.length <= missing.length)
     return 'The file does not hold weights of this architecture under names of timm or torchvision: name the right architecture, or export the model to ONNX with the tool that made it and load that.'
-  if (misshaped.length > 0 && misshaped.every(({ head }) => head))
+  if (missing.length === 0 && misshaped.every(({ head }) => head))
     return "The file was trained on another number of classes: pass head: 'skip' to keep a new head and train it, or build the network with the file's number of classes."
-  if (misshaped.some(({ name }) => name.endsWith('pos_embed')))
+  if (missing.length === 0 && misshaped.every(({ name }) => name.endsWith('pos_embed')))
     return "The file was trained on another picture size: pass positions: 'resample', or build the network for the file's size."
   return 'The file holds another variant of the architecture: name the variant (its depth, widths or stem), or export the model to ONNX with the tool that made it and load that.'
 }

@@ -10,7 +10,7 @@ import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluat
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
-import { bar, inputHelp, interruptSignal, LiveLine, parsePattern } from './terminal.ts'
+import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parsePattern } from './terminal.ts'
 import { reportFailures } from './train.ts'
 
 interface EvaluateFlags {
@@ -25,7 +25,7 @@ interface EvaluateFlags {
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure a model on a folder of pictures: accuracy, per-class figures, confusion matrix, calibration')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', modelHelp)
     .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test')
     .option('--input <scaling>', inputHelp, parseInputSpec)
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
@@ -54,6 +54,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
     ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
   })
   try {
     for (const note of [...model.notes, ...folder.warnings]) line.print(pc.yellow(note))

@@ -18,7 +18,7 @@ import { pooledRow } from '../vision/feature-map.ts'
 import type { Image } from '../vision/image.ts'
 import { FeatureRows } from './feature-rows.ts'
 import { drawnFile, type ListedPicture, listPictures } from './pictures.ts'
-import { bar, inputHelp, interruptSignal, LiveLine, parseCount, parsePattern } from './terminal.ts'
+import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount, parsePattern } from './terminal.ts'
 
 interface FeaturesFlags {
   layer?: string[]
@@ -40,7 +40,7 @@ interface FeaturesFlags {
 export function featuresCommand(): Command {
   return new Command('features')
     .description('show what a model holds of pictures at any layer: numbers, heat maps, a map of a folder')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', modelHelp)
     .argument('<pictures...>', 'files or folders')
     .option('--layer <name>', 'a stage, or any value of the graph; may be repeated, or a list with commas (default: embedding)', layers)
     .option('--save <file>', 'write the features for NumPy: one layer to .npy, any number to .npz with the names of the files')
@@ -88,6 +88,7 @@ async function run(file: string, pictures: readonly string[], flags: FeaturesFla
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
     ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
   })
   const saved = flags.save === undefined ? undefined : new FeatureRows(flags.pool ?? false)
   const mapped: { rows: Float32Array[]; pictures: ListedPicture[] } = { rows: [], pictures: [] }

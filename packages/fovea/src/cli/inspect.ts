@@ -12,17 +12,20 @@ import { importModel } from '../model/import-model.ts'
 import { describeStages, type StageSummary } from '../model/layers.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
 import { readModelFile } from '../model/open-model.ts'
+import { locateModel } from '../model/open-source.ts'
+import { resolveSource } from '../model/source.ts'
 import { type ModelSummary, summarize } from '../model/summary.ts'
+import { openWeights } from '../model/weights/open-weights.ts'
 import { architectureNames } from '../nn/architectures.ts'
 import { profileModel, profileText } from '../runtime/profile.ts'
 import { isFoveaError } from '../util/errors.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
-import { formatBytes, formatCount, formatPercent } from './terminal.ts'
+import { formatBytes, formatCount, formatPercent, hubOptions, interruptSignal, LiveLine, modelHelp } from './terminal.ts'
 
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('show what a model holds: inputs, outputs, parameters, FLOPs, metadata')
-    .argument('[model]', 'an .onnx file, or the name of an architecture')
+    .argument('[model]', `${modelHelp}, or the name of an architecture`)
     .option('--full', 'list every node')
     .option('--profile', 'run it and show where the time goes, operator by operator')
     .option('--list', 'list the architectures')
@@ -38,21 +41,36 @@ export function inspectCommand(): Command {
           return
         }
         if (source === undefined) command.error("error: missing required argument 'model'")
-        const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
+        const { model, notes } = await modelOf(source)
         const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
         const summary = summarize(model)
         const opened = openAs(model, metadata)
         const profile = flags.profile ? await profileModel(model, zeroFeeds(summary)) : undefined
         if (flags.json)
           process.stdout.write(
-            `${JSON.stringify({ model: source, ...summary, stages: opened.stages, metadata: metadata === undefined ? undefined : brief(metadata), opensAs: opened.metadata, notes: opened.notes, other: foreignMetadata(model), profile })}\n`,
+            `${JSON.stringify({ model: source, ...summary, stages: opened.stages, metadata: metadata === undefined ? undefined : brief(metadata), opensAs: opened.metadata, notes: [...notes, ...opened.notes], other: foreignMetadata(model), profile })}\n`,
           )
         else
           process.stdout.write(
-            `${text(source, summary, metadata, model, opened)}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
+            `${text(source, summary, metadata, model, opened)}${notes.map((note) => `${pc.yellow(note)}\n`).join('')}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
           )
       },
     )
+}
+
+/** The model as its file has it; of weights alone, as it is opened. A name without shipped weights shows its architecture. */
+async function modelOf(text: string): Promise<{ model: Model; notes: readonly string[] }> {
+  const source = await resolveSource(text)
+  if (source.kind === 'registry' && source.file === undefined) return { model: thousandClasses(source.name), notes: [] }
+  const { signal, release } = interruptSignal()
+  try {
+    const { kind, file, notes } = await locateModel(source, { hub: hubOptions(new LiveLine(), signal) })
+    if (kind === 'onnx') return { model: await readModelFile(file), notes }
+    const opened = await openWeights(file)
+    return { model: opened.model, notes: [...notes, ...opened.notes] }
+  } finally {
+    release()
+  }
 }
 
 /** Papers count parameters at ImageNet's thousand classes. */

@@ -11,7 +11,7 @@ import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { drawnFile, listPictures } from './pictures.ts'
-import { bar, inputHelp, interruptSignal, LiveLine, parseCount } from './terminal.ts'
+import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
 
 interface PredictFlags {
   input?: InputSpec
@@ -25,7 +25,7 @@ interface PredictFlags {
 export function predictCommand(): Command {
   return new Command('predict')
     .description('classify pictures; prints one line for each')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', modelHelp)
     .argument('<pictures...>', 'files or folders')
     .option('--input <scaling>', inputHelp, parseInputSpec)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
@@ -50,6 +50,7 @@ async function run(file: string, pictures: readonly string[], flags: PredictFlag
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
     ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
   })
   // Neither a drawing nor a picture that was asked about is ever written over.
   const taken = new Set(files.map((path) => resolve(path)))

@@ -24,6 +24,7 @@ import {
   formatCount,
   formatDuration,
   formatPercent,
+  hubOptions,
   inputHelp,
   interruptSignal,
   LiveLine,
@@ -73,7 +74,7 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('train a classifier on a folder with one sub-folder of pictures per class')
     .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
-    .option('--model <name>', 'an architecture, or an .onnx file to fine-tune')
+    .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
     .option('--out <folder>', 'where model, checkpoint, log and plots go (default: runs/train, runs/train-2, …)')
     .option('--model-version <version>', 'version that the model file states as its own (default: 1.0.0)')
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
@@ -142,6 +143,7 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
     ...(val === undefined ? {} : { validation: val }),
     out,
     signal,
+    hub: hubOptions(line),
     onEvent: (event) => progress.show(event),
   }).run()
   line.clear()

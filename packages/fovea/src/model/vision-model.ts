@@ -20,9 +20,10 @@ import type { InputSpec } from './input-spec.ts'
 import { LayerSessions } from './layer-sessions.ts'
 import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
-import { openModel } from './open-model.ts'
+import { openSource, type SourceOptions } from './open-source.ts'
 
-export interface LoadOptions {
+/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name. */
+export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub'> {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
   readonly device?: string
   /** @default the number of cores */
@@ -110,17 +111,16 @@ export class DeepSeekVision {
   }
 
   /**
-   * Loads an .onnx file: Fovea's own, or any tool's whose input is a picture. Several load at once with `Promise.all`, each in a worker of
-   * its own; a file that is loaded twice runs in one.
+   * Loads a model: a shipped one by its name (`deepseek-vision-base`), an .onnx file of any tool, a .safetensors file with weights of
+   * a network of the table under timm's or torchvision's names, a folder with either, or `hf:owner/name[@revision]`, which is
+   * downloaded into a cache and verified. Nothing but hf: uses the network. Several load at once with `Promise.all`,
+   * each in a worker of its own; a file that is loaded twice runs in one.
    *
-   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, RUNTIME_*
+   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
    */
-  static async load(file: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
-    const { model, metadata, notes } = await openModel(file, {
-      ...(options.input ? { input: options.input } : {}),
-      ...(options.labels ? { labels: options.labels } : {}),
-      ...(options.task ? { task: options.task } : {}),
-    })
+  static async load(source: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
+    const { device: _, threads: __, worker: ___, share: ____, ...opening } = options
+    const { model, metadata, notes } = await openSource(source, opening)
     return DeepSeekVision.of(model, metadata, options, notes)
   }
 

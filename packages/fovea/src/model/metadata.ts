@@ -4,6 +4,7 @@ import type { Model } from '../graph/model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { type Preprocessing, parsePreprocessing } from '../vision/preprocessing.ts'
+import { checkVersions, frameworkRange } from './version.ts'
 
 /** `classify` gives a score for each class; `features` has no task head: its outputs are embeddings and maps. */
 export type Task = 'classify' | 'features'
@@ -15,10 +16,11 @@ export interface ModelMetadata {
   /** Class names, in the order of the scores; none for `features`. */
   readonly labels: readonly string[]
   readonly preprocessing: Preprocessing
-  /** The model's own name and version. */
+  /** The model's own name. */
   readonly name?: string
+  /** The model's own version, `2.3.1` (semver.org). */
   readonly version?: string
-  /** Range of framework versions that can read the file, as npm writes ranges: `>=0.8.0`. */
+  /** Range of framework versions that can read the file, as npm writes ranges: `>=0.8.0 <2.0.0`. */
   readonly framework: string
   /** From stage names (`stem`, `conv2` … `embedding`, `logits`) to values of the graph. */
   readonly stages: Readonly<Record<string, string>>
@@ -39,9 +41,6 @@ const textKeys = ['task', 'name', 'version', 'framework', 'licence'] as const
 /** Largest JSON text of one key that is read: a hostile file must not fill the memory. */
 const maxTextLength = 64 * 2 ** 20
 
-/** The range that files written by this version ask for. */
-export const frameworkRange = '>=0.8.0'
-
 /** True where the file carries Fovea's own metadata. */
 export function hasMetadata(model: Model): boolean {
   return model.metadata.has('fovea.task')
@@ -54,10 +53,11 @@ export function hasMetadata(model: Model): boolean {
  */
 export function readMetadata(model: Model, file?: string): ModelMetadata {
   const framework = model.metadata.get('fovea.framework') ?? frameworkRange
-  checkFramework(framework, file)
   const raw: Record<string, unknown> = {}
   for (const key of textKeys) if (model.metadata.has(`fovea.${key}`)) raw[key] = model.metadata.get(`fovea.${key}`)
   for (const key of jsonKeys) if (model.metadata.has(`fovea.${key}`)) raw[key] = parseJson(model.metadata.get(`fovea.${key}`)!, key, file)
+  // Asked before the rest is looked at: what another version wrote may mean something else.
+  checkVersions({ ...raw, framework, architecture: namedArchitecture(raw.architecture) }, { file })
   const fail = (field: string, expected: string, found: unknown): never => {
     throw new FoveaError('MODEL_METADATA', {
       file,
@@ -79,8 +79,13 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
   }
 }
 
-/** The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `imgsz`) beside ours. */
+/**
+ * The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `imgsz`) beside ours.
+ *
+ * @throws FoveaError MODEL_METADATA, MODEL_VERSION where version or range could not be read again
+ */
 export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
+  checkVersions(metadata)
   const props = new Map(model.metadata)
   // What is not known any more must not stay as it was.
   const put = (key: string, text: string | undefined) => (text === undefined ? props.delete(key) : props.set(key, text))
@@ -104,24 +109,6 @@ function pythonDict(labels: readonly string[]): string {
   return `{${quoted.join(', ')}}`
 }
 
-/** @throws FoveaError MODEL_VERSION unless this framework's version satisfies `range` (`>=a.b.c`, `<a.b.c`, joined by spaces) */
-export function checkFramework(range: string, file?: string, version = frameworkVersion): void {
-  const satisfied = range.split(/\s+/).every((part) => {
-    const match = /^(>=|<)(\d+)\.(\d+)\.(\d+)$/.exec(part)
-    if (match === null)
-      throw new FoveaError('MODEL_METADATA', { file, field: 'fovea.framework', expected: 'a range such as ">=0.8.0 <2.0.0"', found: range })
-    const order = compareVersions(version, match.slice(2).join('.'))
-    return match[1] === '>=' ? order >= 0 : order < 0
-  })
-  if (!satisfied) throw new FoveaError('MODEL_VERSION', { file, expected: `fovea ${range}`, found: version })
-}
-
-function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((version) => version.split('-')[0]!.split('.').map(Number))
-  for (let i = 0; i < 3; i++) if (left![i] !== right![i]) return left![i]! - right![i]!
-  return 0
-}
-
 function parseJson(text: string, key: string, file: string | undefined): unknown {
   try {
     if (text.length <= maxTextLength) return JSON.parse(text)
@@ -129,6 +116,11 @@ function parseJson(text: string, key: string, file: string | undefined): unknown
     // Told below.
   }
   throw new FoveaError('MODEL_METADATA', { file, field: `fovea.${key}`, expected: 'JSON', found: text.slice(0, 60) })
+}
+
+function namedArchitecture(value: unknown): { name: string } | undefined {
+  const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : undefined
+  return typeof name === 'string' ? { name } : undefined
 }
 
 function isTextRecord(value: unknown): boolean {

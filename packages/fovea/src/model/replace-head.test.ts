@@ -8,8 +8,9 @@ import { evaluateModel } from '../ops/evaluate.ts'
 import { ndarray } from '../ops/ndarray.ts'
 import { Random } from '../util/random.ts'
 import { createPreprocessing } from '../vision/preprocessing.ts'
-import { frameworkRange, readMetadata, writeMetadata } from './metadata.ts'
+import { readMetadata, writeMetadata } from './metadata.ts'
 import { replaceHead } from './replace-head.ts'
+import { frameworkRange } from './version.ts'
 
 const list = (n: number) => `{${Array.from({ length: n }, (_, i) => ((i % 5) - 2) / 4).join(', ')}}`
 

@@ -3,37 +3,28 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node'
-import { encodeModel } from '../graph/codec/encode.ts'
 import type { DataType } from '../graph/data-type.ts'
 import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
-import { adaptBoundary, narrowed, widen } from './boundary.ts'
+import { narrowed, widen } from './boundary.ts'
 import { executionProviders, parseDevice } from './device.ts'
 import { checkFeeds, type Feeds, type Port, type RunOptions, type Session, type SessionOptions } from './session.ts'
+import { type JoinedSource, joinSource, type Source, sourceOf } from './source.ts'
 import { fromRuntime, isRuntimeType, toRuntime } from './tensors.ts'
 
 type Runtime = typeof import('onnxruntime-node')
 
-/** What goes to ONNX Runtime: the path or bytes of a model, and which ports travel as a wider type. */
-export interface Source {
-  readonly model: string | Uint8Array
-  readonly narrow: ReadonlyMap<string, DataType>
-}
-
-/** Encodes a model for the runtime; files and bytes go as they are. */
-export function sourceOf(model: Model | Uint8Array | string): Source {
-  if (typeof model === 'string' || model instanceof Uint8Array) return { model, narrow: new Map() }
-  const boundary = adaptBoundary(model)
-  return { model: encodeModel(boundary.model), narrow: boundary.narrow }
-}
-
 export async function openLocalSession(model: Model | Uint8Array | string, options: SessionOptions): Promise<Session> {
-  return openSource(sourceOf(model), options)
+  return openLocalSource(sourceOf(model), options)
 }
 
-export async function openSource({ model, narrow }: Source, options: SessionOptions): Promise<Session> {
+export async function openLocalSource(source: Source, options: SessionOptions): Promise<Session> {
+  return openSource(await joinSource(source), options)
+}
+
+export async function openSource({ model, narrow }: JoinedSource, options: SessionOptions): Promise<Session> {
   const device = parseDevice(options.device ?? 'cpu')
   const runtime = await import('onnxruntime-node')
   // What ONNX Runtime would print is either thrown as an error too, or of no use to our users.

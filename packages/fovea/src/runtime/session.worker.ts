@@ -4,11 +4,11 @@ import { parentPort } from 'node:worker_threads'
 import { FoveaError } from '../util/errors.ts'
 import { openSource } from './local-session.ts'
 import type { Session } from './session.ts'
-import { fromWire, type Reply, type Request, toWire, type WireTensors } from './worker-session.ts'
+import { type Answer, fromWire, type Refusal, type Reply, type Request, toWire } from './worker-session.ts'
 
 let session: Session | undefined
 
-async function answer(request: Request): Promise<{ tensors?: WireTensors; ports?: unknown }> {
+async function answer(request: Request): Promise<Answer> {
   if (request.kind === 'open') {
     session = await openSource(request.source, { ...request.options, initialState: fromWire(request.state) })
     return { ports: { inputs: session.inputs, outputs: session.outputs } }
@@ -16,7 +16,7 @@ async function answer(request: Request): Promise<{ tensors?: WireTensors; ports?
   if (session === undefined) throw new FoveaError('RUNTIME_CLOSED')
   switch (request.kind) {
     case 'run':
-      return { tensors: toWire(await session.run(fromWire(request.feeds), request.options)) }
+      return { tensors: toWire(await session.run(fromWire(request.feeds.tensors), request.options)) }
     case 'readState':
       return { tensors: toWire(await session.readState()) }
     case 'writeState':
@@ -28,16 +28,18 @@ async function answer(request: Request): Promise<{ tensors?: WireTensors; ports?
   }
 }
 
+function refusalOf(error: unknown): Refusal {
+  const coded = error instanceof FoveaError ? error : new FoveaError('RUNTIME_RUN_FAILED', { found: String(error) })
+  const { cause: _, ...details } = coded.details
+  return { error: { code: coded.code, details } }
+}
+
 parentPort!.on('message', async ({ id, request }: { id: number; request: Request }) => {
-  try {
-    const result = await answer(request)
-    const buffers = Object.values(result.tensors ?? {}).flatMap(({ content }) =>
-      content instanceof Uint8Array ? [content.buffer as ArrayBuffer] : [],
-    )
-    parentPort!.postMessage({ id, ...result }, [...new Set(buffers)])
-  } catch (error) {
-    const coded = error instanceof FoveaError ? error : new FoveaError('RUNTIME_RUN_FAILED', { found: String(error) })
-    const { cause: _, ...details } = coded.details
-    parentPort!.postMessage({ id, error: { code: coded.code, details } } satisfies Reply)
-  }
+  const result: Answer | Refusal = await answer(request).catch(refusalOf)
+  const buffers = new Set<ArrayBuffer>()
+  for (const { content } of Object.values('tensors' in result ? (result.tensors ?? {}) : {}))
+    if (content instanceof Uint8Array) buffers.add(content.buffer as ArrayBuffer)
+  const feedBuffer = request.kind === 'run' ? { feedBuffer: request.feeds.buffer } : {}
+  if (request.kind === 'run') buffers.add(request.feeds.buffer)
+  parentPort!.postMessage({ id, ...feedBuffer, ...result } satisfies Reply, [...buffers])
 })

@@ -1,32 +1,31 @@
 // A session in a worker thread, seen from the outside.
 
 import { Worker } from 'node:worker_threads'
-import type { DataType } from '../graph/data-type.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { type ErrorCode, type ErrorDetails, FoveaError } from '../util/errors.ts'
-import { type Source, sourceOf } from './local-session.ts'
+import { FeedBuffers, type PackedFeeds, type WireTensors } from './feed-buffers.ts'
 import type { Feeds, Port, RunOptions, Session, SessionOptions } from './session.ts'
-
-/** A tensor as it crosses between threads. */
-export interface WireTensor {
-  readonly dtype: DataType
-  readonly dims: readonly number[]
-  readonly content: Uint8Array | readonly string[]
-}
-
-export type WireTensors = Record<string, WireTensor>
+import { type JoinedSource, joinSource, type Source, sourceOf } from './source.ts'
 
 export type Request =
-  | { readonly kind: 'open'; readonly source: Source; readonly options: SessionOptions; readonly state: WireTensors }
-  | { readonly kind: 'run'; readonly feeds: WireTensors; readonly options: RunOptions }
+  | { readonly kind: 'open'; readonly source: JoinedSource; readonly options: SessionOptions; readonly state: WireTensors }
+  | { readonly kind: 'run'; readonly feeds: PackedFeeds; readonly options: RunOptions }
   | { readonly kind: 'readState' }
   | { readonly kind: 'writeState'; readonly state: WireTensors }
   | { readonly kind: 'close' }
 
-export type Reply =
-  | { readonly id: number; readonly tensors?: WireTensors; readonly ports?: { readonly inputs: Port[]; readonly outputs: Port[] } }
-  | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly details: ErrorDetails } }
+/** What comes back: an answer or an error, and with either the buffer that the feeds of a run came in. */
+export type Reply = { readonly id: number; readonly feedBuffer?: ArrayBuffer } & (Answer | Refusal)
+
+export interface Answer {
+  readonly tensors?: WireTensors
+  readonly ports?: { readonly inputs: readonly Port[]; readonly outputs: readonly Port[] }
+}
+
+export interface Refusal {
+  readonly error: { readonly code: ErrorCode; readonly details: ErrorDetails }
+}
 
 export function toWire(tensors: Feeds): WireTensors {
   return Object.fromEntries(
@@ -47,19 +46,26 @@ function workerFile(): URL {
 }
 
 export async function openWorkerSession(model: Model | Uint8Array | string, options: SessionOptions): Promise<Session> {
-  const source = sourceOf(model)
-  const connection = new Connection(new Worker(workerFile()))
+  return openWorkerSource(sourceOf(model), options)
+}
+
+export async function openWorkerSource(source: Source, options: SessionOptions): Promise<Session> {
+  const buffers = new FeedBuffers()
+  const connection = new Connection(new Worker(workerFile()), buffers)
   const { initialState = {}, ...rest } = options
   try {
-    const { ports } = await connection.ask({ kind: 'open', source, options: rest, state: toWire(initialState) })
-    return new WorkerSession(connection, ports!.inputs, ports!.outputs)
+    // The worker starts while the pieces are joined; handing the result over copies nothing.
+    const joined = await joinSource(source)
+    const { ports } = await connection.ask(
+      { kind: 'open', source: joined, options: rest, state: toWire(initialState) },
+      typeof joined.model === 'string' ? [] : [joined.model.buffer],
+    )
+    return new WorkerSession(connection, buffers, ports!.inputs, ports!.outputs)
   } catch (error) {
     await connection.terminate()
     throw error
   }
 }
-
-type Answer = Extract<Reply, { tensors?: WireTensors }>
 
 /** Numbered questions and answers; a worker that dies rejects what is open and all that comes. */
 class Connection {
@@ -68,11 +74,12 @@ class Connection {
   #next = 0
   #dead: FoveaError | undefined
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, buffers: FeedBuffers) {
     this.#worker = worker
     worker.on('message', (reply: Reply) => {
       const waiting = this.#open.get(reply.id)
       this.#open.delete(reply.id)
+      if (reply.feedBuffer !== undefined) buffers.giveBack(reply.feedBuffer)
       if (this.#open.size === 0) worker.unref()
       if ('error' in reply) waiting?.reject(new FoveaError(reply.error.code, reply.error.details))
       else waiting?.resolve(reply)
@@ -82,14 +89,14 @@ class Connection {
     worker.unref()
   }
 
-  ask(request: Request): Promise<Answer> {
+  ask(request: Request, transferred: readonly ArrayBuffer[] = []): Promise<Answer> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead)
     const id = this.#next++
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject })
       // The process may end while the session idles, not while it works.
       this.#worker.ref()
-      this.#worker.postMessage({ id, request })
+      this.#worker.postMessage({ id, request }, transferred)
     })
   }
 
@@ -109,16 +116,19 @@ class WorkerSession implements Session {
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
   readonly #connection: Connection
+  readonly #buffers: FeedBuffers
   #closed = false
 
-  constructor(connection: Connection, inputs: readonly Port[], outputs: readonly Port[]) {
+  constructor(connection: Connection, buffers: FeedBuffers, inputs: readonly Port[], outputs: readonly Port[]) {
     this.#connection = connection
+    this.#buffers = buffers
     this.inputs = inputs
     this.outputs = outputs
   }
 
   async run(feeds: Feeds, options: RunOptions = {}): Promise<Record<string, Tensor>> {
-    const { tensors } = await this.#connection.ask({ kind: 'run', feeds: toWire(feeds), options })
+    const packed = this.#buffers.pack(feeds)
+    const { tensors } = await this.#connection.ask({ kind: 'run', feeds: packed, options }, [packed.buffer])
     return fromWire(tensors!)
   }
 

@@ -3,20 +3,27 @@
 import { availableParallelism } from 'node:os'
 import { classCounts, type ImageDataset } from '../data/dataset.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
+import type { HubOptions } from '../model/hub/settings.ts'
+import type { InputSpec } from '../model/input-spec.ts'
 import { parseDevice } from '../runtime/device.ts'
 import { FoveaError } from '../util/errors.ts'
+import { parseVersion } from '../util/semver.ts'
 import { type AugmentationName, augmentation, augmentations } from './augment.ts'
 import type { TrainEvent } from './events.ts'
 
 export interface TrainOptions {
   readonly train: ImageDataset
   readonly validation?: ImageDataset
-  /** Name of an architecture, path of an .onnx file to fine-tune. @default 'small-cnn' */
+  /** Name of an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name. @default 'small-cnn' */
   readonly model?: string
-  /** Pixel scaling of an imported model without metadata. @default a reported guess */
-  readonly input?: 'raw' | 'unit' | 'imagenet'
+  /** Where a model of the hub comes from and goes to. */
+  readonly hub?: HubOptions
+  /** What an imported model without metadata expects of its pixels. @default a reported guess */
+  readonly input?: InputSpec
   /** Folder for the model, checkpoint, log and plots. */
   readonly out: string
+  /** The version that the model file states as its own (semver.org). @default '1.0.0' */
+  readonly modelVersion?: string
   /** @default by the size of the data set: about 40,000 pictures seen, 12 to 60 epochs */
   readonly epochs?: number
   /** @default 32, less for fewer than 160 pictures */
@@ -125,6 +132,8 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   const samples = train.samples.length
   if (samples === 0) throw invalid('train', 'pictures to train on', 'none')
   checkData(options)
+  if (options.modelVersion !== undefined && parseVersion(options.modelVersion) === undefined)
+    throw invalid('modelVersion', 'a version such as 1.2.3', options.modelVersion)
   const oneOf = <T extends string>(field: keyof TrainOptions, allowed: readonly T[], fallback: NoInfer<T>): T => {
     const value = (options[field] as T | undefined) ?? fallback
     if (!allowed.includes(value)) throw invalid(field, allowed.join(', '), value)

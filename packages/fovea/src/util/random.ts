@@ -54,6 +54,31 @@ export class Random {
     return ((this.uint32() >>> 5) * 0x4000000 + (this.uint32() >>> 6)) / 0x20000000000000
   }
 
+  /** Fills with what as many calls of `next` would give, faster. */
+  fill(values: Float64Array): void {
+    let [a, b, c, d] = [this.#a, this.#b, this.#c, this.#d]
+    for (let i = 0; i < values.length; i++) {
+      const high = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 5
+      let t = b << 9
+      c ^= a
+      d ^= b
+      b ^= c
+      a ^= d
+      c ^= t
+      d = rotateLeft(d, 11)
+      const low = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 6
+      t = b << 9
+      c ^= a
+      d ^= b
+      b ^= c
+      a ^= d
+      c ^= t
+      d = rotateLeft(d, 11)
+      values[i] = (high * 0x4000000 + low) / 0x20000000000000
+    }
+    this.state = [a, b, c, d]
+  }
+
   /** A number in [low, high). */
   uniform(low = 0, high = 1): number {
     return low + (high - low) * this.next()

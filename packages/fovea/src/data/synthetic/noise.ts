@@ -14,13 +14,25 @@ export function valueNoise(random: Random): Noise {
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
     return ((h ^ (h >>> 16)) >>> 0) / 0x80000000 - 1
   }
+  // The corners of the last cell are kept: most points lie in the cell of the one before.
+  const corners = new Float64Array(4)
+  let cx = Number.NaN
+  let cy = Number.NaN
   return (x, y) => {
     const x0 = Math.floor(x)
     const y0 = Math.floor(y)
+    if (x0 !== cx || y0 !== cy) {
+      cx = x0
+      cy = y0
+      corners[0] = lattice(x0, y0)
+      corners[1] = lattice(x0 + 1, y0)
+      corners[2] = lattice(x0, y0 + 1)
+      corners[3] = lattice(x0 + 1, y0 + 1)
+    }
     const u = fade(x - x0)
     const v = fade(y - y0)
-    const top = lattice(x0, y0) * (1 - u) + lattice(x0 + 1, y0) * u
-    const bottom = lattice(x0, y0 + 1) * (1 - u) + lattice(x0 + 1, y0 + 1) * u
+    const top = corners[0]! * (1 - u) + corners[1]! * u
+    const bottom = corners[2]! * (1 - u) + corners[3]! * u
     return top * (1 - v) + bottom * v
   }
 }

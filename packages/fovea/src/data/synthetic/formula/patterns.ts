@@ -18,8 +18,8 @@ function octaves(count: number, gain: number, instance: Random, shape: (value: n
     let sum = 0
     let scale = 1
     let weight = 1
-    for (const layer of layers) {
-      sum += weight * shape(layer(x * scale, y * scale))
+    for (let i = 0; i < layers.length; i++) {
+      sum += weight * shape(layers[i]!(x * scale, y * scale))
       scale *= 2
       weight *= gain
     }
@@ -44,15 +44,17 @@ const band: Family = (traits, instance) => {
 const waves: Family = (traits, instance) => {
   const count = traits.integer(3, 7)
   const spread = traits.uniform(0.2, 1)
-  const parts = Array.from({ length: count }, (_, i) => {
+  const parts = new Float64Array(3 * count)
+  for (let i = 0; i < count; i++) {
     const angle = (i / count) * Math.PI * spread + instance.uniform(-0.2, 0.2)
     const length = instance.uniform(0.85, 1.15) * Math.PI
-    return [length * Math.cos(angle), length * Math.sin(angle), instance.uniform(0, 2 * Math.PI)] as const
-  })
+    parts.set([length * Math.cos(angle), length * Math.sin(angle), instance.uniform(0, 2 * Math.PI)], 3 * i)
+  }
+  const root = Math.sqrt(2 * count)
   return (x, y) => {
     let sum = 0
-    for (const [u, v, phase] of parts) sum += Math.sin(u * x + v * y + phase)
-    return (1.4 * sum) / Math.sqrt(2 * count)
+    for (let i = 0; i < parts.length; i += 3) sum += Math.sin(parts[i]! * x + parts[i + 1]! * y + parts[i + 2]!)
+    return (1.4 * sum) / root
   }
 }
 
@@ -66,25 +68,61 @@ interface Cell {
 
 /** Points scattered one to a cell of the lattice (Worley 1996). */
 function cells(instance: Random, jitter: number): (x: number, y: number, found: Cell) => void {
-  const salt = instance.uint32()
+  const around = new Neighbours(instance.uint32())
+  // The points around the last cell, x and y in turn.
+  const points = new Float64Array(18)
   return (x, y, found) => {
-    const [cx, cy] = [Math.floor(x), Math.floor(y)]
-    found.first = 9
-    found.second = 9
-    for (let j = cy - 1; j <= cy + 1; j++)
-      for (let i = cx - 1; i <= cx + 1; i++) {
-        const h = scramble(i, j, salt)
-        const dx = i + 0.5 + jitter * ((h & 0xffff) / 0x10000 - 0.5) - x
-        const dy = j + 0.5 + jitter * ((h >>> 16) / 0x10000 - 0.5) - y
-        const distance = dx * dx + dy * dy
-        if (distance < found.first) {
-          found.second = found.first
-          found.first = distance
-          found.id = (Math.imul(h, 0x9e3779b1) >>> 8) / 0x1000000
-        } else if (distance < found.second) found.second = distance
+    if (around.move(Math.floor(x), Math.floor(y)))
+      for (let n = 0; n < 9; n++) {
+        const h = around.hashes[n]!
+        points[2 * n] = around.x(n) + 0.5 + jitter * ((h & 0xffff) / 0x10000 - 0.5)
+        points[2 * n + 1] = around.y(n) + 0.5 + jitter * ((h >>> 16) / 0x10000 - 0.5)
       }
-    found.first = Math.sqrt(found.first)
-    found.second = Math.sqrt(found.second)
+    let first = 9
+    let second = 9
+    let nearest = 0
+    for (let n = 0; n < 9; n++) {
+      const dx = points[2 * n]! - x
+      const dy = points[2 * n + 1]! - y
+      const distance = dx * dx + dy * dy
+      if (distance < first) {
+        second = first
+        first = distance
+        nearest = n
+      } else if (distance < second) second = distance
+    }
+    found.first = Math.sqrt(first)
+    found.second = Math.sqrt(second)
+    found.id = (Math.imul(around.hashes[nearest]!, 0x9e3779b1) >>> 8) / 0x1000000
+  }
+}
+
+/** Hashes of a cell and its eight neighbours, row by row; they are kept while the cell stays, as it mostly does from point to point. */
+class Neighbours {
+  readonly hashes = new Uint32Array(9)
+  readonly #salt: number
+  #cx = Number.NaN
+  #cy = Number.NaN
+
+  constructor(salt: number) {
+    this.#salt = salt
+  }
+
+  /** Goes to a cell; false where it is there already. */
+  move(cx: number, cy: number): boolean {
+    if (cx === this.#cx && cy === this.#cy) return false
+    this.#cx = cx
+    this.#cy = cy
+    for (let n = 0; n < 9; n++) this.hashes[n] = scramble(this.x(n), this.y(n), this.#salt)
+    return true
+  }
+
+  x(n: number): number {
+    return this.#cx + (n % 3) - 1
+  }
+
+  y(n: number): number {
+    return this.#cy + Math.floor(n / 3) - 1
   }
 }
 
@@ -124,28 +162,28 @@ const spots: Family = (traits, instance) => {
 
 /** Discs that cover one another, as fallen leaves do: the statistics of natural scenes (Lee 2001). */
 const leaves: Family = (traits, instance) => {
-  const salts = [instance.uint32(), instance.uint32(), instance.uint32()]
+  const levels = [0, 1, 2].map((level) => ({ scale: 0.6 + level * 0.7, around: new Neighbours(instance.uint32()) }))
   const square = traits.chance(0.4)
   const reach = traits.uniform(0.5, 0.95)
   return (x, y) => {
     let best = -1
     let shade = 0
-    salts.forEach((salt, level) => {
-      const scale = 0.6 + level * 0.7
-      const [u, v] = [x * scale, y * scale]
-      const [cx, cy] = [Math.floor(u), Math.floor(v)]
-      for (let j = cy - 1; j <= cy + 1; j++)
-        for (let i = cx - 1; i <= cx + 1; i++) {
-          const h = scramble(i, j, salt)
-          const order = h & 0xff
-          if (order <= best) continue
-          const dx = Math.abs(i + ((h >>> 8) & 0xff) / 256 - u)
-          const dy = Math.abs(j + ((h >>> 16) & 0xff) / 256 - v)
-          if ((square ? Math.max(dx, dy) : Math.sqrt(dx * dx + dy * dy)) > reach * (0.35 + 0.65 * (order / 255))) continue
-          best = order
-          shade = (h >>> 24) / 128 - 1
-        }
-    })
+    for (let level = 0; level < levels.length; level++) {
+      const { scale, around } = levels[level]!
+      const u = x * scale
+      const v = y * scale
+      around.move(Math.floor(u), Math.floor(v))
+      for (let n = 0; n < 9; n++) {
+        const h = around.hashes[n]!
+        const order = h & 0xff
+        if (order <= best) continue
+        const dx = Math.abs(around.x(n) + ((h >>> 8) & 0xff) / 256 - u)
+        const dy = Math.abs(around.y(n) + ((h >>> 16) & 0xff) / 256 - v)
+        if ((square ? Math.max(dx, dy) : Math.sqrt(dx * dx + dy * dy)) > reach * (0.35 + 0.65 * (order / 255))) continue
+        best = order
+        shade = (h >>> 24) / 128 - 1
+      }
+    }
     return best < 0 ? 0 : shade
   }
 }

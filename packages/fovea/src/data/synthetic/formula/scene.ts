@@ -41,7 +41,7 @@ export function drawFormula(index: number, { seed, size }: FormulaOptions): Form
   const cover = new Float32Array(size * size)
   if (!bare) placeObjects(shape, random, cover, size)
   const painter = new Painter(random, size)
-  painter.paint(texture, undefined)
+  painter.cover(texture, cover)
   if (!bare) {
     if (random.chance(0.4)) painter.shade(cover)
     painter.paint(fill, cover)
@@ -53,8 +53,14 @@ export function drawFormula(index: number, { seed, size }: FormulaOptions): Form
     shape,
     texture,
     fill,
-    mask: Uint8Array.from(cover, (value) => Math.round(255 * value)),
+    mask: asBytes(cover),
   }
+}
+
+function asBytes(cover: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(cover.length)
+  for (let i = 0; i < cover.length; i++) bytes[i] = Math.round(255 * cover[i]!)
+  return bytes
 }
 
 /** One large object, or up to three smaller ones of the same class. */
@@ -91,24 +97,35 @@ class Painter {
     this.#chroma = random.chance(0.4) ? 0 : random.uniform(0.02, 0.2)
   }
 
-  /** Paints a texture where `cover` says, or everywhere. */
-  paint(texture: number, cover: Float32Array | undefined): void {
+  /** Paints a texture everywhere but where it will be wholly hidden. */
+  cover(texture: number, hidden: Float32Array): void {
+    this.#paint(texture, (i) => (hidden[i] === 1 ? 0 : 1))
+  }
+
+  /** Paints a texture where `cover` says. */
+  paint(texture: number, cover: Float32Array): void {
+    this.#paint(texture, (i) => cover[i]!)
+  }
+
+  #paint(texture: number, shareOf: (pixel: number) => number): void {
     const random = this.#random
     const value = textureInstance(texture, random)
-    const base = this.#color(random.uniform(0.2, 0.8))
+    const [red, green, blue] = this.#color(random.uniform(0.2, 0.8))
     // Lightness moves most, as it does in nature; hue now and then.
     const contrast = Math.exp(random.uniform(Math.log(0.05), Math.log(0.22)))
-    const swing = this.#color(contrast).map((channel, c) => channel + (c - 1) * random.normal(0, this.#chroma * 0.3)) as unknown as Color
+    const [redSwing, greenSwing, blueSwing] = this.#color(contrast).map(
+      (channel, c) => channel + (c - 1) * random.normal(0, this.#chroma * 0.3),
+    ) as unknown as Color
     const size = this.#size
+    const pixels = this.#pixels
     for (let y = 0, i = 0; y < size; y++)
       for (let x = 0; x < size; x++, i++) {
-        const share = cover === undefined ? 1 : cover[i]!
+        const share = shareOf(i)
         if (share === 0) continue
         const t = Math.max(-2.5, Math.min(2.5, value(x / size, y / size)))
-        for (let c = 0; c < 3; c++) {
-          const at = 3 * i + c
-          this.#pixels[at] = this.#pixels[at]! * (1 - share) + (base[c]! + t * swing[c]!) * share
-        }
+        pixels[3 * i] = pixels[3 * i]! * (1 - share) + (red + t * redSwing) * share
+        pixels[3 * i + 1] = pixels[3 * i + 1]! * (1 - share) + (green + t * greenSwing) * share
+        pixels[3 * i + 2] = pixels[3 * i + 2]! * (1 - share) + (blue + t * blueSwing) * share
       }
   }
 
@@ -123,7 +140,8 @@ class Painter {
     const soft = blurred(cover, size)
     for (let y = 0, i = 0; y < size; y++)
       for (let x = 0; x < size; x++, i++) {
-        const [u, v] = [x - dx, y - dy]
+        const u = x - dx
+        const v = y - dy
         if (u < 0 || v < 0 || u >= size || v >= size) continue
         this.#scale(i, 1 - depth * soft[v * size + u]!)
       }
@@ -173,33 +191,42 @@ class Painter {
     const vignette = random.chance(0.3) ? random.uniform(0, 0.5) : 0
     for (let y = 0, i = 0; y < size; y++)
       for (let x = 0; x < size; x++, i++) {
-        const [u, v] = [x - size / 2, y - size / 2]
+        const u = x - size / 2
+        const v = y - size / 2
         this.#scale(i, 1 + gx * u + gy * v - (vignette * (u * u + v * v)) / (size * size))
       }
     if (random.chance(0.25)) this.#blur()
     const gamma = Math.exp(random.uniform(-0.35, 0.35))
     const noise = random.chance(0.6) ? random.uniform(0.005, 0.04) : 0
-    const table = Float32Array.from({ length: 257 }, (_, i) => 255 * (i / 256) ** gamma)
+    const tones = new Uint8Array(257)
+    for (let i = 0; i <= 256; i++) tones[i] = Math.round(Math.fround(255 * (i / 256) ** gamma))
+    const pixels = this.#pixels
     // The same grain in all channels of a grey picture, its own in each of a coloured one.
-    const grain = () => (noise === 0 ? 0 : noise * (random.next() + random.next() + random.next() - 1.5) * 2)
-    const bytes = new Uint8Array(this.#pixels.length)
-    for (let i = 0; i < bytes.length; i += 3) {
-      const shared = grain()
-      for (let c = 0; c < 3; c++) {
-        const value = this.#pixels[i + c]! + (this.#chroma === 0 || c === 0 ? shared : grain())
-        bytes[i + c] = Math.round(table[Math.round(256 * Math.max(0, Math.min(1, value)))]!)
-      }
+    const grains = noise === 0 ? 0 : this.#chroma === 0 ? 1 : 3
+    const grain = this.#grain(noise, (pixels.length / 3) * grains)
+    const bytes = new Uint8Array(pixels.length)
+    for (let i = 0; i < bytes.length; i++) {
+      const value = grains === 0 ? pixels[i]! : pixels[i]! + grain[grains === 3 ? i : Math.floor(i / 3)]!
+      bytes[i] = tones[Math.round(256 * Math.max(0, Math.min(1, value)))]!
     }
     return bytes
+  }
+
+  /** Numbers of about the normal distribution: each the sum of three uniform ones. */
+  #grain(noise: number, count: number): Float64Array {
+    const values = new Float64Array(3 * count)
+    this.#random.fill(values)
+    for (let i = 0; i < count; i++) values[i] = noise * (values[3 * i]! + values[3 * i + 1]! + values[3 * i + 2]! - 1.5) * 2
+    return values.subarray(0, count)
   }
 
   #blur(): void {
     const size = this.#size
     for (let c = 0; c < 3; c++) {
-      const plane = Float32Array.from({ length: size * size }, (_, i) => this.#pixels[3 * i + c]!)
-      blurred(plane, size).forEach((value, i) => {
-        this.#pixels[3 * i + c] = value
-      })
+      const plane = new Float32Array(size * size)
+      for (let i = 0; i < plane.length; i++) plane[i] = this.#pixels[3 * i + c]!
+      const soft = blurred(plane, size)
+      for (let i = 0; i < plane.length; i++) this.#pixels[3 * i + c] = soft[i]!
     }
   }
 

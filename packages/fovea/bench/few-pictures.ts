@@ -3,7 +3,7 @@
 //
 // node bench/few-pictures.ts neu|cifar --model FILE|NAME [--scratch NAME] [--seeds 0,1,2,3,4] [--rates 0.0005,0.001,0.002,0.004] [--size 64] [--out FILE]
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -18,7 +18,6 @@ import { Trainer } from '../src/train/trainer.ts'
 import { Random } from '../src/util/random.ts'
 import { toRgb } from '../src/vision/image.ts'
 import { resizeImage } from '../src/vision/resize.ts'
-import { appendFile } from 'node:fs/promises'
 
 interface Split {
   readonly train: ImageDataset

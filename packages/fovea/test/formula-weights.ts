@@ -24,8 +24,7 @@ export function formulaTensor(name: string, dims: readonly number[]): Tensor {
 }
 
 function floats(dims: readonly number[], values: Float64Array, factor: number, offset: number): Tensor {
-  return Tensor.float32(
-    dims,
-    Float32Array.from(values, (value) => offset + factor * value),
-  )
+  const result = new Float32Array(values.length)
+  for (let i = 0; i < values.length; i++) result[i] = offset + factor * values[i]!
+  return Tensor.float32(dims, result)
 }

@@ -22,8 +22,8 @@ import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
 import { openSource, type SourceOptions } from './open-source.ts'
 
-/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name. */
-export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub'> {
+/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name, `shipped` for names. */
+export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub' | 'shipped'> {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
   readonly device?: string
   /** @default the number of cores */
@@ -32,7 +32,7 @@ export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'archi
   readonly input?: InputSpec
   /** Class names of a file that carries none. */
   readonly labels?: readonly string[]
-  /** Opens a foreign file as a model of features even where its output could be scores. @default what it looks like */
+  /** Opens a foreign file, or weights, as a model of features even where it could give scores. @default what it looks like */
   readonly task?: Task
   /** Runs on this thread instead of a worker: for scripts; it blocks the event loop. @default true */
   readonly worker?: boolean

@@ -1,12 +1,20 @@
 // What a pretraining is asked for, and the recipe that follows: plain values that decide every bit of the result.
 
 import { availableParallelism } from 'node:os'
+import type { HubOptions } from '../../model/hub/settings.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { PretrainEvent } from './events.ts'
 
 export interface PretrainOptions {
-  /** Name of an architecture, or path of an .onnx file of features whose weights are trained on. */
+  /**
+   * Name of an architecture, whose weights are then drawn even where some are shipped; or what is trained on: a model of features as an
+   * .onnx file, weights as .safetensors, a folder with either, hf:owner/name.
+   */
   readonly model: string
+  /** Row of the table that a .safetensors file belongs to, or whose backbone it fills. @default what the file says, else a reported guess */
+  readonly architecture?: string
+  /** Where a model of the hub comes from and goes to. */
+  readonly hub?: HubOptions
   /** Folder for the model, checkpoint and log. */
   readonly out: string
   /** Different scenes that are drawn; all are kept in memory, 12 kB each at 64 pixels. @default 100,000 */

@@ -23,7 +23,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   flow: { from: ['vision'], pure: true, packages: { '': ['zod'] } },
   runtime: { from: ['ops'], packages: { '': ['onnxruntime-node'] } },
   data: { from: ['ops', 'runtime', 'vision'], packages: { '': ['sharp'] } },
-  model: { from: ['passes', 'nn', 'runtime', 'data'] },
+  model: { from: ['passes', 'nn', 'runtime', 'data'], packages: { 'embedding-map.ts': ['umap-js'] } },
   evaluate: { from: ['model'] },
   train: { from: ['evaluate'] },
   deploy: { from: ['evaluate'] },

@@ -7,13 +7,14 @@ import { makeFolder } from '../data/files.ts'
 import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
 import { evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
-import { bar, interruptSignal, LiveLine, parsePattern } from './terminal.ts'
+import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parsePattern } from './terminal.ts'
 import { reportFailures } from './train.ts'
 
 interface EvaluateFlags {
-  input?: 'raw' | 'unit' | 'imagenet'
+  input?: InputSpec
   device?: string
   split?: 'train' | 'val' | 'test'
   plots?: string
@@ -24,9 +25,9 @@ interface EvaluateFlags {
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure a model on a folder of pictures: accuracy, per-class figures, confusion matrix, calibration')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', modelHelp)
     .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test')
-    .addOption(new Option('--input <scaling>', 'pixel scaling of a model without metadata').choices(['raw', 'unit', 'imagenet']))
+    .option('--input <scaling>', inputHelp, parseInputSpec)
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
@@ -53,6 +54,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
     ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
   })
   try {
     for (const note of [...model.notes, ...folder.warnings]) line.print(pc.yellow(note))

@@ -3,21 +3,29 @@
 import { Command } from 'commander'
 import pc from 'picocolors'
 import { byteLength } from '../graph/data-type.ts'
+import { formatDims } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { printModel } from '../graph/printer.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
+import { importModel } from '../model/import-model.ts'
+import { describeStages, type StageSummary } from '../model/layers.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
 import { readModelFile } from '../model/open-model.ts'
+import { locateModel } from '../model/open-source.ts'
+import { resolveSource } from '../model/source.ts'
 import { type ModelSummary, summarize } from '../model/summary.ts'
+import { openWeights } from '../model/weights/open-weights.ts'
 import { architectureNames } from '../nn/architectures.ts'
 import { profileModel, profileText } from '../runtime/profile.ts'
-import { formatBytes, formatCount, formatPercent } from './terminal.ts'
+import { isFoveaError } from '../util/errors.ts'
+import type { Preprocessing } from '../vision/preprocessing.ts'
+import { formatBytes, formatCount, formatPercent, hubOptions, interruptSignal, LiveLine, modelHelp } from './terminal.ts'
 
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('show what a model holds: inputs, outputs, parameters, FLOPs, metadata')
-    .argument('[model]', 'an .onnx file, or the name of an architecture')
+    .argument('[model]', `${modelHelp}, or the name of an architecture`)
     .option('--full', 'list every node')
     .option('--profile', 'run it and show where the time goes, operator by operator')
     .option('--list', 'list the architectures')
@@ -33,20 +41,36 @@ export function inspectCommand(): Command {
           return
         }
         if (source === undefined) command.error("error: missing required argument 'model'")
-        const model = architectureNames().includes(source) ? thousandClasses(source) : await readModelFile(source)
+        const { model, notes } = await modelOf(source)
         const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
         const summary = summarize(model)
+        const opened = openAs(model, metadata)
         const profile = flags.profile ? await profileModel(model, zeroFeeds(summary)) : undefined
         if (flags.json)
           process.stdout.write(
-            `${JSON.stringify({ model: source, ...summary, metadata: metadata === undefined ? undefined : brief(metadata), other: foreignMetadata(model), profile })}\n`,
+            `${JSON.stringify({ model: source, ...summary, stages: opened.stages, metadata: metadata === undefined ? undefined : brief(metadata), opensAs: opened.metadata, notes: [...notes, ...opened.notes], other: foreignMetadata(model), profile })}\n`,
           )
         else
           process.stdout.write(
-            `${text(source, summary, metadata, model)}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
+            `${text(source, summary, metadata, model, opened)}${notes.map((note) => `${pc.yellow(note)}\n`).join('')}${flags.full ? `\n${printModel(model)}` : ''}${profile === undefined ? '' : `\n${profileText(profile)}`}\n`,
           )
       },
     )
+}
+
+/** The model as its file has it; of weights alone, as it is opened. A name without shipped weights shows its architecture. */
+async function modelOf(text: string): Promise<{ model: Model; notes: readonly string[] }> {
+  const source = await resolveSource(text)
+  if (source.kind === 'registry' && source.file === undefined) return { model: thousandClasses(source.name), notes: [] }
+  const { signal, release } = interruptSignal()
+  try {
+    const { kind, file, notes } = await locateModel(source, { hub: hubOptions(new LiveLine(), signal) })
+    if (kind === 'onnx') return { model: await readModelFile(file), notes }
+    const opened = await openWeights(file)
+    return { model: opened.model, notes: [...notes, ...opened.notes] }
+  } finally {
+    release()
+  }
 }
 
 /** Papers count parameters at ImageNet's thousand classes. */
@@ -74,7 +98,28 @@ function foreignMetadata(model: Model): Record<string, string> {
   return Object.fromEntries([...model.metadata].filter(([key]) => !key.startsWith('fovea.')))
 }
 
-function text(source: string, summary: ModelSummary, metadata: ModelMetadata | undefined, model: Model): string {
+interface Opened {
+  readonly stages: readonly StageSummary[]
+  /** What a file without Fovea's metadata is opened as. */
+  readonly metadata?: Pick<ModelMetadata, 'task' | 'preprocessing'>
+  /** What was guessed, or why it cannot be opened. */
+  readonly notes: readonly string[]
+}
+
+/** What the other commands would see; a model that takes no pictures is shown all the same. */
+function openAs(model: Model, metadata: ModelMetadata | undefined): Opened {
+  if (metadata !== undefined) return { stages: describeStages(model, metadata), notes: [] }
+  try {
+    const imported = importModel(model)
+    const { task, preprocessing } = imported.metadata
+    return { stages: describeStages(imported.model, imported.metadata), metadata: { task, preprocessing }, notes: imported.notes }
+  } catch (error) {
+    if (!isFoveaError(error)) throw error
+    return { stages: [], notes: [error.message] }
+  }
+}
+
+function text(source: string, summary: ModelSummary, metadata: ModelMetadata | undefined, model: Model, opened: Opened): string {
   const port = ({ name, type }: ModelSummary['inputs'][number]) => `${name}: ${type}`
   const at = Object.entries(summary.flopsAt).map(([name, size]) => `${name}=${size}`)
   const operators = Object.entries(summary.operators).map(([name, count]) => `${name} ${count}`)
@@ -99,20 +144,34 @@ function text(source: string, summary: ModelSummary, metadata: ModelMetadata | u
         .map(([domain, version]) => `${domain} ${version}`)
         .join(', ')}${summary.producer === undefined ? '' : `, by ${summary.producer}`}`,
     ],
-    ...(metadata === undefined ? foreignRows(model) : metadataRows(metadata)),
+    ...(metadata === undefined ? foreignRows(model, opened) : metadataRows(metadata)),
+    ...stageRows(opened.stages),
+    ...opened.notes.map((note) => ['note', note] as [string, string]),
   ]
   const width = Math.max(...rows.map(([key]) => key.length))
   return `${pc.bold(source)}\n${rows.map(([key, value]) => `  ${pc.dim(key.padEnd(width))}  ${value}`).join('\n')}\n`
 }
 
-function foreignRows(model: Model): [string, string][] {
+function stageRows(stages: readonly StageSummary[]): [string, string][] {
+  const width = Math.max(0, ...stages.map(({ stage }) => stage.length))
+  return stages.map(({ stage, value, dims }, i) => [
+    i === 0 ? 'stages' : '',
+    `${stage.padEnd(width)}  ${formatDims(dims)}${value === stage ? '' : pc.dim(`  ${value}`)}`,
+  ])
+}
+
+function foreignRows(model: Model, { metadata }: Opened): [string, string][] {
   const found = Object.entries(foreignMetadata(model))
-  return [['metadata', found.length === 0 ? 'none' : found.map(([key, value]) => `${key}=${value.slice(0, 60)}`).join(', ')]]
+  const opens: [string, string][] = metadata === undefined ? [] : [['opens as', metadata.task], preprocessingRow(metadata.preprocessing)]
+  return [...opens, ['metadata', found.length === 0 ? 'none' : found.map(([key, value]) => `${key}=${value.slice(0, 60)}`).join(', ')]]
+}
+
+function preprocessingRow({ size, resize, color, scale }: Preprocessing): [string, string] {
+  return ['preprocessing', `${size?.join('x') ?? 'any'} pixels, ${resize}, ${color}, ${scale}`]
 }
 
 function metadataRows(metadata: ModelMetadata): [string, string][] {
-  const { preprocessing, labels, stages, metrics, framework, architecture } = metadata
-  const size = preprocessing.size?.join('x') ?? 'any'
+  const { preprocessing, labels, metrics, framework, architecture } = metadata
   const shown = labels.slice(0, 12).join(', ')
   return [
     [
@@ -121,8 +180,7 @@ function metadataRows(metadata: ModelMetadata): [string, string][] {
         ? 'features (no task head)'
         : `classify, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`,
     ],
-    ['preprocessing', `${size} pixels, ${preprocessing.resize}, ${preprocessing.color}, ${preprocessing.scale}`],
-    ['stages', Object.keys(stages).join(', ') || 'none'],
+    preprocessingRow(preprocessing),
     ...(architecture === undefined ? [] : [['architecture', architecture.name] as [string, string]]),
     ...(metrics?.accuracy === undefined
       ? []

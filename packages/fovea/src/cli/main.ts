@@ -7,6 +7,7 @@ import { isFoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { doctorCommand } from './doctor.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { featuresCommand } from './features.ts'
 import { inspectCommand } from './inspect.ts'
 import { predictCommand } from './predict.ts'
 import { pretrainCommand } from './pretrain.ts'
@@ -19,7 +20,16 @@ const program = new Command('fovea')
   .showHelpAfterError('(add --help for the options)')
   .exitOverride()
 
-for (const command of [trainCommand, evaluateCommand, predictCommand, inspectCommand, pretrainCommand, doctorCommand, roadCommand])
+for (const command of [
+  trainCommand,
+  evaluateCommand,
+  predictCommand,
+  featuresCommand,
+  inspectCommand,
+  pretrainCommand,
+  doctorCommand,
+  roadCommand,
+])
   program.addCommand(command())
 
 // The reader of a pipe may have enough: `fovea predict … | head -1`.

@@ -1,20 +1,20 @@
 // `fovea predict MODEL FILE…`: what a model sees in pictures.
 
-import { stat } from 'node:fs/promises'
-import { basename, extname, join, resolve } from 'node:path'
-import { Command, Option } from 'commander'
+import { resolve } from 'node:path'
+import { Command } from 'commander'
 import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
-import { listImages } from '../data/image-folder.ts'
 import { drawPrediction } from '../model/draw.ts'
+import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
-import { bar, interruptSignal, LiveLine, parseCount } from './terminal.ts'
+import { drawnFile, listPictures } from './pictures.ts'
+import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
 
 interface PredictFlags {
-  input?: 'raw' | 'unit' | 'imagenet'
+  input?: InputSpec
   device?: string
   draw?: string
   explain?: boolean
@@ -25,9 +25,9 @@ interface PredictFlags {
 export function predictCommand(): Command {
   return new Command('predict')
     .description('classify pictures; prints one line for each')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', modelHelp)
     .argument('<pictures...>', 'files or folders')
-    .addOption(new Option('--input <scaling>', 'pixel scaling of a model without metadata').choices(['raw', 'unit', 'imagenet']))
+    .option('--input <scaling>', inputHelp, parseInputSpec)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--draw <folder>', 'write each picture with its label there')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
@@ -46,10 +46,11 @@ export function predictCommand(): Command {
 
 async function run(file: string, pictures: readonly string[], flags: PredictFlags, signal: AbortSignal): Promise<void> {
   const line = new LiveLine()
-  const files = await listAll(pictures)
+  const files = (await listPictures(pictures)).map(({ path }) => path)
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
     ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
   })
   // Neither a drawing nor a picture that was asked about is ever written over.
   const taken = new Set(files.map((path) => resolve(path)))
@@ -61,7 +62,7 @@ async function run(file: string, pictures: readonly string[], flags: PredictFlag
       if (signal.aborted) throw new FoveaError('CANCELLED')
       if (files.length > 1) line.update(`${bar(i / files.length)}  ${i}/${files.length}`)
       try {
-        const drawn = flags.draw === undefined ? undefined : drawnFile(flags.draw, path, taken)
+        const drawn = flags.draw === undefined ? undefined : drawnFile(flags.draw, path, taken)()
         await predictOne(model, path, flags, drawn, line)
       } catch (error) {
         if (!isFoveaError(error) || !error.code.startsWith('DATA_')) throw error
@@ -95,23 +96,4 @@ async function predictOne(
   process.stdout.write(
     flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${result.label}  ${(100 * result.probability).toFixed(1)} %\n`,
   )
-}
-
-async function listAll(pictures: readonly string[]): Promise<string[]> {
-  const files: string[] = []
-  for (const path of pictures) {
-    const found = await stat(path).catch(() => undefined)
-    if (found?.isDirectory()) files.push(...(await listImages(path)))
-    else files.push(path)
-  }
-  return files
-}
-
-/** `part.png`, `part-2.png` where the name is taken. */
-function drawnFile(folder: string, path: string, taken: Set<string>): string {
-  const name = basename(path, extname(path))
-  let file = join(folder, `${name}.png`)
-  for (let i = 2; taken.has(resolve(file)); i++) file = join(folder, `${name}-${i}.png`)
-  taken.add(resolve(file))
-  return file
 }

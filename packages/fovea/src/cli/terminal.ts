@@ -3,6 +3,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import { InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
+import type { HubOptions } from '../model/hub/settings.ts'
+import { inputWords } from '../model/input-spec.ts'
 
 /** Seconds as a person says them: 45 s, 3 min 20 s, 2 h 5 min. */
 export function formatDuration(seconds: number): string {
@@ -85,6 +87,23 @@ export class LiveLine {
 function clip(text: string, columns: number): string {
   const plain = stripVTControlCharacters(text)
   return plain.length < columns ? text : plain.slice(0, columns - 1)
+}
+
+/** What `--input` says in every command. */
+export const inputHelp = `what a model without metadata expects of its pixels: ${inputWords.join(', ')}, or JSON such as {"scale":"unit"}`
+/** What `<model>` may be, for the help of commands. */
+export const modelHelp = 'an .onnx or .safetensors file, a folder with one, the name of a shipped model, or hf:owner/name[@revision]'
+
+/** How a model of the hub is fetched by a command: it shows its progress on the line and stops at Ctrl-C. */
+export function hubOptions(line: LiveLine, signal?: AbortSignal): HubOptions {
+  return {
+    onProgress: ({ file, received, total, index, files }) => {
+      const place = files > 1 ? `  file ${index + 1} of ${files}` : ''
+      line.update(`${file}  ${bar(received / Math.max(1, total))}  ${formatBytes(received)} of ${formatBytes(total)}${place}`)
+      if (received >= total) line.clear()
+    },
+    ...(signal === undefined ? {} : { signal }),
+  }
 }
 
 /** Reads an option's value. @throws commander's InvalidArgumentError */

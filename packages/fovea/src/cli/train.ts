@@ -10,6 +10,7 @@ import { loadFont } from '../data/font.ts'
 import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
 import { type Evaluation, evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { readMetadata } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { augmentations } from '../train/augment.ts'
@@ -23,6 +24,8 @@ import {
   formatCount,
   formatDuration,
   formatPercent,
+  hubOptions,
+  inputHelp,
   interruptSignal,
   LiveLine,
   parseNumber,
@@ -42,7 +45,7 @@ export interface TrainFlags {
   resume?: boolean
   overwrite?: boolean
   seed?: number
-  input?: 'raw' | 'unit' | 'imagenet'
+  input?: InputSpec
   optimizer?: TrainOptions['optimizer']
   lr?: number
   weightDecay?: number
@@ -71,7 +74,7 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('train a classifier on a folder with one sub-folder of pictures per class')
     .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
-    .option('--model <name>', 'an architecture, or an .onnx file to fine-tune')
+    .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
     .option('--out <folder>', 'where model, checkpoint, log and plots go (default: runs/train, runs/train-2, …)')
     .option('--model-version <version>', 'version that the model file states as its own (default: 1.0.0)')
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
@@ -82,7 +85,7 @@ export function trainCommand(): Command {
     .option('--resume', 'go on from the checkpoint in --out')
     .addOption(new Option('--overwrite', 'train anew in a folder that holds a training already, which is lost').conflicts('resume'))
     .option('--seed <n>', 'the same seed gives the same model', parseNumber)
-    .addOption(choice('--input <scaling>', 'pixel scaling of an imported model without metadata', ['raw', 'unit', 'imagenet']))
+    .option('--input <scaling>', inputHelp, parseInputSpec)
     .addOption(choice('--optimizer <name>', 'how weights are moved', ['adamw', 'adam', 'sgd']))
     .option('--lr <rate>', 'largest learning rate', parseNumber)
     .option('--weight-decay <rate>', 'weight decay', parseNumber)
@@ -140,6 +143,7 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
     ...(val === undefined ? {} : { validation: val }),
     out,
     signal,
+    hub: hubOptions(line),
     onEvent: (event) => progress.show(event),
   }).run()
   line.clear()

@@ -10,12 +10,12 @@ import { FoveaError } from '../util/errors.ts'
  *
  * @throws FoveaError FILE_WRITE with the reason (disk full, folder missing or read-only)
  */
-export async function writeFileAtomically(file: string, chunks: readonly Uint8Array[] | string): Promise<void> {
+export async function writeFileAtomically(file: string, chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array> | string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`
   try {
     const handle = await open(temporary, 'w')
     try {
-      for (const chunk of typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks) await handle.writeFile(chunk)
+      for await (const chunk of typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks) await handle.writeFile(chunk)
       await handle.sync()
     } finally {
       await handle.close()
@@ -23,6 +23,8 @@ export async function writeFileAtomically(file: string, chunks: readonly Uint8Ar
     await rename(temporary, file)
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
+    // Of the chunks, not of the file.
+    if (cause instanceof FoveaError) throw cause
     throw writeError(file, cause)
   }
 }

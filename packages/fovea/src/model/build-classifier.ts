@@ -1,8 +1,8 @@
 // A new classifier from the table of architectures.
 
 import type { Model } from '../graph/model.ts'
-import { architectureOf, buildNetwork } from '../nn/architectures.ts'
-import { createPreprocessing } from '../vision/preprocessing.ts'
+import { architectureOf, buildNetwork, type Network } from '../nn/architectures.ts'
+import { createPreprocessing, type Preprocessing } from '../vision/preprocessing.ts'
 import { completeClassifier } from './front.ts'
 import { writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
@@ -27,6 +27,11 @@ export function buildClassifier(name: string, { labels, imageSize, seed = 0, opt
   const [height, width] = imageSize ?? [defaults.inputSize, defaults.inputSize]
   const preprocessing = createPreprocessing({ size: [height, width], scale: 'imagenet' })
   const network = buildNetwork(name, { ...options, classes: labels.length, inputSize: [height, width], seed })
+  return classifierOf(name, network, labels, preprocessing)
+}
+
+/** A network of the table as a classifier: with its front, its probabilities and its metadata. @param name of its row */
+export function classifierOf(name: string, network: Network, labels: readonly string[], preprocessing: Preprocessing): Model {
   const { model, stages } = completeClassifier(network.model, preprocessing, { logits: network.logits.value, activation: 'none' })
   const named = Object.fromEntries(Object.entries(network.features).map(([stage, feature]) => [stage, feature.value]))
   return writeMetadata(model, {

@@ -1,9 +1,9 @@
 // A model of features from the table of architectures: a backbone, and a pyramid where it has one, with no head for any task.
 
 import type { Model } from '../graph/model.ts'
-import { architectureOf, buildNetwork } from '../nn/architectures.ts'
+import { architectureOf, buildNetwork, type Network } from '../nn/architectures.ts'
 import { extract } from '../passes/extract.ts'
-import { createPreprocessing } from '../vision/preprocessing.ts'
+import { createPreprocessing, type Preprocessing } from '../vision/preprocessing.ts'
 import { completeFeatures } from './front.ts'
 import { type ModelMetadata, writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
@@ -29,14 +29,23 @@ export function buildFeatures(name: string, { imageSize, seed = 0, options = {} 
   const { defaults } = architectureOf(name)
   const [height, width] = imageSize ?? [defaults.inputSize, defaults.inputSize]
   const preprocessing = createPreprocessing({ size: [height, width], scale: 'imagenet' })
-  const network = buildNetwork(name, { ...options, classes: 1, seed })
+  return featuresOf(name, buildNetwork(name, { ...options, classes: 1, seed }), preprocessing)
+}
+
+/**
+ * A network of the table as a model of features: without its head, with its front and its metadata.
+ *
+ * @param name of its row
+ * @param anySize whether the network was built for pictures of any size. @default true
+ */
+export function featuresOf(name: string, network: Network, preprocessing: Preprocessing, anySize = true): Model {
   const stages = Object.fromEntries(
     Object.entries(network.features)
       .filter(([stage]) => !headStages.has(stage))
       .map(([stage, feature]) => [stage, feature.value]),
   )
   const body = extract(network.model, { outputs: outputsOf(stages) })
-  const complete = completeFeatures(body, preprocessing, true)
+  const complete = completeFeatures(body, preprocessing, { anySize })
   const { classes: _, ...architecture } = network.options
   const metadata: ModelMetadata = {
     task: 'features',

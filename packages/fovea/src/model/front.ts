@@ -32,13 +32,20 @@ export function emitPixels(b: GraphBuilder, images: string, preprocessing: Prepr
   return b.op('Add', [scaled, perChannel(offset)], {}, output)
 }
 
+export interface FrontOptions {
+  /** True where the size that the contract names is only the usual one. @default false */
+  readonly anySize?: boolean
+  /** A number where the body works for that batch alone. @default 'N', any */
+  readonly batch?: Dim
+}
+
 /**
  * The type of the `images` input: bytes [N, H, W, C] with a free batch, and a free size where the contract names none or only the
  * usual one.
  */
-export function imagesType(preprocessing: Preprocessing, anySize = false): TensorType {
+export function imagesType(preprocessing: Preprocessing, { anySize = false, batch = 'N' }: FrontOptions = {}): TensorType {
   const [height, width]: readonly Dim[] = (anySize ? undefined : preprocessing.size) ?? ['H', 'W']
-  return tensorType('uint8', ['N', height!, width!, channelsOf(preprocessing)])
+  return tensorType('uint8', [batch, height!, width!, channelsOf(preprocessing)])
 }
 
 /** A classifier whole: bytes in, scores out, and the names of the scores. */
@@ -58,10 +65,9 @@ export interface CompleteFeatures {
  * Puts the front before a model that takes float NCHW pixels; its outputs stay what they are.
  *
  * @param body its only data input takes the float pixels; weights are shared with the result
- * @param anySize true where the size that the contract names is only the usual one
  */
-export function completeFeatures(body: Model, preprocessing: Preprocessing, anySize = false): CompleteFeatures {
-  const { model, pixels } = withFront(body, preprocessing, anySize)
+export function completeFeatures(body: Model, preprocessing: Preprocessing, options: FrontOptions = {}): CompleteFeatures {
+  const { model, pixels } = withFront(body, preprocessing, options)
   return { model, stages: { pixels } }
 }
 
@@ -84,7 +90,11 @@ export function completeClassifier(
   return { model, stages: { pixels, logits: head.logits, probabilities } }
 }
 
-function withFront(body: Model, preprocessing: Preprocessing, anySize = false): { model: Model; pixels: string; builder: GraphBuilder } {
+function withFront(
+  body: Model,
+  preprocessing: Preprocessing,
+  options: FrontOptions = {},
+): { model: Model; pixels: string; builder: GraphBuilder } {
   const model = copyModel(body)
   const { graph } = model
   const pixels = dataInputs(graph)[0]!
@@ -93,7 +103,7 @@ function withFront(body: Model, preprocessing: Preprocessing, anySize = false): 
   // The builder sees all names of the body while the front's nodes go before them.
   const builder = new GraphBuilder({ graph, opset: body.opsets.get('') ?? 1 })
   graph.nodes = []
-  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing, anySize) })
+  graph.inputs.unshift({ name: ports.images, type: imagesType(preprocessing, options) })
   emitPixels(builder, ports.images, preprocessing, pixels)
   graph.nodes.push(...nodes)
   return { model, pixels, builder }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { readModel } from '../graph/reader.ts'
 import { Random } from '../util/random.ts'
-import { guessScale } from './guess-input.ts'
+import { guessInput } from './guess-input.ts'
 
+const planar = { channels: 3, channelsLast: false } as const
 const random = new Random(3, 'weights')
 const weights = Array.from({ length: 8 * 27 }, () => Math.fround(random.uniform(-1, 1)))
 
@@ -25,7 +26,7 @@ function normalised(pixelVariance: number, nodes = 'c = Conv(x, k)') {
       y = BatchNormalization(c, one, one, one, v)`)
 }
 
-describe('guessScale', () => {
+describe('guessInput', () => {
   it.each([
     ['raw', 4000],
     ['raw', 1700],
@@ -34,30 +35,73 @@ describe('guessScale', () => {
     ['imagenet', 1.2],
     ['imagenet', 0.8],
   ] as const)('takes %s where the first BatchNormalization was trained on a variance of %d', (scale, variance) => {
-    const guess = guessScale(normalised(variance))
-    expect(guess.scale).toBe(scale)
+    const guess = guessInput(normalised(variance), planar)
+    expect(guess.scaling).toBe(scale)
+    expect(guess.parts.scale).toBe(scale)
     expect(guess.reason).toContain(`a variance near ${variance.toPrecision(2)}`)
   })
 
   it('takes raw where the model scales its pixels itself', () => {
-    const guess = guessScale(normalised(1, 's = Sub(x, half)\n      d = Div(s, half)\n      c = Conv(d, k)'))
-    expect(guess).toEqual({ scale: 'raw', reason: 'it scales its pixels itself' })
+    const guess = guessInput(normalised(1, 's = Sub(x, half)\n      d = Div(s, half)\n      c = Conv(d, k)'), planar)
+    expect(guess).toEqual({ parts: { scale: 'raw' }, scaling: 'raw', reason: 'it scales its pixels itself' })
   })
 
   it('knows the files of Ultralytics, timm and torchvision', () => {
     const model = normalised(4000)
     model.metadata.set('names', "{0: 'a'}")
-    expect(guessScale(model).scale).toBe('raw')
+    expect(guessInput(model, planar).scaling).toBe('raw')
     model.metadata.set('stride', '32')
-    expect(guessScale(model)).toEqual({ scale: 'unit', reason: 'its metadata is that of an Ultralytics model' })
-    expect(guessScale({ ...normalised(4000), metadata: new Map([['source', 'timm/resnet18']]) }).scale).toBe('imagenet')
-    expect(guessScale({ ...normalised(4000), producerName: 'torchvision' }).scale).toBe('imagenet')
+    expect(guessInput(model, planar)).toEqual({
+      parts: { scale: 'unit', resize: 'letterbox' },
+      scaling: 'unit',
+      reason: 'its metadata is that of an Ultralytics model',
+    })
+    model.metadata.set('task', 'classify')
+    expect(guessInput(model, planar).parts.resize).toBe('crop')
+    expect(guessInput({ ...normalised(4000), metadata: new Map([['source', 'timm/resnet18']]) }, planar).parts.scale).toBe('imagenet')
+    expect(guessInput({ ...normalised(4000), producerName: 'torchvision' }, planar).parts).toEqual({
+      scale: 'imagenet',
+      resize: 'crop',
+      cropFraction: 0.875,
+    })
   })
 
   it('takes unit where nothing tells', () => {
     const model = readModel(`
       graph main(x: float32[N,3,32,32]) -> (y)
         y = GlobalAveragePool(x)`)
-    expect(guessScale(model)).toEqual({ scale: 'unit', reason: 'nothing in the file tells; 0 to 1 is the most common' })
+    expect(guessInput(model, planar)).toMatchObject({ scaling: 'unit', reason: 'nothing in the file tells; 0 to 1 is the most common' })
+    const keras = { ...model, producerName: 'tf2onnx' }
+    expect(guessInput(keras, { channels: 3, channelsLast: true }).parts).toEqual({
+      scale: 'custom',
+      mean: [0.5, 0.5, 0.5],
+      std: [0.5, 0.5, 0.5],
+    })
+    expect(guessInput(keras, planar).scaling).toBe('unit')
+  })
+
+  it.each([
+    [{ pretrained_cfg: '{"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.1], "crop_pct": 0.95, "interpolation": "bicubic"}' }],
+    [{ pretrained_cfg: "{'mean': (0.5, 0.4, 0.3), 'std': (0.2, 0.2, 0.1), 'crop_pct': 0.95, 'interpolation': 'bicubic'}" }],
+    [{ mean: '0.5 0.4 0.3', std: '[0.2, 0.2, 0.1]', crop_pct: '0.95', interpolation: 'bicubic' }],
+    [{ mean: '127.5, 102, 76.5', std: '51, 51, 25.5', crop_pct: '0.95', interpolation: 'bicubic' }],
+  ])('takes mean, deviation and crop from %j', (keys) => {
+    const model = { ...normalised(4000), metadata: new Map(Object.entries(keys as Record<string, string>)) }
+    const { parts, scaling } = guessInput(model, planar)
+    expect(scaling).toBe('its own mean and deviation')
+    expect(parts).toMatchObject({ scale: 'custom', resize: 'crop', cropFraction: 0.95, interpolation: 'bicubic' })
+    for (const [i, value] of [0.5, 0.4, 0.3].entries()) expect(parts.mean![i]).toBeCloseTo(value, 9)
+    for (const [i, value] of [0.2, 0.2, 0.1].entries()) expect(parts.std![i]).toBeCloseTo(value, 9)
+  })
+
+  it('leaves alone what fits no picture of this model', () => {
+    const model = {
+      ...normalised(4000),
+      metadata: new Map([
+        ['mean', '0.5'],
+        ['std', '0'],
+      ]),
+    }
+    expect(guessInput(model, planar).scaling).toBe('raw')
   })
 })

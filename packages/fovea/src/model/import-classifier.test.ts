@@ -82,7 +82,7 @@ describe('importClassifier', () => {
   it('takes probabilities, and finds the logits', () => {
     const { probabilities, wanted, metadata } = expectSameScores(network('N', 'g = MatMul(f, w)\n    y = Softmax(g)'))
     expectNear(probabilities, wanted)
-    expect(metadata.stages).toEqual({ pixels: 'x', logits: 'g', probabilities: 'y' })
+    expect(metadata.stages).toMatchObject({ pixels: 'x', logits: 'g', probabilities: 'y' })
   })
 
   it('raises an old file, frees its batch, and clears away what its exporter left', () => {
@@ -202,7 +202,7 @@ describe('importClassifier', () => {
     const { metadata, notes, model } = importClassifier(source)
     expect(metadata.labels).toEqual(['ok', 'scratch', 'dent', "it's a hole"])
     expect(notes).toEqual([
-      expect.stringMatching(/^Pixel scaling guessed as "unit", since .*; state it with --input raw\|unit\|imagenet\.$/),
+      expect.stringMatching(/^Pixel scaling guessed as "unit", since .*; state it with --input raw\|unit\|imagenet\|symmetric\|caffe\.$/),
     ])
     expect(model.metadata.get('fovea.task')).toBe('classify')
     expect(importClassifier(source, { labels: ['a', 'b', 'c', 'd'], input: 'raw' }).metadata.labels).toEqual(['a', 'b', 'c', 'd'])

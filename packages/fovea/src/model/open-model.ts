@@ -6,7 +6,8 @@ import type { Model } from '../graph/model.ts'
 import { verifyModel } from '../graph/verifier.ts'
 import { externalDataReader } from '../runtime/external-data.ts'
 import { FoveaError } from '../util/errors.ts'
-import { type ImportOptions, importClassifier } from './import-classifier.ts'
+import type { ImportOptions } from './import-classifier.ts'
+import { importModel } from './import-model.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from './metadata.ts'
 
 export interface OpenedModel {
@@ -34,10 +35,10 @@ export async function readModelFile(file: string): Promise<Model> {
   return model
 }
 
-/** Opens a model of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_CLASSIFIER */
+/** Opens a model of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_VISION */
 export async function openModel(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedModel> {
   const model = await readModelFile(file)
-  if (!hasMetadata(model)) return importClassifier(model, { ...options, file })
+  if (!hasMetadata(model)) return importModel(model, { ...options, file })
   const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']
   return { model, metadata: readMetadata(model, file), notes }
 }

@@ -10,7 +10,7 @@ import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.ts'
 import { findHead } from '../passes/find-head.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { FoveaError } from '../util/errors.ts'
-import type { Random } from '../util/random.ts'
+import { Random } from '../util/random.ts'
 import { lastMap } from './grad-cam.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
 
@@ -21,7 +21,7 @@ import { type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
  *
  * @throws FoveaError MODEL_NOT_CLASSIFIER where no last layer is found, or a model of features has neither embedding nor map
  */
-export function replaceHead(model: Model, labels: readonly string[], random: Random): Model {
+export function replaceHead(model: Model, labels: readonly string[], random: Random = new Random(0, 'head')): Model {
   const metadata = readMetadata(model)
   const source = metadata.task === 'features' ? embeddingOf(model, metadata.stages) : headFeatures(model)
   const dims = inferValues(model).dims(source)

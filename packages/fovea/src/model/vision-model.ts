@@ -1,29 +1,39 @@
 // A model that knows its task: load it, give it pictures, get answers.
 
 import { loadImage } from '../data/decode.ts'
+import { checkFeatureFile, saveFeatures } from '../data/numpy-file.ts'
 import type { ImageSource } from '../data/source.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
+import { extract } from '../passes/extract.ts'
 import { openSession, type Session } from '../runtime/session.ts'
 import { sessionStore } from '../runtime/session-store.ts'
 import { FoveaError } from '../util/errors.ts'
 import { createImage, type Image } from '../vision/image.ts'
+import { placementOf } from '../vision/placement.ts'
 import { channelsOf } from '../vision/preprocessing.ts'
 import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
+import { type Features, joinBatches, strideOf } from './extract-features.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
-import type { ModelMetadata } from './metadata.ts'
-import { openModel } from './open-model.ts'
+import type { InputSpec } from './input-spec.ts'
+import { LayerSessions } from './layer-sessions.ts'
+import { resolveLayer } from './layers.ts'
+import type { ModelMetadata, Task } from './metadata.ts'
+import { openSource, type SourceOptions } from './open-source.ts'
 
-export interface LoadOptions {
+/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name. */
+export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub'> {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
   readonly device?: string
   /** @default the number of cores */
   readonly threads?: number
-  /** Pixel scaling of a file without Fovea's metadata: 0 to 255, 0 to 1, or ImageNet's mean and deviation. @default a guess, told in `notes` */
-  readonly input?: 'raw' | 'unit' | 'imagenet'
+  /** What a file without Fovea's metadata expects of its pixels: a word, or what is known of its preprocessing. @default a guess, told in `notes` */
+  readonly input?: InputSpec
   /** Class names of a file that carries none. */
   readonly labels?: readonly string[]
+  /** Opens a foreign file as a model of features even where its output could be scores. @default what it looks like */
+  readonly task?: Task
   /** Runs on this thread instead of a worker: for scripts; it blocks the event loop. @default true */
   readonly worker?: boolean
   /**
@@ -49,6 +59,15 @@ export interface Classification extends ClassScore {
 export interface PredictOptions {
   /** How many classes `top` holds. @default 5 */
   readonly topK?: number
+}
+
+export interface FeatureOptions<Layer extends string | readonly string[]> {
+  /** A name or several: stages, or values of the graph. */
+  readonly layer: Layer
+  /** Writes the features for NumPy: one layer to `x.npy`, or any number by name to `x.npz`. */
+  readonly save?: string
+  /** Pictures that go through the model at once. @default 16 */
+  readonly batchSize?: number
 }
 
 export interface Explanation {
@@ -79,6 +98,7 @@ export class DeepSeekVision {
   readonly notes: readonly string[]
   readonly #options: LoadOptions
   readonly #session: Session
+  readonly #layers: LayerSessions
   #explainer: Promise<Session> | undefined
 
   private constructor(model: Model, metadata: ModelMetadata, notes: readonly string[], session: Session, options: LoadOptions) {
@@ -87,19 +107,20 @@ export class DeepSeekVision {
     this.notes = notes
     this.#session = session
     this.#options = options
+    this.#layers = new LayerSessions((values) => openModelSession(extract(model, { outputs: values }), options))
   }
 
   /**
-   * Loads an .onnx file, Fovea's own or any tool's classifier. Several load at once with `Promise.all`, each in a worker of its own;
-   * a file that is loaded twice runs in one.
+   * Loads a model: a shipped one by its name (`deepseek-vision-base`), an .onnx file of any tool, a .safetensors file with weights of
+   * a network of the table under timm's or torchvision's names, a folder with either, or `hf:owner/name[@revision]`, which is
+   * downloaded into a cache and verified. Nothing but hf: uses the network. Several load at once with `Promise.all`,
+   * each in a worker of its own; a file that is loaded twice runs in one.
    *
-   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, RUNTIME_*
+   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
    */
-  static async load(file: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
-    const { model, metadata, notes } = await openModel(file, {
-      ...(options.input ? { input: options.input } : {}),
-      ...(options.labels ? { labels: options.labels } : {}),
-    })
+  static async load(source: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
+    const { device: _, threads: __, worker: ___, share: ____, ...opening } = options
+    const { model, metadata, notes } = await openSource(source, opening)
     return DeepSeekVision.of(model, metadata, options, notes)
   }
 
@@ -132,10 +153,8 @@ export class DeepSeekVision {
   async predict(pictures: readonly Picture[], options?: PredictOptions): Promise<Classification[]>
   async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<Classification | Classification[]> {
     this.requireHead()
-    const several = Array.isArray(pictures)
-    const images = await Promise.all(
-      (several ? (pictures as readonly Picture[]) : [pictures as Picture]).map((picture) => asImage(picture)),
-    )
+    const several = isList(pictures)
+    const images = await Promise.all((several ? pictures : [pictures]).map((picture) => asImage(picture)))
     const { preprocessing } = this.metadata
     const probabilities = await this.probabilities(packTensor(images.map((image) => preprocessImage(image, preprocessing))))
     const classes = this.metadata.labels.length
@@ -187,9 +206,60 @@ export class DeepSeekVision {
     return { label: labels[index]!, height: dims[0]!, width: dims[1]!, heatmap: data as Float32Array }
   }
 
+  /**
+   * What the model holds of pictures at one layer, or several: a stage (`stem`, `conv2` …, `embedding`) or any value of its graph. The
+   * rest of the graph is cut away and not run; what was compiled for a set of layers is kept for the next pictures.
+   *
+   * ```ts
+   * const conv3 = await model.extractFeatures('part.jpg', { layer: 'conv3', save: 'conv3.npy' })
+   * ```
+   *
+   * @throws FoveaError MODEL_LAYER naming stages and what is spelt alike, DATA_* for a picture that cannot be read, RUNTIME_*, FILE_WRITE
+   */
+  async extractFeatures(pictures: Picture | readonly Picture[], options: FeatureOptions<string>): Promise<Features>
+  async extractFeatures(
+    pictures: Picture | readonly Picture[],
+    options: FeatureOptions<readonly string[]>,
+  ): Promise<Record<string, Features>>
+  async extractFeatures(
+    pictures: Picture | readonly Picture[],
+    options: FeatureOptions<string | readonly string[]>,
+  ): Promise<Features | Record<string, Features>> {
+    const { layer, save, batchSize = 16 } = options
+    const names = typeof layer === 'string' ? [layer] : [...new Set(layer)]
+    if (save !== undefined) checkFeatureFile(save, names.length)
+    const values = names.map((name) => resolveLayer(this.model, this.metadata.stages, name))
+    const images = await Promise.all((isList(pictures) ? pictures : [pictures]).map((picture) => asImage(picture)))
+    const { preprocessing } = this.metadata
+    const step = typeof this.#session.inputs[0]!.dims[0] === 'number' ? 1 : Math.max(1, Math.floor(batchSize))
+    const counts: number[] = []
+    const parts: Record<string, Tensor>[] = []
+    for (let from = 0; from < images.length; from += step) {
+      const batch = images.slice(from, from + step).map((image) => preprocessImage(image, preprocessing))
+      counts.push(batch.length)
+      parts.push(await this.#layers.run([...new Set(values)].sort(), packTensor(batch)))
+    }
+    if (parts.length === 0) throw new FoveaError('MODEL_LAYER', { field: 'pictures', expected: 'at least one', found: 'none' })
+    const placements = images.map(({ width, height }) => placementOf(width, height, preprocessing))
+    const result: Record<string, Features> = {}
+    names.forEach((name, i) => {
+      const value = values[i]!
+      const { dtype, dims, data } = joinBatches(
+        name,
+        parts.map((part) => part[value]!),
+        counts,
+      )
+      const stride = strideOf(dims, placements[0]!.size)
+      result[name] = { layer: name, value, dtype, shape: dims, data, ...(stride === undefined ? {} : { stride }), placements }
+    })
+    if (save !== undefined) await saveFeatures(save, result)
+    return typeof layer === 'string' ? result[layer]! : result
+  }
+
   /** Gives back its sessions; those that are shared stay ready for the next who loads the model. Safe to call twice. */
   async close(): Promise<void> {
     await this.#session.close()
+    await this.#layers.close()
     // One that did not open has nothing to close.
     await (await this.#explainer?.catch(() => undefined))?.close()
     this.#explainer = undefined
@@ -223,6 +293,10 @@ function openModelSession(model: Model, { device, threads, worker, share = true 
     ...(worker === undefined ? {} : { worker }),
   }
   return share ? sessionStore().acquire(model, options) : openSession(model, options)
+}
+
+function isList(pictures: Picture | readonly Picture[]): pictures is readonly Picture[] {
+  return Array.isArray(pictures)
 }
 
 async function asImage(picture: Picture): Promise<Image> {

@@ -150,9 +150,13 @@ export interface Network extends ArchitectureResult {
  */
 export function buildNetwork(name: string, options: NetworkOptions = {}): Network {
   const { build, defaults } = architectureOf(name)
-  const { inputChannels = 3, inputSize = ['H', 'W'], batch = 'N', builder, seed, dtype, ...chosen } = options
+  const { inputChannels = 3, inputSize = ['H', 'W'], batch = 'N', builder, seed, dtype, values, ...chosen } = options
   const complete = checked({ ...defaults.options, ...withoutUndefined(chosen), classes: chosen.classes ?? 1000 })
-  const m = new ModuleBuilder(builder, { ...(seed === undefined ? {} : { seed }), ...(dtype === undefined ? {} : { dtype }) })
+  const m = new ModuleBuilder(builder, {
+    ...(seed === undefined ? {} : { seed }),
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(values === undefined ? {} : { values }),
+  })
   const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize
   const input = m.input('pixels', inputChannels, [batch, height, width])
   const result = build(m, input, complete)

@@ -32,6 +32,8 @@ export interface ModuleOptions {
   readonly seed?: number
   /** Element type of parameters and activations; float64 is for gradient checks. @default 'float32' */
   readonly dtype?: 'float32' | 'float64'
+  /** `zero` leaves out the drawing of first values, for networks whose weights are loaded. @default 'seeded' */
+  readonly values?: 'seeded' | 'zero'
 }
 
 /**
@@ -50,6 +52,7 @@ export class ModuleBuilder {
   /** All parameters so far, by the name of their initializer; shared by all modules of a network. */
   readonly parameters: Map<string, Parameter>
   readonly #seed: number
+  readonly #seeded: boolean
   readonly #path: string
   readonly #stage: string | undefined
 
@@ -61,6 +64,7 @@ export class ModuleBuilder {
     this.b = b
     this.dtype = options.dtype ?? 'float32'
     this.#seed = options.seed ?? 0
+    this.#seeded = options.values !== 'zero'
     this.parameters = within?.root.parameters ?? new Map()
     this.#path = within?.path ?? ''
     this.#stage = within?.stage
@@ -101,7 +105,7 @@ export class ModuleBuilder {
     const path = this.path(name)
     if (this.b.graph.initializers.has(path)) throw new FoveaError('GRAPH_DUPLICATE_NAME', { field: path })
     const values = this.dtype === 'float32' ? new Float32Array(sizeOf(dims)) : new Float64Array(sizeOf(dims))
-    initialise(values, dims, new Random(this.#seed, 'parameter', path))
+    if (this.#seeded) initialise(values, dims, new Random(this.#seed, 'parameter', path))
     this.parameters.set(path, { kind, decay: kind === 'weight', ...(this.#stage === undefined ? {} : { stage: this.#stage }) })
     return this.b.weight(path, Tensor.of(this.dtype, dims, values))
   }
@@ -134,6 +138,10 @@ export class ModuleBuilder {
 
   #within(path: string, stage: string | undefined): ModuleBuilder {
     const { b, dtype } = this
-    return new ModuleBuilder(b, { dtype, seed: this.#seed }, { root: this, path, ...(stage === undefined ? {} : { stage }) })
+    return new ModuleBuilder(
+      b,
+      { dtype, seed: this.#seed, values: this.#seeded ? 'seeded' : 'zero' },
+      { root: this, path, ...(stage === undefined ? {} : { stage }) },
+    )
   }
 }

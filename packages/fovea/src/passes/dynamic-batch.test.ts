@@ -36,6 +36,49 @@ describe('makeBatchDynamic', () => {
     )
   })
 
+  it('lets the batch follow where a shape holds it as a factor, in whatever place', () => {
+    checkText(
+      (model) => makeBatchDynamic(model),
+      `graph main(x: float32[1,4,2,2]) -> (y: float32[1,4,2,2])
+        pairs: int64[3] = {2, 2, 4}
+        halves: int64[4] = {2, 1, 2, 4}
+        whole: int64[4] = {1, 4, 2, 2}
+        a = Reshape(x, pairs)
+        b = Transpose(a) {perm=[1, 0, 2]}
+        c = Reshape(b, halves)
+        d = Transpose(c) {perm=[1, 0, 2, 3]}
+        y = Reshape(d, whole)`,
+      `graph main(x: float32[N,4,2,2]) -> (y: float32[N,4,2,2])
+        pairs: int64[3] = {2, 2, 4}
+        halves: int64[4] = {2, 1, 2, 4}
+        whole: int64[4] = {1, 4, 2, 2}
+        "pairs/batch": int64[3] = {-1, 2, 4}
+        "halves/batch": int64[4] = {2, -1, 2, 4}
+        "whole/batch": int64[4] = {0, 4, 2, 2}
+        a = Reshape(x, "pairs/batch")
+        b = Transpose(a) {perm=[1, 0, 2]}
+        c = Reshape(b, "halves/batch")
+        d = Transpose(c) {perm=[1, 0, 2, 3]}
+        y = Reshape(d, "whole/batch")`,
+    )
+  })
+
+  it('repeats for each picture what is joined to its data', () => {
+    checkText(
+      (model) => makeBatchDynamic(model),
+      `graph main(x: float32[1,2,3]) -> (y: float32[1,3,3])
+        token: float32[1,1,3] = {1.0, 2.0, 3.0}
+        y = Concat(token, x) {axis=1}`,
+      `graph main(x: float32[N,2,3]) -> (y: float32[N,3,3])
+        token: float32[1,1,3] = {1.0, 2.0, 3.0}
+        ints: int64[2] = {1, 3}
+        Shape = Shape(x) {start=0, end=1}
+        Concat = Concat(Shape, ints) {axis=0}
+        Expand = Expand(token, Concat)
+        y = Concat(Expand, x) {axis=1}`,
+    )
+  })
+
   it('leaves shapes that are computed from the data, and those of weights', () => {
     checkText(
       (model) => makeBatchDynamic(model),

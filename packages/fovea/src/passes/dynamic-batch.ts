@@ -1,12 +1,13 @@
 // Makes the batch of a model that was exported for a fixed one a symbol again.
 
-import { dataInputs, valuesAfter } from '../graph/analysis.ts'
+import { dataInputs } from '../graph/analysis.ts'
+import { GraphBuilder } from '../graph/builder.ts'
 import { copyModel } from '../graph/copy.ts'
 import { type Dim, isStatic } from '../graph/dims.ts'
-import type { Model } from '../graph/model.ts'
-import { Tensor } from '../graph/tensor.ts'
+import type { Graph, Model, Node } from '../graph/model.ts'
+import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
-import { inferValues, type ShapeTable } from './infer-shapes.ts'
+import { inferNodes, inferValues, ShapeTable } from './infer-shapes.ts'
 import type { PassResult } from './pass.ts'
 
 export interface DynamicBatchOptions {
@@ -37,8 +38,7 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
   // What the file declares of the values in between speaks of the old batch.
   graph.values.clear()
   for (const output of graph.outputs) if (output.type?.kind === 'tensor') output.type = { kind: 'tensor', dtype: output.type.dtype }
-  mendReshapes(result, batches, before)
-  const shapes = inferValues(result)
+  const shapes = inferMending(result, symbol, before)
   for (const output of graph.outputs) {
     const type = shapes.type(output.name)
     if (type?.dims?.[0] !== symbol)
@@ -52,19 +52,60 @@ export function makeBatchDynamic(model: Model, options: DynamicBatchOptions = {}
   return { model: result, modified: true }
 }
 
-/** A Reshape of data to a constant shape that begins with the old batch keeps its first dimension instead. */
-function mendReshapes(model: Model, batches: ReadonlySet<Dim>, shapes: ShapeTable): void {
+/** Infers node by node, so that a Reshape is mended before what follows it is looked at. */
+function inferMending(model: Model, symbol: string, before: ShapeTable): ShapeTable {
   const { graph } = model
-  const flowing = valuesAfter(graph, dataInputs(graph))
-  for (const node of graph.nodes) {
-    const [data = '', shape = ''] = node.inputs
-    // A shape that is computed from the data follows the batch by itself.
-    if (node.op !== 'Reshape' || !flowing.has(data) || flowing.has(shape)) continue
-    const sizes = shapes.contents(shape)
-    if (!isStatic(sizes) || sizes.length === 0 || !batches.has(sizes[0]!)) continue
-    const name = `${node.inputs[1]}/batch`
-    graph.initializers.set(name, Tensor.int64([sizes.length], [0, ...sizes.slice(1)]))
-    node.inputs[1] = name
-    node.attributes.delete('allowzero')
+  const shapes = new ShapeTable(graph.initializers)
+  for (const { name, type } of graph.inputs) if (type !== undefined && !graph.initializers.has(name)) shapes.set(name, { type })
+  const nodes = graph.nodes
+  // The builder sees all names while what it adds goes before the node that needs it.
+  const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
+  graph.nodes = []
+  for (const node of nodes) {
+    if (node.op === 'Reshape') mendReshape(graph, node, symbol, shapes, before)
+    const added = graph.nodes.length
+    if (node.op === 'Concat') mendConcat(b, node, symbol, shapes)
+    graph.nodes.push(node)
+    inferNodes(model, graph, graph.nodes.slice(added), shapes)
   }
+  return shapes
+}
+
+/** What is joined to the data of each picture, such as a class token, and was made for one picture, is repeated for all of the batch. */
+function mendConcat(b: GraphBuilder, node: Node, symbol: string, shapes: ShapeTable): void {
+  const first = node.inputs.map((name) => shapes.dims(name)?.[0])
+  const data = node.inputs[first.indexOf(symbol)]
+  const axis = node.attributes.get('axis')?.value
+  // Shape takes one dimension alone from opset 15 on.
+  if (data === undefined || b.opset < 15 || axis === 0 || axis === -(shapes.dims(data)?.length ?? 0)) return
+  node.inputs = node.inputs.map((name, i) => {
+    const dims = shapes.dims(name)
+    if (first[i] !== 1 || !isStatic(dims)) return name
+    const batch = b.op('Shape', [data], { start: 0, end: 1 })
+    return b.op('Expand', [name, b.op('Concat', [batch, b.ints(dims.slice(1))], { axis: 0 })])
+  })
+}
+
+/**
+ * A Reshape to a constant shape that names the old batch, or a multiple of it, follows the new one instead. Elements keep their order,
+ * so the batch lies where as many elements lie before it as did in the data.
+ */
+function mendReshape(graph: Graph, node: Node, symbol: string, shapes: ShapeTable, before: ShapeTable): void {
+  const [data = '', shape = ''] = node.inputs
+  const sizes = shapes.contents(shape)
+  const dims = shapes.dims(data)
+  const [oldFrom, oldTo] = [before.dims(data), before.dims(node.outputs[0] ?? '')]
+  if (!isStatic(sizes) || dims === undefined || !isStatic(oldFrom) || !isStatic(oldTo)) return
+  const from = dims.findIndex((dim) => typeof dim === 'string' && dim.split(/\W+/).includes(symbol))
+  if (from < 0) return
+  const place = oldTo.findIndex((_, i) => sizeOf(oldTo.slice(0, i)) === sizeOf(oldFrom.slice(0, from)))
+  const copies = sizes[place] === 0 && place === from && node.attributes.get('allowzero')?.value !== 1
+  if (place < 0 || sizes[place] === -1 || copies) return
+  // A dimension that is the batch alone is copied; a product with it is left to be worked out.
+  const kept = dims[from] === symbol && place === from && oldTo[place] === oldFrom[from] ? 0 : -1
+  const mended = oldTo.map((size, i) => (i === place ? kept : size))
+  const name = `${shape}/batch${graph.initializers.has(`${shape}/batch`) ? `/${node.outputs[0]}` : ''}`
+  graph.initializers.set(name, Tensor.int64([mended.length], mended))
+  node.inputs[1] = name
+  node.attributes.delete('allowzero')
 }

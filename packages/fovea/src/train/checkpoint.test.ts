@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeFolder } from '../data/files.ts'
 import { firstDifference } from '../graph/equal.ts'
 import { Tensor } from '../graph/tensor.ts'
-import { encodeSafetensors } from '../model/safetensors.ts'
+import { encodeSafetensors } from '../model/safetensors/codec.ts'
 import { type CheckpointState, checkRecipe, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 
 const state: CheckpointState = {

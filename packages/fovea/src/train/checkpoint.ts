@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeFileAtomically } from '../data/files.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { decodeSafetensors, encodeSafetensors } from '../model/safetensors.ts'
+import { decodeSafetensors, encodeSafetensors } from '../model/safetensors/codec.ts'
 import { FoveaError } from '../util/errors.ts'
 
 export interface CheckpointState {

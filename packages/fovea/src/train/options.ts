@@ -3,6 +3,8 @@
 import { availableParallelism } from 'node:os'
 import { classCounts, type ImageDataset } from '../data/dataset.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
+import type { HubOptions } from '../model/hub/settings.ts'
+import type { InputSpec } from '../model/input-spec.ts'
 import { parseDevice } from '../runtime/device.ts'
 import { FoveaError } from '../util/errors.ts'
 import { parseVersion } from '../util/semver.ts'
@@ -12,10 +14,12 @@ import type { TrainEvent } from './events.ts'
 export interface TrainOptions {
   readonly train: ImageDataset
   readonly validation?: ImageDataset
-  /** Name of an architecture, path of an .onnx file to fine-tune. @default 'small-cnn' */
+  /** Name of an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name. @default 'small-cnn' */
   readonly model?: string
-  /** Pixel scaling of an imported model without metadata. @default a reported guess */
-  readonly input?: 'raw' | 'unit' | 'imagenet'
+  /** Where a model of the hub comes from and goes to. */
+  readonly hub?: HubOptions
+  /** What an imported model without metadata expects of its pixels. @default a reported guess */
+  readonly input?: InputSpec
   /** Folder for the model, checkpoint, log and plots. */
   readonly out: string
   /** The version that the model file states as its own (semver.org). @default '1.0.0' */

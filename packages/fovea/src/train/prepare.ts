@@ -8,16 +8,18 @@ import { sizeOf } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { takesAnySize } from '../model/front.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../model/metadata.ts'
-import { type OpenedModel, openModel } from '../model/open-model.ts'
+import type { OpenedModel } from '../model/open-model.ts'
+import { openSource } from '../model/open-source.ts'
 import { replaceHead } from '../model/replace-head.ts'
+import { type ModelSource, resolveSource } from '../model/source.ts'
 import { firstModelVersion } from '../model/version.ts'
-import { architectureNames, architectureOf } from '../nn/architectures.ts'
+import { architectureOf } from '../nn/architectures.ts'
 import { bindDimensions } from '../passes/bind-dimensions.ts'
 import { findTrainable } from '../passes/trainable.ts'
 import { buildTrainingStep, type TrainingStep } from '../passes/training-step.ts'
 import { probeBlockedLayout } from '../runtime/blocked.ts'
 import { parseDevice } from '../runtime/device.ts'
-import { FoveaError, isFoveaError } from '../util/errors.ts'
+import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import { featureDims } from './batches.ts'
 import { type FrozenModel, freeze, withPrefixInside } from './freeze.ts'
@@ -42,7 +44,9 @@ export const defaultArchitecture = 'small-cnn'
 
 export async function prepare(options: TrainOptions): Promise<Preparation> {
   const source = options.model ?? defaultArchitecture
-  const imported = architectureNames().includes(source) ? undefined : await openPretrained(source, options)
+  const found = await resolveSource(source)
+  // An architecture without shipped weights begins with fresh ones.
+  const imported = found.kind === 'registry' && found.file === undefined ? undefined : await openPretrained(found, options)
   const facts: ModelFacts = {
     name: source,
     imageSize: imported === undefined || takesAnySize(imported.model) ? undefined : imported.metadata.preprocessing.size,
@@ -113,15 +117,11 @@ export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Re
   })
 }
 
-async function openPretrained(file: string, options: TrainOptions): Promise<OpenedModel> {
-  return openModel(file, options.input ? { input: options.input } : {}).catch((cause: unknown) => {
-    if (!isFoveaError(cause, 'MODEL_NOT_FOUND')) throw cause
-    throw new FoveaError('MODEL_NOT_FOUND', {
-      file,
-      expected: `an .onnx file, or one of ${architectureNames().join(', ')}`,
-      found: cause.details.found,
-      cause,
-    })
+function openPretrained(source: ModelSource, { input, hub, signal, imageSize }: TrainOptions): Promise<OpenedModel> {
+  return openSource(source, {
+    ...(input ? { input } : {}),
+    ...(imageSize === undefined ? {} : { imageSize: [imageSize, imageSize] }),
+    hub: { ...hub, ...(signal === undefined ? {} : { signal }) },
   })
 }
 

@@ -126,6 +126,10 @@ export const errorCatalogue = {
   },
   DATA_OPTION_INVALID: { message: 'An option of the data loader is not valid', remedy: 'Mend the named field.' },
   DATA_TRANSFORM_INVALID: { message: 'The image transform is not valid', remedy: 'Build it with the functions of transforms.' },
+  NUMPY_MALFORMED: {
+    message: 'The arrays cannot be read or written as .npy or .npz',
+    remedy: 'Check that the file is complete and holds plain arrays of numbers or text.',
+  },
   DATA_WORKER_CRASHED: {
     message: 'A data worker ended unexpectedly',
     remedy: 'Try again with workers: 0 to see the cause; one of the named files may be hostile.',
@@ -166,6 +170,23 @@ export const errorCatalogue = {
     message: 'The file is not readable as safetensors',
     remedy: 'Check that the file is complete, or write it again.',
   },
+  SAFETENSORS_UNSUPPORTED: {
+    message: 'The tensor has an element type that Fovea does not read',
+    remedy: 'Read the other tensors of the file, or convert this one to float32 or float16 with the tool that wrote it.',
+  },
+  WEIGHTS_MISMATCH: {
+    message: 'The weights do not fit the network',
+    remedy: 'Name the architecture that the weights were trained as, or export the model to ONNX with the tool that made it.',
+  },
+  WEIGHTS_ARCHITECTURE: {
+    message: 'It cannot be told which network the weights belong to',
+    remedy:
+      'Name the architecture (the option architecture of load(); `fovea inspect --list` prints the names), or export the model to ONNX with the tool that made it and load that.',
+  },
+  WEIGHTS_CONFIG: {
+    message: 'The config.json beside the weights is wrong',
+    remedy: 'Mend the named field, or take the file away and name the architecture.',
+  },
   MODEL_METADATA: {
     message: 'The metadata of the model file is missing or wrong',
     remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).',
@@ -182,6 +203,18 @@ export const errorCatalogue = {
     message: 'The model cannot be used as a classifier of pictures',
     remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.',
   },
+  MODEL_NOT_VISION: {
+    message: 'The model cannot be fed with pictures alone',
+    remedy: 'Use a model whose one input is a picture; `fovea inspect` shows the inputs that this one has.',
+  },
+  MODEL_LAYER: {
+    message: 'This layer cannot be taken from the model',
+    remedy: 'Name a stage, as `fovea inspect` lists them, or a value of the graph, as `fovea inspect --full` does.',
+  },
+  MODEL_NO_WEIGHTS: {
+    message: 'No weights are shipped for this architecture',
+    remedy: 'Train it, or load weights from a file, a folder or hf:owner/name.',
+  },
   MODEL_NO_HEAD: {
     message: 'The model has no head that answers: it gives features',
     remedy:
@@ -190,6 +223,31 @@ export const errorCatalogue = {
   MODEL_FREEZE: {
     message: 'The model cannot be frozen that way',
     remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.',
+  },
+  // hub
+  HUB_REFERENCE: { message: 'A model of the hub is not named well', remedy: 'Write hf:owner/name, or hf:owner/name@revision.' },
+  HUB_OFFLINE: {
+    message: 'The model is not in the cache, and the network may not be used',
+    remedy: 'Load it once with a network, or take FOVEA_OFFLINE, HF_HUB_OFFLINE or the option offline away.',
+  },
+  HUB_DENIED: {
+    message: 'The hub does not give the model out',
+    remedy: 'Check the name; for a private or gated model accept its terms on the hub and put a token into HF_TOKEN.',
+  },
+  HUB_NOT_FOUND: { message: 'The hub does not have the model or the file', remedy: 'Check owner, name and revision on the hub.' },
+  HUB_NO_MODEL: {
+    message: 'The repository holds no model that Fovea reads',
+    remedy: 'Take a repository with safetensors or ONNX files, or export the model to ONNX and load the file.',
+  },
+  HUB_LISTING: { message: 'The answer of the hub is not understood', remedy: 'Check HF_ENDPOINT, and try again later.' },
+  HUB_CHECKSUM: {
+    message: 'A downloaded file is not what the hub says it is',
+    remedy: 'Load it again: the file was removed. If it happens again, something between you and the hub changes the data.',
+  },
+  HUB_TOO_LARGE: { message: 'A file of the hub is larger than allowed', remedy: 'Raise maxFileBytes if you have the space.' },
+  HUB_FAILED: {
+    message: 'The hub cannot be reached or did not answer as it should',
+    remedy: 'Check the connection (HF_ENDPOINT, proxy) and load again: what was fetched is kept.',
   },
   // files and training
   FILE_WRITE: { message: 'A file cannot be written', remedy: 'Check that the folder exists, may be written to, and has space left.' },

@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { listImages } from '../../src/data/image-folder.ts'
+import { readNpz } from '../../src/data/numpy-file.ts'
 import { writeSurfaces } from '../../src/data/synthetic/surfaces.ts'
 import { filesIn, fovea, temporaryFolder } from './cli.ts'
 
@@ -140,4 +141,75 @@ test('drawings never replace the pictures that were asked about, nor each other'
   expect(new Set([...drawn, ...pictures]).size).toBe(2 * pictures.length)
   for (const [i, file] of pictures.entries()) expect((await readFile(file)).equals(before[i]!)).toBe(true)
   await rm(folder, { recursive: true })
+})
+
+describe('features', () => {
+  test('are printed, saved, drawn and mapped; an unreadable picture is told and left out', async () => {
+    const folder = join(work, 'looked into')
+    await cp(data, folder, { recursive: true })
+    await writeFile(join(folder, 'good', 'broken.png'), 'no picture')
+    const model = join(out, 'model.onnx')
+    const [saved, map, drawings] = [join(work, 'features.npz'), join(work, 'maps', 'map.png'), join(work, 'heat')]
+    const picked = ['--layer', 'conv2,embedding', '--layer', 'conv3']
+    const run = await fovea(['features', model, folder, ...picked, '--save', saved, '--map', map, '--method', 'pca', '--json'])
+    expect(run.stderr).toMatch(/broken\.png.*DATA_UNSUPPORTED_FORMAT/)
+    expect(run.code).toBe(1)
+    const lines = run.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lines).toHaveLength(60)
+    expect(lines[0]).toMatchObject({ layer: 'conv2', stride: 4, mean: expect.any(Number), norm: expect.any(Number) })
+    expect(lines[0]!.values).toBeUndefined()
+    const arrays = await readNpz(saved)
+    expect(Object.keys(arrays)).toEqual(['conv2', 'embedding', 'conv3', 'files'])
+    expect(arrays.files!.strings).toEqual(lines.filter(({ layer }) => layer === 'conv3').map(({ file }) => file))
+    expect(arrays.conv3!.shape.slice(1)).toEqual(lines[2]!.shape)
+    expect((await readFile(map)).subarray(1, 4).toString()).toBe('PNG')
+
+    const [picture] = await listImages(join(folder, 'pit'))
+    const one = await fovea([
+      'features',
+      model,
+      picture!,
+      '--layer',
+      'conv2',
+      '--draw',
+      drawings,
+      '--json',
+      '--values',
+      '--save',
+      join(work, 'one.npy'),
+    ])
+    expect(one.code).toBe(0)
+    const { values, drawn, shape } = JSON.parse(one.stdout) as { values: number[]; drawn: string; shape: number[] }
+    expect(values).toHaveLength(shape.reduce((a, b) => a * b, 1))
+    expect(await filesIn(drawings)).toEqual([drawn])
+  })
+
+  test('are refused where there is no such layer, no map to draw, or no name to save under', async () => {
+    const model = join(out, 'model.onnx')
+    await refused(['features', model, data, '--layer', 'conv9'], /one of the stages.*spelt alike.*MODEL_LAYER/)
+    await refused(['features', model, data, '--draw', join(work, 'none')], /DRAWING_INVALID/)
+    await refused(['features', model, data, '--save', join(work, 'x.csv')], /\.npy or \.npz.*NUMPY_MALFORMED/)
+    await refused(['features', model, data, '--layer', 'conv2,'], /names with commas/)
+    await refused(['features', model, data, '--method', 'tsne'], /Allowed choices are umap, pca/)
+  })
+
+  test('stop at Ctrl-C, and leave no map behind', async () => {
+    const broken = join(work, 'broken.png')
+    await writeFile(broken, 'no picture')
+    const map = join(work, 'stopped.png')
+    // The broken picture is told at once, with hundreds still to come.
+    const pictures = [broken, ...new Array<string>(20).fill(data)]
+    let interrupted = false
+    const { code, stderr } = await fovea(['features', join(out, 'model.onnx'), ...pictures, '--map', map, '--batch', '1'], {
+      onStderr: (_, child) => {
+        if (!interrupted) interrupted = child.kill('SIGINT')
+      },
+    })
+    expect(stderr).toMatch(/CANCELLED/)
+    expect(code).toBe(130)
+    await expect(readFile(map)).rejects.toThrow(/ENOENT/)
+  })
 })

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { listImages } from '../../src/data/image-folder.ts'
 import { writeSurfaces } from '../../src/data/synthetic/surfaces.ts'
 import { decodeModel } from '../../src/graph/codec/decode.ts'
-import { decodeSafetensors } from '../../src/model/safetensors.ts'
+import { decodeSafetensors } from '../../src/model/safetensors/codec.ts'
 import { filesIn, fovea, temporaryFolder } from './cli.ts'
 
 let work = ''

@@ -1,19 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { randomTensor } from '../../test/random-model.ts'
-import { firstDifference } from '../graph/equal.ts'
-import { Tensor } from '../graph/tensor.ts'
-import { isFoveaError } from '../util/errors.ts'
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
+import { randomTensor } from '../../../test/random-model.ts'
+import { firstDifference } from '../../graph/equal.ts'
+import { Tensor } from '../../graph/tensor.ts'
+import { isFoveaError } from '../../util/errors.ts'
+import { decodeSafetensors, encodeSafetensors } from './codec.ts'
 
 const formatted = new Set(
-  'float64 float32 float16 bfloat16 float8e4m3fn float8e5m2 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool'.split(' '),
+  'float64 float32 float16 bfloat16 float8e4m3fn float8e5m2 float8e4m3fnuz float8e5m2fnuz float8e8m0 float4e2m1 complex64 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool'.split(
+    ' ',
+  ),
 )
 const name = fc.oneof(fc.string({ unit: 'binary', maxLength: 8 }), fc.constantFrom('__proto__', 'constructor', '0', 'layer1.0.weight'))
 const tensors = fc
   .dictionary(
     name,
-    randomTensor.filter(({ dtype }) => formatted.has(dtype)),
+    randomTensor.filter(({ dtype, size }) => formatted.has(dtype) && (dtype !== 'float4e2m1' || size % 2 === 0)),
   )
   .map((record) => new Map(Object.entries(record)))
 const metadata = fc.array(fc.tuple(name, fc.string({ unit: 'binary' })), { maxLength: 3 }).map((entries) => new Map(entries))
@@ -83,12 +85,17 @@ describe('safetensors', () => {
     ['a header beyond the file', Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0, 0x7b), /a header within the file's 9 bytes, found 9 bytes/],
     ['a header of absurd length', Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 255), /a header within/],
     ['text that is no JSON', fileOf('{"a": ', 0), /a JSON object as header/],
+    ['a name that stands twice', fileOf('{"w": {}, "\\u0077": {}}', 0), /the name "w" twice/],
+    ['a key that stands twice', fileOf('{"w": {"dtype": "U8", "dtype": "U8"}}', 0), /the name "dtype" twice/],
+    ['a header without end', fileOf(`{"w": ${'['.repeat(100_000)}`, 0), /one without end/],
+    ['white space before the header', fileOf(' {}', 0), /a JSON object as header/],
+    ['half a byte', fileOf({ w: entry(0, 1, [1], 'F4') }, 1), /F4\[1\], which needs no whole number/],
     ['a list as header', fileOf('[]', 0), /a JSON object as header/],
     ['bytes that are no UTF-8', Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe), /a JSON object as header/],
     ['metadata that are none', fileOf({ __metadata__: null }, 0), /an object of texts.*"__metadata__"/],
     ['metadata that are no texts', fileOf({ __metadata__: { a: 1 } }, 0), /an object of texts/],
     ['an entry that is none', fileOf({ w: null }, 0), /a dtype of F64.*"w"/],
-    ['an unknown type', fileOf({ w: entry(0, 1, [1], 'U128') }, 1), /a dtype of F64.*found U128.*"w"/],
+    ['an unknown type', fileOf({ w: entry(0, 1, [1], 'U128') }, 1), /a dtype of F64.*found "U128".*"w"/],
     ['a type out of the prototype', fileOf({ w: entry(0, 1, [1], 'toString') }, 1), /a dtype of F64/],
     ['a negative dimension', fileOf({ w: entry(0, 1, [-1]) }, 1), /a shape of whole numbers/],
     ['a fraction of a dimension', fileOf({ w: entry(0, 1, [0.5]) }, 1), /a shape of whole numbers/],
@@ -126,6 +133,44 @@ describe('safetensors', () => {
         }
       }),
       { numRuns: 2000, seed: 4 },
+    )
+  })
+
+  it('lists and refuses no type of the format but those that no tensor of ours has', () => {
+    expect(decodeSafetensors(fileOf({ w: entry(0, 2, [4], 'F4') }, 2)).tensors.get('w')).toMatchObject({ dtype: 'float4e2m1', dims: [4] })
+    expect(decodeSafetensors(fileOf({ w: entry(0, 8, [1], 'C64') }, 8)).tensors.get('w')).toMatchObject({ dtype: 'complex64' })
+    expect(() => decodeSafetensors(fileOf({ w: entry(0, 3, [4], 'F6_E2M3') }, 3))).toThrow(
+      /found F6_E2M3.*"w".*\[SAFETENSORS_UNSUPPORTED\]/,
+    )
+  })
+
+  it('takes mutated headers or refuses them with a code, and never takes what contradicts itself', () => {
+    const value = fc.oneof(fc.nat(9), fc.integer(), fc.double(), fc.constantFrom('U8', 'F32', 'F4', 'F6_E3M2', null, '', 2 ** 53, -0))
+    const list = fc.array(value, { maxLength: 3 })
+    const mutated = fc.dictionary(
+      fc.constantFrom('a', 'b', '__metadata__'),
+      fc.oneof(value, list, fc.record({ dtype: fc.oneof(value, list), shape: fc.oneof(value, list), data_offsets: fc.oneof(value, list) })),
+    )
+    const sound = fc.array(fc.nat(4), { maxLength: 3 }).map((sizes) => {
+      let at = 0
+      return Object.fromEntries(
+        sizes.map((size, i) => {
+          at += size
+          return [`t${i}`, entry(at - size, at)]
+        }),
+      )
+    })
+    fc.assert(
+      fc.property(fc.oneof(mutated, sound), fc.nat(12), (header, bytes) => {
+        const file = fileOf(header, bytes)
+        try {
+          const { tensors } = decodeSafetensors(file)
+          expect([...tensors.values()].reduce((sum, tensor) => sum + tensor.bytes.length, 0)).toBe(bytes)
+        } catch (error) {
+          expect(isFoveaError(error, 'SAFETENSORS_MALFORMED') || isFoveaError(error, 'SAFETENSORS_UNSUPPORTED'), String(error)).toBe(true)
+        }
+      }),
+      { numRuns: 2000, seed: 2 },
     )
   })
 

@@ -1,0 +1,115 @@
+"""Writes ../../test/golden/state-dicts.json: how torchvision's names of tensors answer to timm's (shown by equal outputs under both
+names), what networks with weights made by formula compute, and resampled position embeddings.
+
+    python state_dict_golden.py
+"""
+import json
+import math
+import pathlib
+
+import torch
+
+# torchvision's own operators are not needed; some builds have them for other devices only.
+try:
+    import torchvision
+except RuntimeError:
+    import torch.library as library
+
+    _declared = library.Library("torchvision", "FRAGMENT")
+    _register = library.register_fake
+    library.register_fake = lambda name, *a, **k: (lambda f: f) if name.startswith("torchvision::") else _register(name, *a, **k)
+    import torchvision
+
+    library.register_fake = _register
+import timm
+from timm.layers import resample_abs_pos_embed
+
+torch.set_grad_enabled(False)
+
+
+def noise(count, seed):
+    """Numbers from -0.5 to 0.5, the same in every language: (i + 1) * 2654435761 + seed * 40503, mixed, as 32 bits."""
+    i = torch.arange(1, count + 1, dtype=torch.int64)
+    x = (i * 2654435761 + seed * 40503) & 0xFFFFFFFF
+    x = x ^ (x >> 15)
+    x = (x * 0x2C1B3C6D) & 0xFFFFFFFF
+    x = x ^ (x >> 12)
+    return x.to(torch.float64) / 2**32 - 0.5
+
+
+def fill(state):
+    """Every tensor by a formula of its name, BatchNorm's statistics and LayerScale included; weights keep the signal's size."""
+    for name, tensor in state.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        values = noise(tensor.numel(), sum(ord(c) * (i + 1) for i, c in enumerate(name)))
+        if name.endswith("running_var"):
+            values = 1 + values
+        elif tensor.dim() > 1 and not name.endswith("layer_scale"):
+            values = values * math.sqrt(24 / (tensor.numel() / tensor.shape[0]))
+        else:
+            values = (1 if name.endswith("weight") else 0) + values / 2
+        tensor.copy_(values.reshape(tensor.shape))
+    return state
+
+
+def pairs_of(theirs, ours):
+    """Names in the order of the two dictionaries, which is the same but for the class token's neighbours in vision transformers."""
+    a = [name for name in theirs if name != "encoder.pos_embedding"]
+    b = [name for name in ours if name != "pos_embed"]
+    assert len(a) == len(b)
+    return dict(zip(a, b)) | ({"encoder.pos_embedding": "pos_embed"} if "pos_embed" in ours else {})
+
+
+def modules(pairs):
+    """Weight and bias of a module share its name; statistics go with them."""
+    found = {}
+    for theirs, ours in pairs.items():
+        end = theirs.split(".")[-1]
+        if end in ("weight", "bias") and ours.endswith("." + end):
+            found[theirs[: -len(end) - 1]] = ours[: -len(end) - 1]
+        elif end not in ("running_mean", "running_var", "num_batches_tracked"):
+            found[theirs] = ours
+    return found
+
+
+def model_case(name, theirs, ours, size, seed_of_input=99, keep_logits=True):
+    first = getattr(torchvision.models, theirs)(weights=None).eval()
+    second = timm.create_model(ours, pretrained=False).eval()
+    fill(first.state_dict())
+    a, b = first.state_dict(), second.state_dict()
+    pairs = pairs_of(list(a), list(b))
+    second.load_state_dict({new: a[old].reshape(b[new].shape) for old, new in pairs.items()}, strict=True)
+    x = noise(3 * size * size, seed_of_input).reshape(1, 3, size, size).to(torch.float32) * 4
+    y, z = first(x), second(x)
+    error = ((y - z).abs().max() / y.abs().max()).item()
+    assert error < 1e-4 and y.std() > 1e-3, (name, error, y.std())
+    print(name, f"{error:.1e}", f"std {y.std():.3f}", sum(v.numel() for v in a.values()))
+    case = {"architecture": name, "torchvision": theirs, "timm": ours, "names": {} if list(a) == list(b) else modules(pairs)}
+    if keep_logits:
+        case |= {"size": size, "logits": [float(f"{v:.7g}") for v in y[0, :64].tolist()]}
+    return case
+
+
+def position_cases():
+    for extra, old, new, depth in [(1, 3, 5, 4), (1, 5, 3, 2), (0, 7, 4, 1), (1, 4, 7, 1)]:
+        x = noise((extra + old * old) * depth, old).reshape(1, extra + old * old, depth).to(torch.float32)
+        y = resample_abs_pos_embed(x, new_size=[new, new], old_size=[old, old], num_prefix_tokens=extra)
+        yield {"extra": extra, "from": old, "to": new, "dims": list(x.shape), "values": x.flatten().tolist(), "result": y.flatten().tolist()}
+
+
+golden = {
+    "torchvision": torchvision.__version__.split("+")[0],
+    "timm": timm.__version__,
+    "models": [
+        model_case("resnet18", "resnet18", "resnet18", 64),
+        model_case("mobilenetv2", "mobilenet_v2", "mobilenetv2_100", 64),
+        model_case("efficientnet-b0", "efficientnet_b0", "efficientnet_b0", 64),
+        model_case("convnext-tiny", "convnext_tiny", "convnext_tiny", 64),
+        model_case("vit-base", "vit_b_16", "vit_base_patch16_224", 224, keep_logits=False),
+    ],
+    "positions": list(position_cases()),
+}
+path = pathlib.Path(__file__).parent / "../../test/golden/state-dicts.json"
+path.write_text(json.dumps(golden, indent=None, separators=(",", ":")) + "\n")
+print(path.stat().st_size)

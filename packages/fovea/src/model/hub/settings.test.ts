@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { parseHubReference, printReference } from './reference.ts'
+import { cacheFolder, hubSettings } from './settings.ts'
+
+describe('a reference', () => {
+  it.each([
+    ['hf:timm/resnet18.a1_in1k', { owner: 'timm', name: 'resnet18.a1_in1k', revision: 'main' }],
+    ['hf:o/m@v1.0', { owner: 'o', name: 'm', revision: 'v1.0' }],
+    ['hf:o/m@refs/pr/3', { owner: 'o', name: 'm', revision: 'refs/pr/3' }],
+  ])('%s', (text, reference) => {
+    expect(parseHubReference(text)).toEqual(reference)
+    expect(printReference(reference)).toBe(text)
+  })
+
+  it.each([
+    'hf:',
+    'hf:m',
+    'hf:o/',
+    'hf:/m',
+    'hf:o/m/x',
+    'hf:../m',
+    'hf:o/..',
+    'hf:o/m@',
+    'hf:o/m@a@b',
+    'hf:o/m@../x',
+    'hf:o/m@a//b',
+    'hf:o o/m',
+    'hf:o/m?x',
+    'x:o/m',
+  ])('%s is none', (text) => {
+    expect(() => parseHubReference(text)).toThrow(/hf:owner\/name.*\[HUB_REFERENCE\]/)
+  })
+})
+
+describe('settings', () => {
+  it('come from the environment, then from defaults', () => {
+    const environment = { HF_ENDPOINT: 'http://mirror:8080/hub/', HF_TOKEN: 't', FOVEA_CACHE: '/tmp/c', FOVEA_OFFLINE: '1' }
+    const { endpoint, token, cache, offline } = hubSettings({}, environment)
+    expect({ endpoint: endpoint.href, token, cache, offline }).toEqual({
+      endpoint: 'http://mirror:8080/hub/',
+      token: 't',
+      cache: '/tmp/c',
+      offline: true,
+    })
+    const plain = hubSettings({}, {})
+    expect(plain).toMatchObject({ offline: false, token: undefined })
+    expect(plain.endpoint.href).toBe('https://huggingface.co/')
+    expect(hubSettings({ offline: false, token: '' }, environment)).toMatchObject({ offline: false, token: undefined })
+    expect(hubSettings({}, { HF_HUB_OFFLINE: 'true', HF_ENDPOINT: '' })).toMatchObject({ offline: true })
+  })
+
+  it('keep the cache where the system keeps caches', () => {
+    expect(cacheFolder({ XDG_CACHE_HOME: '/x' })).toBe('/x/fovea')
+    expect(cacheFolder({})).toMatch(/\.cache\/fovea$/)
+  })
+
+  it.each(['huggingface.co', 'ftp://x', 'http://user:pass@x'])('refuse the endpoint %s', (endpoint) => {
+    expect(() => hubSettings({ endpoint }, {})).toThrow(/HF_ENDPOINT.*\[HUB_REFERENCE\]/)
+  })
+})

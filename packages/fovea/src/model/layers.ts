@@ -1,0 +1,52 @@
+// The layers of a model by name: its stages, and every value of its graph.
+
+import type { Dim } from '../graph/dims.ts'
+import type { Model } from '../graph/model.ts'
+import { inferValues } from '../passes/infer-shapes.ts'
+import { FoveaError } from '../util/errors.ts'
+import { similarNames } from '../util/similar.ts'
+import type { ModelMetadata } from './metadata.ts'
+
+export interface StageSummary {
+  readonly stage: string
+  /** The value of the graph that the stage is. */
+  readonly value: string
+  readonly dims: readonly Dim[] | undefined
+}
+
+/** The stages of a model with their shapes, in the order of the graph; where the model takes any size, at the one its contract names. */
+export function describeStages(model: Model, { stages, preprocessing }: Pick<ModelMetadata, 'stages' | 'preprocessing'>): StageSummary[] {
+  const input = model.graph.inputs[0]?.type
+  const sides = input?.kind === 'tensor' ? (input.dims?.slice(1, 3) ?? []) : []
+  const bindings = sides.flatMap((side, i) =>
+    typeof side === 'string' && preprocessing.size ? [[side, preprocessing.size[i]!] as const] : [],
+  )
+  const shapes = inferValues(model, { bindings: Object.fromEntries(bindings) })
+  const order = new Map(valuesOf(model).map((name, i) => [name, i]))
+  return Object.entries(stages)
+    .map(([stage, value]) => ({ stage, value, dims: shapes.dims(value) }))
+    .sort((a, b) => (order.get(a.value) ?? 0) - (order.get(b.value) ?? 0))
+}
+
+/**
+ * The value that a layer is: a stage, or a value of the graph.
+ *
+ * @throws FoveaError MODEL_LAYER naming the stages and what is spelt alike
+ */
+export function resolveLayer(model: Model, stages: ModelMetadata['stages'], layer: string): string {
+  const values = valuesOf(model)
+  const value = Object.hasOwn(stages, layer) ? stages[layer]! : layer
+  if (values.includes(value)) return value
+  const names = Object.keys(stages)
+  const alike = similarNames(layer, [...names, ...values])
+  const meant = alike.length > 0 ? ` (spelt alike: ${alike.join(', ')})` : ''
+  throw new FoveaError('MODEL_LAYER', {
+    field: 'layer',
+    expected: `${names.length > 0 ? `one of the stages ${names.join(', ')}, or ` : ''}a value of the graph`,
+    found: `"${layer}"${meant}`,
+  })
+}
+
+function valuesOf({ graph }: Model): string[] {
+  return graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''))
+}

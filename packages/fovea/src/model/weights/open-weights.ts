@@ -1,0 +1,181 @@
+// A file of weights as a model: the network that it belongs to is built and filled, with the preprocessing that its makers name.
+
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { architectureNames, architectureOf, buildNetwork, type Network } from '../../nn/architectures.ts'
+import { FoveaError } from '../../util/errors.ts'
+import { channelsOf, createPreprocessing, type Preprocessing } from '../../vision/preprocessing.ts'
+import { classifierOf } from '../build-classifier.ts'
+import { featuresOf } from '../build-features.ts'
+import type { ImportOptions } from '../import-classifier.ts'
+import { partsOf } from '../input-spec.ts'
+import { type ModelMetadata, readMetadata, writeMetadata } from '../metadata.ts'
+import type { OpenedModel } from '../open-model.ts'
+import { openSafetensors } from '../safetensors/file.ts'
+import { openSharded } from '../safetensors/sharded.ts'
+import type { ListedTensor, TensorSource } from '../safetensors/source.ts'
+import { architectureNamed } from './architecture-names.ts'
+import { guessArchitecture } from './guess-architecture.ts'
+import { defaultPreprocessing, type PretrainedConfig, parsePretrainedConfig } from './pretrained-config.ts'
+import { isHead, loadStateDict, planStateDict } from './state-dict.ts'
+
+export interface WeightsOptions {
+  /** Row of the table, or timm's or torchvision's name for it. @default what the file or its config.json says, else a reported guess */
+  readonly architecture?: string
+  /** Options of the architecture, such as `{ stem: 'small' }`. */
+  readonly architectureOptions?: Readonly<Record<string, unknown>>
+  /** @default those of config.json, else the numbers of the classes */
+  readonly labels?: readonly string[]
+  /** Height and width of the pictures; position embeddings are resampled for it. @default what the file was trained with */
+  readonly imageSize?: readonly [height: number, width: number]
+  /** Pixel scaling, where config.json does not say. @default 'imagenet' */
+  readonly input?: NonNullable<ImportOptions['input']>
+}
+
+/**
+ * Opens weights of a network of the table, under timm's or torchvision's names. `config.json` beside the file (or `NAME.json`
+ * beside `NAME.safetensors`) is read as timm writes it. Weights without a last layer become a model of features.
+ *
+ * @param file a .safetensors file, or the index of several
+ * @throws FoveaError MODEL_NOT_FOUND, SAFETENSORS_*, WEIGHTS_CONFIG, WEIGHTS_ARCHITECTURE; WEIGHTS_MISMATCH with a report of all tensors
+ */
+export async function openWeights(file: string, options: WeightsOptions = {}): Promise<OpenedModel> {
+  const source = file.endsWith('.json') ? await openSharded(file) : await openSafetensors(file)
+  try {
+    const config = await readConfig(file)
+    return await modelOf(file, source, config, options)
+  } finally {
+    await source.close()
+  }
+}
+
+async function modelOf(
+  file: string,
+  source: TensorSource,
+  config: PretrainedConfig | undefined,
+  options: WeightsOptions,
+): Promise<OpenedModel> {
+  const notes = [...(config?.notes ?? [])]
+  const name = chooseArchitecture(file, source, config, options, notes)
+  const preprocessing = choosePreprocessing(name, source.entries, config, options, notes)
+  const build = (classes: number): Network =>
+    buildNetwork(name, {
+      ...options.architectureOptions,
+      classes,
+      inputSize: preprocessing.size!,
+      inputChannels: channelsOf(preprocessing),
+      values: 'zero',
+    })
+  const head = headOf(build(1), source.entries)
+  const network = build(head?.classes ?? 1)
+  const { model, report } = await loadStateDict(network, source, {
+    file,
+    head: head === undefined ? 'skip' : 'load',
+    positions: options.imageSize === undefined ? 'keep' : 'resample',
+  })
+  if (report.unexpected.length > 0)
+    notes.push(`The network has no place for ${report.unexpected.length} of the file's tensors: ${shortList(report.unexpected)}.`)
+  for (const { from, to } of report.resampled) notes.push(`Position embeddings were resampled from ${from}x${from} to ${to}x${to} patches.`)
+  const filled: Network = { ...network, model }
+  if (head === undefined) {
+    notes.push('The file holds no last layer: the model gives features.')
+    return described(featuresOf(name, filled, preprocessing, false), config, notes)
+  }
+  const labels = chooseLabels(file, head.classes, config, options, notes)
+  return described(classifierOf(name, filled, labels, preprocessing), config, notes)
+}
+
+/** The model with the name and the licence that its makers gave. */
+function described(model: OpenedModel['model'], config: PretrainedConfig | undefined, notes: readonly string[]): OpenedModel {
+  const metadata: ModelMetadata = {
+    ...readMetadata(model),
+    ...(config?.name === undefined ? {} : { name: config.name }),
+    ...(config?.licence === undefined ? {} : { licence: config.licence }),
+  }
+  return { model: writeMetadata(model, metadata), metadata, notes }
+}
+
+function chooseArchitecture(
+  file: string,
+  source: TensorSource,
+  config: PretrainedConfig | undefined,
+  { architecture }: WeightsOptions,
+  notes: string[],
+): string {
+  const stated = architecture ?? source.metadata.get('architecture') ?? source.metadata.get('model_name') ?? config?.architecture
+  if (stated === undefined) {
+    const name = guessArchitecture(source.entries, file)
+    notes.push(`The architecture was told from the tensors: ${name}.`)
+    return name
+  }
+  const name = architectureNamed(stated)
+  if (name !== undefined) return name
+  throw new FoveaError('WEIGHTS_ARCHITECTURE', { file, expected: `one of ${architectureNames().join(', ')}`, found: stated })
+}
+
+function choosePreprocessing(
+  name: string,
+  entries: TensorSource['entries'],
+  config: PretrainedConfig | undefined,
+  { imageSize, input }: WeightsOptions,
+  notes: string[],
+): Preprocessing {
+  if (config !== undefined) {
+    if (input !== undefined) notes.push('config.json states the pixel scaling; --input is not needed and was ignored.')
+    return createPreprocessing({ ...config.preprocessing, ...(imageSize === undefined ? {} : { size: imageSize }) })
+  }
+  const { inputSize } = architectureOf(name).defaults
+  const [height, width] = imageSize ?? sizeOfPositions(entries) ?? [inputSize, inputSize]
+  const usual = defaultPreprocessing([height, width])
+  notes.push(
+    `The preprocessing is not stated; ImageNet's usual one is taken (${height}x${width}, the centre ${100 * usual.cropFraction} %, bilinear${input === undefined ? '' : '; --input for the pixels'}).`,
+  )
+  return createPreprocessing({ ...usual, ...(input === undefined ? {} : partsOf(input, 3)) })
+}
+
+/** The picture size that position embeddings stand for: a square of patches and one class token. */
+function sizeOfPositions(entries: TensorSource['entries']): [number, number] | undefined {
+  const endingIn = (...ends: string[]) => [...entries].find(([name]) => ends.some((end) => name.endsWith(end)))?.[1].dims
+  const tokens = endingIn('pos_embed', 'encoder.pos_embedding')?.[1]
+  const patch = endingIn('patch_embed.proj.weight', 'conv_proj.weight')?.[2]
+  if (tokens === undefined || patch === undefined) return undefined
+  const side = Math.sqrt(tokens - 1)
+  return Number.isInteger(side) ? [side * patch, side * patch] : undefined
+}
+
+/** The number of classes that the file's last layer has; undefined where it has none. */
+function headOf(network: Network, entries: ReadonlyMap<string, ListedTensor>): { readonly classes: number } | undefined {
+  const { report, plan } = planStateDict(network, entries)
+  const sources = [...report.misshaped, ...plan].filter(({ name }) => isHead(network.parameters, name)).map(({ source }) => source)
+  const classes = sources.map((source) => entries.get(source)!.dims[0]).find((size) => size !== undefined && size > 0)
+  return classes === undefined ? undefined : { classes }
+}
+
+function chooseLabels(
+  file: string,
+  classes: number,
+  config: PretrainedConfig | undefined,
+  { labels }: WeightsOptions,
+  notes: string[],
+): readonly string[] {
+  const stated = labels ?? config?.labels
+  if (stated === undefined) {
+    notes.push(`The classes are not named: they are numbered 0 to ${classes - 1}.`)
+    return Array.from({ length: classes }, (_, i) => `${i}`)
+  }
+  if (stated.length === classes) return stated
+  throw new FoveaError('WEIGHTS_CONFIG', { file, field: 'labels', expected: `${classes} class names`, found: `${stated.length}` })
+}
+
+async function readConfig(file: string): Promise<PretrainedConfig | undefined> {
+  const own = file.endsWith('.safetensors') ? [join(dirname(file), `${basename(file, '.safetensors')}.json`)] : []
+  for (const path of [...own, join(dirname(file), 'config.json')]) {
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text !== undefined) return parsePretrainedConfig(text, path)
+  }
+  return undefined
+}
+
+function shortList(names: readonly string[]): string {
+  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')}, …`
+}

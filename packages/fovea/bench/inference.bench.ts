@@ -30,8 +30,8 @@ const networks = {
 } as const
 
 export async function* run({ quick }: BenchmarkOptions): AsyncGenerator<BenchmarkCase> {
-  const openings = quick ? 1 : 5
-  const seconds = quick ? 1 : 8
+  const openings = quick ? 1 : 13
+  const seconds = quick ? 1 : 4
   const wanted = process.env.FOVEA_BENCH_MODELS?.split(',')
   const peer = await findPeer()
   for (const [id, timm] of Object.entries(networks)) {
@@ -42,8 +42,8 @@ export async function* run({ quick }: BenchmarkOptions): AsyncGenerator<Benchmar
       const theirs: number[] = []
       for (let opening = 0; opening < openings; opening++) {
         rounds.push(await measureOpening(model, batch, seconds, opening))
-        if (!('skipped' in peer))
-          theirs.push(Number((await runPeer(peer, 'inference.py', [timm, batch, seconds, threads], { threads }))[0]!.milliseconds))
+        if (!('skipped' in peer) && opening % 4 === 0)
+          theirs.push(Number((await runPeer(peer, 'inference.py', [timm, batch, 2 * seconds, threads], { threads }))[0]!.milliseconds))
       }
       const of = (way: Way) => median(rounds.map((round) => round[way]))
       for (const [way, words] of [

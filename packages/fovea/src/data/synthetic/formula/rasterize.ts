@@ -27,13 +27,16 @@ function fillOutline({ outer, inner }: Extract<Shape, { kind: 'outline' }>, plac
   const box = boxAround(place.x, place.y, reach, size)
   for (let y = box.top; y <= box.bottom; y++)
     for (let x = box.left; x <= box.right; x++) {
-      const [dx, dy] = [x - place.x, y - place.y]
-      const [u, v] = [(dx * cos + dy * sin) / along, (dy * cos - dx * sin) / across]
+      const dx = x - place.x
+      const dy = y - place.y
+      const u = (dx * cos + dy * sin) / along
+      const v = (dy * cos - dx * sin) / across
       const distance = Math.sqrt(u * u + v * v)
       const turn = (Math.atan2(v, u) / (2 * Math.PI) + 1) * steps
       const at = Math.floor(turn)
       const part = turn - at
-      const [a, b] = [at % steps, (at + 1) % steps]
+      const a = at % steps
+      const b = (at + 1) % steps
       const border = place.half * (outer[a]! * (1 - part) + outer[b]! * part)
       let value = 1 - smoothstep(border - 0.7, border + 0.7, distance)
       if (inner !== undefined && value > 0) {
@@ -49,7 +52,8 @@ function drawPoints({ points, radius }: Extract<Shape, { kind: 'points' }>, plac
   const { cos, sin, along, across } = axes(place)
   const blot = Math.max(0.75, radius * place.half)
   for (let i = 0; i < points.length; i += 2) {
-    const [u, v] = [points[i]! * place.half * along, points[i + 1]! * place.half * across]
+    const u = points[i]! * place.half * along
+    const v = points[i + 1]! * place.half * across
     blotAt(place.x + u * cos - v * sin, place.y + u * sin + v * cos, blot, cover, size)
   }
 }

@@ -97,6 +97,9 @@ function cells(instance: Random, jitter: number): (x: number, y: number, found: 
   }
 }
 
+const columns = Int8Array.of(-1, 0, 1, -1, 0, 1, -1, 0, 1)
+const rows = Int8Array.of(-1, -1, -1, 0, 0, 0, 1, 1, 1)
+
 /** Hashes of a cell and its eight neighbours, row by row; they are kept while the cell stays, as it mostly does from point to point. */
 class Neighbours {
   readonly hashes = new Int32Array(9)
@@ -118,11 +121,11 @@ class Neighbours {
   }
 
   x(n: number): number {
-    return this.#cx + (n % 3) - 1
+    return this.#cx + columns[n]!
   }
 
   y(n: number): number {
-    return this.#cy + Math.floor(n / 3) - 1
+    return this.#cy + rows[n]!
   }
 }
 

@@ -62,8 +62,10 @@ function blotAt(cx: number, cy: number, radius: number, cover: Float32Array, siz
   const box = boxAround(cx, cy, radius + 0.5, size)
   for (let y = box.top; y <= box.bottom; y++)
     for (let x = box.left; x <= box.right; x++) {
-      const value = Math.min(1, radius + 0.5 - Math.sqrt((x - cx) ** 2 + (y - cy) ** 2))
       const i = y * size + x
+      // Blots lie close to one another: most of what they reach is covered.
+      if (cover[i] === 1) continue
+      const value = Math.min(1, radius + 0.5 - Math.sqrt((x - cx) ** 2 + (y - cy) ** 2))
       if (value > cover[i]!) cover[i] = value
     }
 }
@@ -88,9 +90,10 @@ function drawSegments(
     const [top, bottom] = [Math.max(0, Math.floor(Math.min(ay, by) - half - 1)), Math.min(size - 1, Math.ceil(Math.max(ay, by) + half + 1))]
     for (let y = top; y <= bottom; y++)
       for (let x = left; x <= right; x++) {
+        const k = y * size + x
+        if (cover[k] === 1) continue
         const t = length === 0 ? 0 : Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length))
         const value = Math.min(1, half + 0.5 - Math.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2))
-        const k = y * size + x
         if (value > cover[k]!) cover[k] = value
       }
   }

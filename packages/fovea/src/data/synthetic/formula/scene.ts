@@ -123,9 +123,10 @@ class Painter {
         const share = behind ? Number(cover[i] !== 1) : cover[i]!
         if (share === 0) continue
         const t = Math.max(-2.5, Math.min(2.5, value(x / size, y / size)))
-        pixels[3 * i] = pixels[3 * i]! * (1 - share) + (red + t * redSwing) * share
-        pixels[3 * i + 1] = pixels[3 * i + 1]! * (1 - share) + (green + t * greenSwing) * share
-        pixels[3 * i + 2] = pixels[3 * i + 2]! * (1 - share) + (blue + t * blueSwing) * share
+        const [left, at] = [1 - share, 3 * i]
+        pixels[at] = pixels[at]! * left + (red + t * redSwing) * share
+        pixels[at + 1] = pixels[at + 1]! * left + (green + t * greenSwing) * share
+        pixels[at + 2] = pixels[at + 2]! * left + (blue + t * blueSwing) * share
       }
   }
 
@@ -215,7 +216,10 @@ class Painter {
         if (noise > 0) random.fill(numbers)
       }
       const grain = noise * (numbers[k]! + numbers[k + 1]! + numbers[k + 2]! - 1.5) * 2
-      for (let at = i; at < i + step; at++) bytes[at] = tones[Math.round(256 * Math.max(0, Math.min(1, pixels[at]! + grain)))]!
+      for (let at = i; at < i + step; at++) {
+        const value = pixels[at]! + grain
+        bytes[at] = tones[value <= 0 ? 0 : value >= 1 ? 256 : Math.round(256 * value)]!
+      }
     }
     return bytes
   }

@@ -1,5 +1,5 @@
 // One case of the training-step benchmark, as a process of its own, so that its peak memory is its own:
-// `node training-step-case.ts BATCH SIZE LAYOUT STEPS THREADS [profile]` prints one JSON line.
+// `node training-step-case.ts BATCH SIZE LAYOUT STEPS THREADS NETWORK [profile]` prints one JSON line.
 
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,8 +18,9 @@ import { peakMemory } from './measure.ts'
 /** Milliseconds of each operator in one step, forward and gradient apart: the least of several runs for every node, summed. */
 export type OperatorTimes = Readonly<Record<string, number>>
 
-function stepFor(batch: number, size: number, block: number | undefined): TrainingStep {
-  const network = buildNetwork('resnet18', { stem: 'cifar', classes: 10, batch, inputSize: size })
+function stepFor(name: string, batch: number, size: number, block: number | undefined): TrainingStep {
+  const stem = name === 'resnet18' ? ({ stem: 'cifar' } as const) : {}
+  const network = buildNetwork(name, { ...stem, classes: 10, batch, inputSize: size })
   return buildTrainingStep(network.model, {
     parameters: findTrainable(network.model.graph, 'pixels').map(({ name, kind }) => ({ name, decay: kind === 'weight' })),
     loss: (b) => {
@@ -47,9 +48,9 @@ async function operatorTimes(folder: string): Promise<OperatorTimes> {
   return Object.fromEntries([...sums].sort((a, b) => b[1] - a[1]))
 }
 
-async function main([batch, size, layout, steps, threads, profile]: readonly string[]): Promise<void> {
+async function main([batch, size, layout, steps, threads, network, profile]: readonly string[]): Promise<void> {
   const block = await blockFor({ device: 'cpu', layout: layout === 'standard' ? 'standard' : 'auto' })
-  const step = stepFor(Number(batch), Number(size), block)
+  const step = stepFor(network!, Number(batch), Number(size), block)
   const folder = profile === undefined ? undefined : await mkdtemp(join(tmpdir(), 'training-step-'))
   const session = await openSession(step.model, {
     worker: false,

@@ -22,7 +22,7 @@ interface Run {
 
 async function ours(batch: number, size: number, layout: string, steps: number, profile = false): Promise<Run> {
   const script = join(import.meta.dirname, 'training-step-case.ts')
-  const args = [script, batch, size, layout, steps, threads, ...(profile ? ['profile'] : [])].map(String)
+  const args = [script, batch, size, layout, steps, threads, 'resnet18', ...(profile ? ['profile'] : [])].map(String)
   const { stdout } = await execute(process.execPath, args, { maxBuffer: 2 ** 24 })
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Run
 }

@@ -8,20 +8,7 @@ import math
 import pathlib
 
 import torch
-
-# torchvision's own operators are not needed; some builds have them for other devices only.
-try:
-    import torchvision
-except RuntimeError:
-    import torch.library as library
-
-    _declared = library.Library("torchvision", "FRAGMENT")
-    _register = library.register_fake
-    library.register_fake = lambda name, *a, **k: (lambda f: f) if name.startswith("torchvision::") else _register(name, *a, **k)
-    import torchvision
-
-    library.register_fake = _register
-import timm
+from peer_timm import timm, torchvision
 from timm.layers import resample_abs_pos_embed
 
 torch.set_grad_enabled(False)

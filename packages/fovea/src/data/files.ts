@@ -1,8 +1,8 @@
 // Files written whole or not at all, and the folders that they need.
 
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { FoveaError } from '../util/errors.ts'
+import { type ErrorCode, FoveaError } from '../util/errors.ts'
 
 /**
  * Writes a file under a temporary name in the same folder, flushes it to the disk, then renames it: a reader sees the old
@@ -27,6 +27,27 @@ export async function writeFileAtomically(file: string, chunks: readonly Uint8Ar
     if (cause instanceof FoveaError) throw cause
     throw writeError(file, cause)
   }
+}
+
+/** Longest text file that is read: what stands beside a model is small. */
+const maxTextBytes = 100_000_000
+
+/**
+ * A file's text.
+ *
+ * @param code of the error
+ * @throws FoveaError with the code and the reason, also where it is no plain file or longer than 100 MB
+ */
+export async function readText(file: string, code: ErrorCode): Promise<string> {
+  const fail = (found: string, cause?: unknown): never => {
+    throw new FoveaError(code, { file, expected: 'a file of text', found, cause })
+  }
+  const reason = (cause: NodeJS.ErrnoException) => fail(cause.code === 'ENOENT' ? 'no such file' : cause.message, cause)
+  // Asked before opening, since opening a pipe would wait for a writer.
+  const found = await stat(file).catch(reason)
+  if (!found.isFile()) fail(found.isDirectory() ? 'a folder' : 'something else')
+  if (found.size > maxTextBytes) fail(`${found.size} bytes, more than ${maxTextBytes}`)
+  return readFile(file, 'utf8').catch(reason)
 }
 
 /** The coded error of a failed write. */

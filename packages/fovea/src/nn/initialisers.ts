@@ -24,6 +24,8 @@ export interface KaimingOptions {
   readonly mode?: 'fanIn' | 'fanOut'
   /** Slope of the following leaky ReLU below zero. @default 0, a plain ReLU */
   readonly negativeSlope?: number
+  /** Groups of channels that do not mix: an input reaches only the outputs of its own. @default 1 */
+  readonly groups?: number
 }
 
 /** Normal with deviation gain / sqrt(fan) (He 2015, arXiv:1502.01852). */
@@ -75,9 +77,9 @@ export function constant(value: number): Initialiser {
 export const zeros: Initialiser = constant(0)
 export const ones: Initialiser = constant(1)
 
-function kaimingDeviation(dims: readonly number[], { mode = 'fanIn', negativeSlope = 0 }: KaimingOptions): number {
+function kaimingDeviation(dims: readonly number[], { mode = 'fanIn', negativeSlope = 0, groups = 1 }: KaimingOptions): number {
   const fan = fanOf(dims)
-  return Math.sqrt(2 / (1 + negativeSlope ** 2) / (mode === 'fanIn' ? fan.in : fan.out))
+  return Math.sqrt(2 / (1 + negativeSlope ** 2) / (mode === 'fanIn' ? fan.in : fan.out / groups))
 }
 
 function xavierDeviation(dims: readonly number[], gain: number): number {

@@ -7,7 +7,7 @@ import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import type { Initialiser } from './initialisers.ts'
 
-/** A value with channels, [N, C, ...]. Layers read the count from here, so that callers never repeat it. */
+/** A value with channels: a map [N, C, H, W], rows [N, C], tokens [N, L, C]. Layers read the count from here, so that callers never repeat it. */
 export interface Feature {
   /** Name of the value in the graph. */
   readonly value: string

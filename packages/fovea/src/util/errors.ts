@@ -1,5 +1,7 @@
 // Every error Fovea throws: one catalogue of codes, one class.
 
+import { printable } from './clip.ts'
+
 /** Where an error was found. Every part is optional; those given are printed. */
 export interface ErrorPlace {
   file?: string
@@ -296,5 +298,5 @@ function describe(code: ErrorCode, details: ErrorDetails): string {
   const places = (['file', 'node', 'field'] as const).flatMap((key) => (details[key] === undefined ? [] : [`${key} "${details[key]}"`]))
   const fact = facts.length > 0 ? `: ${facts.join(', ')}` : ''
   const place = places.length > 0 ? ` (${places.join(', ')})` : ''
-  return `${message}${fact}${place}. ${details.remedy ?? remedy} [${code}]`
+  return printable(`${message}${fact}${place}. ${details.remedy ?? remedy} [${code}]`)
 }

@@ -1,7 +1,7 @@
 // One file from the hub to the cache: resumed where it was cut, verified while it streams, in place only when it is whole.
 
 import { createHash, type Hash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolder, writeError } from '../../data/files.ts'
@@ -67,6 +67,7 @@ export async function isThere(target: string, size: number | undefined): Promise
 async function fetchWhole({ url, file, onBytes }: Download, partial: PartialFile, settings: HubSettings): Promise<Checksum> {
   const limit = file.size ?? settings.maxFileBytes
   let { checksum } = file
+  let farthest = partial.length
   if (partial.length > limit) await partial.restart()
   await withRetries(settings, file.path, async (gained) => {
     // All is there but the name.
@@ -93,7 +94,11 @@ async function fetchWhole({ url, file, onBytes }: Download, partial: PartialFile
           : new FoveaError('HUB_CHECKSUM', { file: file.path, expected: `${limit} bytes`, found: 'more' })
       }
       await partial.append(piece)
-      gained()
+      // A server that always begins anew, and always breaks off, brings nobody further.
+      if (partial.length > farthest) {
+        farthest = partial.length
+        gained()
+      }
       onBytes(partial.length, total)
     }
     if (partial.length < (file.size ?? total)) throw new PassingFailure(`the connection ended at ${partial.length} of ${total} bytes`)
@@ -137,12 +142,14 @@ class PartialFile {
 
   /** Opens what an earlier try left, or begins. */
   async open(): Promise<void> {
-    this.#handle = await this.#guard(open(this.path, constants.O_RDWR | constants.O_CREAT))
+    // In a cache that others may write to, a link would lead the writing elsewhere. (Windows has no such flag.)
+    const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
+    this.#handle = await this.#guard(open(this.path, flags))
     // A pipe or a device in its place would never end.
     if (!(await this.#handle.stat()).isFile()) throw cacheError(this.path, new Error('something that is no plain file'))
-    for await (const piece of createReadStream(this.path)) {
-      this.#hash.update(piece as Buffer)
-      this.#length += (piece as Buffer).length
+    for await (const piece of this.#content()) {
+      this.#hash.update(piece)
+      this.#length += piece.length
     }
   }
 
@@ -169,8 +176,13 @@ class PartialFile {
   /** Git's blobs begin with their size, which is known only now. */
   async #gitHash(): Promise<string> {
     const hash = createHash('sha1').update(`blob ${this.#length}\0`)
-    for await (const piece of createReadStream(this.path)) hash.update(piece as Buffer)
+    for await (const piece of this.#content()) hash.update(piece)
     return hash.digest('hex')
+  }
+
+  /** Of the open file, whatever its name leads to by now. */
+  #content(): AsyncIterable<Buffer> {
+    return this.#handle!.createReadStream({ start: 0, autoClose: false })
   }
 
   /** Removes the file and says why. */

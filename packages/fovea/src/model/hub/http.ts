@@ -28,14 +28,11 @@ export interface HubAnswer {
 /** A failure that another try may mend; `waitMs` is what the server asked for. */
 export class PassingFailure extends Error {
   readonly waitMs: number | undefined
-  /** The last answer's status; undefined where there was no answer. */
-  readonly status: number | undefined
 
-  constructor(message: string, details: { waitMs?: number | undefined; status?: number; cause?: unknown } = {}) {
+  constructor(message: string, details: { waitMs?: number | undefined; cause?: unknown } = {}) {
     super(message, { cause: details.cause })
     this.name = 'PassingFailure'
     this.waitMs = details.waitMs
-    this.status = details.status
   }
 }
 
@@ -132,7 +129,7 @@ async function refuse({ status, headers, body, dismiss }: Omit<HubAnswer, 'first
   const said = clip(headers.get('x-error-message') ?? (await beginningOf(body)), 200).replaceAll(/\s+/g, ' ')
   const found = `status ${status}${said === '' ? '' : `: ${said}`}`
   dismiss()
-  if (passing.has(status)) throw new PassingFailure(found, { status, waitMs: askedWait(headers) })
+  if (passing.has(status)) throw new PassingFailure(found, { waitMs: askedWait(headers) })
   const file = plain(url)
   const code = headers.get('x-error-code')
   // The hub answers 401 for what does not exist too, so that nobody learns of private models.
@@ -168,10 +165,10 @@ function plain(url: URL): string {
 }
 
 /**
- * Does work that a passing failure may break, and does it again after a wait. Work that got further since its last try begins
+ * Does work that a passing failure may break, and does it again after a wait. Work that got further than ever before begins
  * counting anew.
  *
- * @param work gives its progress as a number through `gained`
+ * @param work calls `gained` when it has got further
  * @throws FoveaError HUB_FAILED when all tries failed, CANCELLED, and what the work throws
  */
 export async function withRetries<T>(settings: HubSettings, place: string, work: (gained: () => void) => Promise<T>): Promise<T> {

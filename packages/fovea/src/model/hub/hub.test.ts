@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -125,11 +125,7 @@ describe('a model of the hub', () => {
     [['model.onnx', 'model.safetensors'], 'model.onnx', ['model.onnx']],
     [['onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model_int8.onnx'], 'onnx/model.onnx', ['onnx/model.onnx', 'onnx/model.onnx_data']],
     [['weights/net.onnx', 'pytorch_model.bin'], 'weights/net.onnx', ['weights/net.onnx']],
-    [
-      ['model.safetensors.index.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'other.safetensors'],
-      'model.safetensors.index.json',
-      ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'model.safetensors.index.json'],
-    ],
+    [['model.onnx', 'model.onnx.data', 'model.onnx.lock', 'model.onnx.partial'], 'model.onnx', ['model.onnx', 'model.onnx.data']],
   ])('of %s is %s', async (paths, file, files) => {
     hub.repositories.set('o/m', { files: Object.fromEntries(paths.map((path) => [path, path])) })
     const snapshot = await load()
@@ -139,6 +135,18 @@ describe('a model of the hub', () => {
         .filter((path) => path.includes('.'))
         .sort(),
     ).toEqual(files)
+  })
+
+  it('in parts is what its index names, and no more', async () => {
+    const index = JSON.stringify({ weight_map: { a: 'model-1.safetensors', b: 'model-2.safetensors', c: 'model-1.safetensors' } })
+    const files = { 'model.safetensors.index.json': index, 'model-1.safetensors': '1', 'model-2.safetensors': '2' }
+    hub.repositories.set('o/m', { files: { ...files, 'model-3.safetensors': '3', 'other.safetensors': '4' } })
+    const snapshot = await load()
+    expect(globSync('*', { cwd: snapshot.folder }).sort()).toEqual(Object.keys(files).sort())
+    expect((await load('hf:o/m', { offline: true })).main).toBe(snapshot.main)
+    hub.branches.set('o/m@main', 'second')
+    hub.repositories.set('o/m', { files: { 'model.safetensors.index.json': index, 'model-1.safetensors': '1' } })
+    expect(await failure(load())).toMatch(/none called model-2\.safetensors.*\[HUB_NO_MODEL\]/)
   })
 
   it('is refused where there is no file that makes one', async () => {
@@ -271,9 +279,30 @@ describe('a download', () => {
       },
     )
     expect(await readFile((await load()).main)).toEqual(weights)
+    await rm(cache, { recursive: true })
     hub.faults.length = 0
     hub.faults.push(answer(500))
     expect(await failure(load('hf:o/m', { retry: { times: 2, delayMs: 1 } }))).toMatch(/status 500.*3 times.*\[HUB_FAILED\]/)
+  })
+
+  it('is given up where the server begins anew each time and never gets further', async () => {
+    hub.faults.push(({ path }, response) => {
+      if (!path.startsWith(storagePath)) return false
+      response.writeHead(200, { 'content-length': weights.length })
+      response.write(weights.subarray(0, 50_000), () => setImmediate(() => response.destroy()))
+      return true
+    })
+    expect(await failure(load('hf:o/m', { retry: { times: 3, delayMs: 1 } }))).toMatch(/4 times.*\[HUB_FAILED\]/)
+  })
+
+  it('does not write through a link that lies in its place', async () => {
+    const { folder, main: file } = await load()
+    await rm(file)
+    const elsewhere = join(cache, 'precious')
+    await writeFile(elsewhere, 'precious')
+    await symlink(elsewhere, join(folder, 'model.safetensors.partial'))
+    expect(await failure(load())).toMatch(/\[FILE_WRITE\]/)
+    expect(await readFile(elsewhere, 'utf8')).toBe('precious')
   })
 
   it('gives a silent server up', async () => {
@@ -371,9 +400,14 @@ describe('the cache', () => {
       response.destroy()
       return true
     })
-    const { commit, notes } = await load('hf:o/m', { retry: { times: 0 } })
+    hub.requests.length = 0
+    const { commit, notes } = await load()
     expect(commit).toBe(main)
-    expect(notes).toEqual([expect.stringMatching(/cannot be reached: the copy of hf:o\/m in the cache/)])
+    // With a copy at hand it is asked twice, not six times.
+    expect(hub.requests).toHaveLength(2)
+    expect(notes).toEqual([expect.stringMatching(/cannot be reached \(.+\): the copy of hf:o\/m in the cache/)])
+    hub.faults.unshift(answer(503))
+    expect((await load()).notes).toEqual([expect.stringMatching(/status 503/)])
     // An answer that refuses is no lost connection.
     hub.faults.length = 0
     hub.faults.push(answer(403))

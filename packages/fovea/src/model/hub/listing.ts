@@ -2,6 +2,7 @@
 
 import { clip } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
+import { parseIndex } from '../safetensors/sharded.ts'
 import { request, withRetries } from './http.ts'
 import { type HubReference, isCommit, printReference } from './reference.ts'
 import type { HubSettings } from './settings.ts'
@@ -106,8 +107,8 @@ export interface ModelFiles {
 }
 
 /**
- * The files that make a model: an .onnx file with its external data, else weights in safetensors, whole or in parts; config.json in
- * any case. What is taken: model.onnx, onnx/model.onnx, the only .onnx file, model.safetensors, model.safetensors.index.json with
+ * The files that make a model: an .onnx file with its external data, else weights in safetensors, or the index of their parts, which
+ * `chooseShards` gives; config.json in any case. What is taken: model.onnx, onnx/model.onnx, the only .onnx file, model.safetensors, model.safetensors.index.json with
  * its parts, the only .safetensors file.
  *
  * @throws FoveaError HUB_NO_MODEL saying what there is
@@ -134,14 +135,32 @@ export function chooseFiles({ files }: Listing, reference: HubReference): ModelF
       found: kinds.length === 0 ? `${files.length} files, no weights among them` : clip(kinds.join(', '), 300),
     })
   }
-  const stem = main.replace(/\.index\.json$/, '').replace(/\.safetensors$/, '')
   const belongs = ({ path }: HubFile) =>
     path === main ||
     path === 'config.json' ||
-    // model.onnx_data, model.onnx.data: tensors that lie outside the file.
-    (main.endsWith('.onnx') && path.startsWith(main)) ||
-    (main.endsWith('.json') && path.startsWith(`${stem}-`) && path.endsWith('.safetensors'))
+    // model.onnx_data, model.onnx_data_1, model.onnx.data: tensors that lie outside the file.
+    (main.endsWith('.onnx') && path.startsWith(main) && /^[._]data(_?\d+)?$/.test(path.slice(main.length)))
   return { main, files: files.filter(belongs) }
+}
+
+/**
+ * The files of weights that an index names.
+ *
+ * @param index its path in the repository
+ * @throws FoveaError SAFETENSORS_MALFORMED; HUB_NO_MODEL naming those that the repository lacks
+ */
+export function chooseShards({ files }: Listing, index: string, text: string, reference: HubReference): readonly HubFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const folder = index.slice(0, index.lastIndexOf('/') + 1)
+  const paths = [...new Set(parseIndex(text, `${printReference(reference)} ${index}`).values())].map((name) => `${folder}${name}`).sort()
+  const missing = paths.filter((path) => !byPath.has(path))
+  if (missing.length > 0)
+    throw new FoveaError('HUB_NO_MODEL', {
+      file: printReference(reference),
+      expected: `all files that ${index} names`,
+      found: `none called ${clip(missing.join(', '), 300)}`,
+    })
+  return paths.map((path) => byPath.get(path)!)
 }
 
 function malformed(expected: string, found: string, field?: string): never {

@@ -36,6 +36,8 @@ export function parseHubReference(text: string): HubReference {
     part.test(name) &&
     !`${owner}${name}`.includes('..') &&
     pieces.length <= 4 &&
+    // It becomes the name of one file in the cache.
+    revision.length <= 150 &&
     pieces.every((piece) => revisionPart.test(piece) && !piece.includes('..'))
   if (!wellFormed) throw new FoveaError('HUB_REFERENCE', { expected: 'hf:owner/name or hf:owner/name@revision', found: clip(text, 100) })
   return { owner, name, revision }

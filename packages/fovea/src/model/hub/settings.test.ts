@@ -24,6 +24,7 @@ describe('a reference', () => {
     'hf:o/m@a@b',
     'hf:o/m@../x',
     'hf:o/m@a//b',
+    `hf:o/m@${'a'.repeat(90)}/${'b'.repeat(90)}`,
     'hf:o o/m',
     'hf:o/m?x',
     'x:o/m',
@@ -54,7 +55,20 @@ describe('settings', () => {
     expect(cacheFolder({})).toMatch(/\.cache\/fovea$/)
   })
 
-  it.each(['huggingface.co', 'ftp://x', 'http://user:pass@x'])('refuse the endpoint %s', (endpoint) => {
-    expect(() => hubSettings({ endpoint }, {})).toThrow(/HF_ENDPOINT.*\[HUB_REFERENCE\]/)
+  it.each(['huggingface.co', 'ftp://x', 'http://user:pass@x', 'http://:pass@x', 'https://x/?pass=1', 'https://x/#a'])(
+    'refuse the endpoint %s, and print no password',
+    (endpoint) => {
+      const set = () => hubSettings({ endpoint }, {})
+      expect(set).toThrow(/HF_ENDPOINT.*\[HUB_REFERENCE\]/)
+      expect(set).not.toThrow(/pass[^w]/)
+    },
+  )
+
+  it('take a token from a file with its newline, and print none that cannot be sent', () => {
+    expect(hubSettings({}, { HF_TOKEN: 'hf_abc\r\n' }).token).toBe('hf_abc')
+    for (const token of ['hf_secret\nX-Other: 1', 'hf_secret é']) {
+      expect(() => hubSettings({ token }, {})).toThrow(/HF_TOKEN.*\[HUB_REFERENCE\]/)
+      expect(() => hubSettings({ token }, {})).not.toThrow(/secret/)
+    }
   })
 })

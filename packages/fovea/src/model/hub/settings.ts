@@ -2,6 +2,7 @@
 
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { clip } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
 
 /** One file on its way. */
@@ -51,14 +52,14 @@ export interface HubSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** @throws FoveaError HUB_REFERENCE where the endpoint is no http address */
+/** @throws FoveaError HUB_REFERENCE where the endpoint is no plain http address, or the token cannot be one */
 export function hubSettings(options: HubOptions = {}, environment: Environment = process.env): HubSettings {
   const { offline, endpoint, token = environment.HF_TOKEN, maxFileBytes = 20e9, timeoutMs = 30_000 } = options
   return {
     offline: offline ?? [environment.FOVEA_OFFLINE, environment.HF_HUB_OFFLINE].some(isTrue),
     cache: resolve(options.cache ?? cacheFolder(environment)),
     endpoint: parseEndpoint(endpoint ?? (environment.HF_ENDPOINT || 'https://huggingface.co')),
-    token: token === '' ? undefined : token,
+    token: parseToken(token),
     onProgress: options.onProgress ?? (() => undefined),
     signal: options.signal,
     maxFileBytes,
@@ -80,6 +81,27 @@ function isTrue(text: string | undefined): boolean {
 
 function parseEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '') return url
-  throw new FoveaError('HUB_REFERENCE', { field: 'HF_ENDPOINT', expected: 'an address such as https://huggingface.co', found: text })
+  const isHttp = url !== undefined && /^https?:$/.test(url.protocol)
+  const extra = isHttp ? `${url.username}${url.password}${url.search}${url.hash}` : ''
+  if (isHttp && extra === '') return url
+  throw new FoveaError('HUB_REFERENCE', {
+    field: 'HF_ENDPOINT',
+    expected: 'an address such as https://huggingface.co',
+    // A password in it must not get into a log.
+    found: isHttp ? `${url.origin} with a user, password, question mark or hash` : clip(text, 100),
+    remedy: 'Set HF_ENDPOINT or the option endpoint to the plain address; a token goes into HF_TOKEN.',
+  })
+}
+
+/** A file's last newline does not count. What no header can carry is refused here, since an error of the network would print it. */
+function parseToken(text: string | undefined): string | undefined {
+  const token = text?.trim() ?? ''
+  if (token === '') return undefined
+  if (/^[!-~]+$/.test(token)) return token
+  throw new FoveaError('HUB_REFERENCE', {
+    field: 'HF_TOKEN',
+    expected: 'a token of printable ASCII characters',
+    found: 'spaces or other characters inside it',
+    remedy: 'Copy the token from the settings of the hub again.',
+  })
 }

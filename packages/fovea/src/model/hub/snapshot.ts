@@ -2,11 +2,21 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeFolder, writeFileAtomically } from '../../data/files.ts'
+import { makeFolder, readText, writeFileAtomically } from '../../data/files.ts'
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import { downloadFile, isThere } from './download.ts'
 import { PassingFailure } from './http.ts'
-import { addressOf, type Checksum, chooseFiles, fetchListing, type HubFile, isSafePath, type Listing, type ModelFiles } from './listing.ts'
+import {
+  addressOf,
+  type Checksum,
+  chooseFiles,
+  chooseShards,
+  fetchListing,
+  type HubFile,
+  isSafePath,
+  type Listing,
+  type ModelFiles,
+} from './listing.ts'
 import { type HubReference, isCommit, parseHubReference, printReference } from './reference.ts'
 import { type HubOptions, type HubSettings, hubSettings } from './settings.ts'
 
@@ -36,13 +46,17 @@ export async function fetchSnapshot(reference: string | HubReference, options: H
     if (found !== undefined) return found
   }
   if (settings.offline) return offlineSnapshot(cache, wanted)
-  const listing = await fetchListing(wanted, settings).catch((error: unknown) => error)
+  const copy = await cache.latest()
+  // With a copy at hand nobody needs to wait long for a network that is not there.
+  const patience = copy === undefined ? settings : { ...settings, retryTimes: Math.min(1, settings.retryTimes) }
+  const listing = await fetchListing(wanted, patience).catch((error: unknown) => error)
   if (!isListing(listing)) {
-    const found = isUnreachable(listing) ? await cache.latest() : undefined
-    if (found === undefined) throw listing
+    if (copy === undefined || !isUnreachable(listing)) throw listing
     return {
-      ...found,
-      notes: [`${settings.endpoint.host} cannot be reached: the copy of ${printReference(wanted)} in the cache is taken.`],
+      ...copy,
+      notes: [
+        `${settings.endpoint.host} cannot be reached (${listing.details.found}): the copy of ${printReference(wanted)} in the cache is taken.`,
+      ],
     }
   }
   if (isCommit(wanted.revision) && listing.commit !== wanted.revision)
@@ -60,9 +74,9 @@ function isListing(found: unknown): found is Listing {
   return !(found instanceof Error)
 }
 
-/** No answer at all, rather than one that refuses. */
-function isUnreachable(error: unknown): boolean {
-  return isFoveaError(error, 'HUB_FAILED') && error.cause instanceof PassingFailure && error.cause.status === undefined
+/** No answer, or one that the hub gives when it is down or busy, rather than one that refuses. */
+function isUnreachable(error: unknown): error is FoveaError {
+  return isFoveaError(error, 'HUB_FAILED') && error.cause instanceof PassingFailure
 }
 
 /** What a snapshot consists of; written when all of it is there. */
@@ -112,26 +126,35 @@ class RepositoryCache {
 
   async fetch(listing: Listing): Promise<Snapshot> {
     const { owner, name } = this.#reference
-    const chosen = chooseFiles(listing, this.#reference)
+    const { main, files } = chooseFiles(listing, this.#reference)
     const folder = join(this.folder, listing.commit)
-    for (const [index, file] of chosen.files.entries())
+    let all = files
+    for (let index = 0; index < all.length; index++) {
+      const file = all[index]!
       await downloadFile(
         {
           url: addressOf(this.#settings, [owner, name, 'resolve', listing.commit, ...file.path.split('/')]),
           file,
           target: join(folder, file.path),
           onBytes: (received, total) =>
-            this.#settings.onProgress({ kind: 'download', file: file.path, received, total, index, files: chosen.files.length }),
+            this.#settings.onProgress({ kind: 'download', file: file.path, received, total, index, files: all.length }),
         },
         this.#settings,
       )
-    await writeFileAtomically(this.#contentsFile(listing.commit), `${JSON.stringify(contentsOf(chosen), undefined, 2)}\n`)
+      if (file.path === main && main.endsWith('.json')) {
+        const shards = chooseShards(listing, main, await readText(join(folder, main), 'MODEL_NOT_FOUND'), this.#reference)
+        all = [...files, ...shards]
+      }
+    }
+    await writeFileAtomically(this.#contentsFile(listing.commit), `${JSON.stringify(contentsOf({ main, files: all }), undefined, 2)}\n`)
     await this.#remember(listing.commit)
-    return { main: join(folder, chosen.main), folder, commit: listing.commit, notes: [] }
+    return { main: join(folder, main), folder, commit: listing.commit, notes: [] }
   }
 
   async #remember(commit: string): Promise<void> {
     if (isCommit(this.#reference.revision)) return
+    // A cache that nobody may write to can be read all the same.
+    if ((await readFile(this.#refFile(), 'utf8').catch(() => '')).trim() === commit) return
     await makeFolder(join(this.folder, 'refs'))
     await writeFileAtomically(this.#refFile(), `${commit}\n`)
   }

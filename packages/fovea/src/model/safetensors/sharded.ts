@@ -1,7 +1,7 @@
 // A checkpoint in several safetensors files, with an index beside them that says which tensor lies where.
 
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { readText } from '../../data/files.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { clip } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
@@ -17,10 +17,7 @@ const maxShards = 500
  * @throws FoveaError SAFETENSORS_MALFORMED where the index does not fit its files or names files outside its folder, MODEL_NOT_FOUND
  */
 export async function openSharded(index: string): Promise<TensorSource> {
-  const text = await readFile(index, 'utf8').catch((cause: Error) => {
-    throw new FoveaError('MODEL_NOT_FOUND', { file: index, expected: 'a file', found: cause.message, cause })
-  })
-  const places = parseIndex(text, index)
+  const places = parseIndex(await readText(index, 'MODEL_NOT_FOUND'), index)
   const shards = new Map<string, SafetensorsFile>()
   const close = async () => {
     for (const shard of shards.values()) await shard.close()

@@ -1,8 +1,9 @@
 // A file of weights as a model: the network that it belongs to is built and filled, with the preprocessing that its makers name.
 
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { readText } from '../../data/files.ts'
 import { architectureNames, architectureOf, buildNetwork, type Network } from '../../nn/architectures.ts'
+import { clip } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
 import { channelsOf, createPreprocessing, type Preprocessing } from '../../vision/preprocessing.ts'
 import { classifierOf } from '../build-classifier.ts'
@@ -170,12 +171,15 @@ function chooseLabels(
 async function readConfig(file: string): Promise<PretrainedConfig | undefined> {
   const own = file.endsWith('.safetensors') ? [join(dirname(file), `${basename(file, '.safetensors')}.json`)] : []
   for (const path of [...own, join(dirname(file), 'config.json')]) {
-    const text = await readFile(path, 'utf8').catch(() => undefined)
-    if (text !== undefined) return parsePretrainedConfig(text, path)
+    const text = await readText(path, 'WEIGHTS_CONFIG').catch((error: FoveaError) => {
+      // A config that is there and cannot be read would change what the weights mean.
+      if ((error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw error
+    })
+    if (typeof text === 'string') return parsePretrainedConfig(text, path)
   }
   return undefined
 }
 
 function shortList(names: readonly string[]): string {
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')}, …`
+  return clip(names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')}, …`)
 }

@@ -1,5 +1,7 @@
 // What became of the tensors of a checkpoint, as data and as text.
 
+import { clip } from '../../util/clip.ts'
+
 /** A tensor that does not fit; shapes with their type, `float32[10,512]`. */
 export interface Misfit {
   /** The network's name. */
@@ -77,7 +79,7 @@ export function adviceFor(report: StateDictReport): string | undefined {
 function section(title: string, entries: readonly string[]): string[] {
   if (entries.length === 0) return []
   const more = entries.length > listed ? [`    and ${entries.length - listed} more`] : []
-  return [`${title}:`, ...entries.slice(0, listed).map((entry) => `    ${entry}`), ...more]
+  return [`${title}:`, ...entries.slice(0, listed).map((entry) => `    ${clip(entry, 200)}`), ...more]
 }
 
 function count(n: number, noun: string): string {

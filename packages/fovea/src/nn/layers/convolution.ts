@@ -23,6 +23,8 @@ export interface ConvOptions {
   readonly bias?: boolean
   /** @default normal, keeping the variance of gradients behind a ReLU (He 2015) */
   readonly initialise?: Initialiser
+  /** First values of the bias. @default uniform by fan in, as torch has it */
+  readonly initialiseBias?: Initialiser
 }
 
 /**
@@ -31,7 +33,8 @@ export interface ConvOptions {
  * @throws FoveaError NN_OPTION_INVALID where channels do not divide into the groups
  */
 export function conv2d(m: ModuleBuilder, name: string, x: Feature, options: ConvOptions): Feature {
-  const { out, stride = 1, dilation = 1, groups = 1, bias = true, initialise = kaimingNormal({ mode: 'fanOut' }) } = options
+  const { out, stride = 1, dilation = 1, groups = 1, bias = true } = options
+  const { initialise = kaimingNormal({ mode: 'fanOut', groups }), initialiseBias } = options
   const [height, width] = pair(options.kernel)
   const [top, left] = pair(options.padding ?? [sameMargin(height, dilation), sameMargin(width, dilation)])
   if (x.channels % groups !== 0 || out % groups !== 0)
@@ -43,7 +46,8 @@ export function conv2d(m: ModuleBuilder, name: string, x: Feature, options: Conv
   const dims = [out, x.channels / groups, height, width]
   const layer = m.module(name)
   const parameters = [layer.parameter('weight', 'weight', dims, initialise)]
-  if (bias) parameters.push(layer.parameter('bias', 'bias', [out], uniformByFan((x.channels / groups) * height * width)))
+  const fanIn = (x.channels / groups) * height * width
+  if (bias) parameters.push(layer.parameter('bias', 'bias', [out], initialiseBias ?? uniformByFan(fanIn)))
   const value = m.op(name, 'Conv', [x.value, ...parameters], {
     kernel_shape: [height, width],
     strides: [stride, stride],

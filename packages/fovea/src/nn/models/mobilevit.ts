@@ -2,7 +2,16 @@
 
 import { activation, add, batchNorm2d, conv2d, layerNorm, transformerBlock } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import { type ArchitectureOptions, type ArchitectureResult, type Backbone, type Block, recorded, withClassifier } from './network.ts'
+import {
+  type ArchitectureOptions,
+  type ArchitectureResult,
+  type Backbone,
+  type Block,
+  checkStages,
+  halves,
+  recorded,
+  withClassifier,
+} from './network.ts'
 
 export interface MobileVitOptions extends Omit<ArchitectureOptions, 'classes'> {
   /** Channels within an inverted residual for each that enters it. */
@@ -17,7 +26,7 @@ const patch = 2
 
 /** A network with its classifier. @param x pixels [N, C, H, W] */
 export function mobileVit(m: ModuleBuilder, x: Feature, options: MobileVitOptions & ArchitectureOptions): ArchitectureResult {
-  return withClassifier(m, mobileVitBackbone(m, x, options), options, 'head.fc')
+  return withClassifier(m, mobileVitBackbone(m, x, options), options, { layer: 'head.fc' })
 }
 
 /**
@@ -28,6 +37,8 @@ export function mobileVit(m: ModuleBuilder, x: Feature, options: MobileVitOption
  */
 export function mobileVitBackbone(m: ModuleBuilder, x: Feature, options: MobileVitOptions): Backbone {
   const { widths = [16, 16, 24, 48, 64, 80, 320], tokenWidths = [64, 80, 96], expansion } = options
+  checkStages('widths', widths, 7)
+  checkStages('tokenWidths', tokenWidths, 3)
   const features: Record<string, Feature> = {}
   const blocks: Block[] = []
   let y = unit(m.stage('stem').module('stem'), x, widths[0]!, 3, 2)
@@ -110,15 +121,6 @@ function mobileVitBlock(m: ModuleBuilder, x: Feature, width: number, depth: numb
   const projected = unit(m.module('conv_proj'), global, x.channels, 1, 1)
   const both = { ...x, channels: 2 * x.channels, value: m.op('both', 'Concat', [x.value, projected.value], { axis: 1 }) }
   return unit(m.module('conv_fusion'), both, x.channels, 3, 1)
-}
-
-/** The two residual sums of a transformer block: each counts as a block of its own. */
-export function halves(name: string, [attention, perceptron]: readonly [string, string], parameters: readonly string[]): Block[] {
-  const first = (path: string) => /\.(norm1|attn|ls1)\./.test(path.slice(name.length))
-  return [
-    { name, output: attention, parameters: parameters.filter(first) },
-    { name, output: perceptron, parameters: parameters.filter((path) => !first(path)) },
-  ]
 }
 
 function stretch(m: ModuleBuilder, name: string, x: string, size: string): string {

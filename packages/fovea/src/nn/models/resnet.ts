@@ -1,9 +1,16 @@
 // ResNet: deep residual learning for image recognition (He 2016, arXiv:1512.03385). Parameter names are torchvision's and timm's.
 
-import { FoveaError } from '../../util/errors.ts'
 import { add, batchNorm2d, conv2d, maxPool, relu } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import { type ArchitectureOptions, type ArchitectureResult, type Backbone, type Block, recorded, withClassifier } from './network.ts'
+import {
+  type ArchitectureOptions,
+  type ArchitectureResult,
+  type Backbone,
+  type Block,
+  checkStages,
+  recorded,
+  withClassifier,
+} from './network.ts'
 
 export interface ResNetOptions extends ArchitectureOptions {
   /** Blocks of each stage. */
@@ -42,12 +49,7 @@ export function resNet(m: ModuleBuilder, x: Feature, options: ResNetOptions): Ar
  */
 export function resNetBackbone(m: ModuleBuilder, x: Feature, options: Omit<ResNetOptions, 'classes'>): Backbone {
   const { stem = 'imagenet', widths = [64, 128, 256, 512], depths, block, zeroInit = false } = options
-  if (widths.length !== depths.length)
-    throw new FoveaError('NN_OPTION_INVALID', {
-      field: 'widths',
-      expected: `${depths.length} numbers, one per stage`,
-      found: `${widths.length}`,
-    })
+  checkStages('widths', widths, depths.length)
   const { pool, ...first } = stems[stem]
   const s = m.stage('stem')
   const features: Record<string, Feature> = {}

@@ -12,7 +12,7 @@ import { buildFeatures } from '../../model/build-features.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
 import { openModel } from '../../model/open-model.ts'
 import { architectureNames } from '../../nn/architectures.ts'
-import { adamW, clipByGlobalNorm } from '../../nn/optimizers.ts'
+import { adamW, clipByGlobalNorm, sgd } from '../../nn/optimizers.ts'
 import { learningRateAt, type Schedule } from '../../nn/schedules.ts'
 import { bindDimensions } from '../../passes/bind-dimensions.ts'
 import { findTrainable } from '../../passes/trainable.ts'
@@ -25,7 +25,7 @@ import { trainFiles } from '../trainer.ts'
 import { withWeights } from '../validate.ts'
 import type { PretrainEvent, PretrainFigures, PretrainRecord } from './events.ts'
 import { measure } from './measure.ts'
-import { addObjectives, type Objectives } from './objectives.ts'
+import { addObjectives, headPrefix, type Objectives } from './objectives.ts'
 import { type PretrainOptions, type PretrainRecipe, resolvePretraining } from './options.ts'
 import { type SceneBatch, Scenes } from './scenes.ts'
 
@@ -278,16 +278,21 @@ async function firstModel({ model, imageSize, seed }: PretrainRecipe): Promise<M
   return writeMetadata(opened.model, { ...opened.metadata, preprocessing: { ...preprocessing, size: [imageSize, imageSize] } })
 }
 
+/** Share of the learning rate that heads get. */
+const headRate = 0.1
+
 function compile({ model, loss }: Objectives, recipe: PretrainRecipe, block: number | undefined): TrainingStep {
-  const { batchSize, imageSize, weightDecay, clipNorm } = recipe
+  const { batchSize, imageSize, optimizer, weightDecay, clipNorm } = recipe
   const bound = bindDimensions(model, { N: batchSize, H: imageSize, W: imageSize }).model
   return buildTrainingStep(bound, {
     parameters: findTrainable(bound.graph, readMetadata(model).stages.pixels!).map(({ name, kind }) => ({
       name,
       decay: kind === 'weight',
+      // An embedding has a thousand values of unit size, so a full step of a head would throw its scores about.
+      learningRateScale: name.startsWith(`${headPrefix}.`) ? headRate : 1,
     })),
     loss,
-    optimizer: adamW({ weightDecay }),
+    optimizer: optimizer === 'sgd' ? sgd({ momentum: 0.9, nesterov: true, weightDecay }) : adamW({ weightDecay }),
     clip: (b: GraphBuilder, gradients: readonly string[]) => clipByGlobalNorm(b, gradients, clipNorm),
     ...(block === undefined ? {} : { blockedLayout: { block } }),
   })

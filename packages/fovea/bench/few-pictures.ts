@@ -78,8 +78,8 @@ function split(pool: ImageDataset, test: ImageDataset | undefined, [train, valid
       parts[i < train ? 0 : i < train + validation ? 1 : 2]!.push(members[at]!)
     })
   })
-  const [a, b, c] = parts.map((samples) => ({ classes: pool.classes, samples })) as [ImageDataset, ImageDataset, ImageDataset]
-  return { train: a, validation: b, test: test ?? c }
+  const part = (i: number): ImageDataset => ({ classes: pool.classes, samples: parts[i]! })
+  return { train: part(0), validation: part(1), test: test ?? part(2) }
 }
 
 async function main(): Promise<void> {

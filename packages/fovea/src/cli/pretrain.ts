@@ -1,6 +1,6 @@
 // `fovea pretrain MODEL`: first weights from pictures that are drawn by formula, without any photograph.
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import type { PretrainEvent } from '../train/pretrain/events.ts'
 import { pretrain } from '../train/pretrain/pretrainer.ts'
@@ -24,6 +24,7 @@ interface PretrainFlags {
   batch?: number
   imgsz?: number
   seed?: number
+  optimizer?: 'adamw' | 'sgd'
   lr?: number
   threads?: number
   drawers?: number
@@ -43,6 +44,7 @@ export function pretrainCommand(): Command {
     .option('--batch <n>', 'pictures in one step', parseNumber)
     .option('--imgsz <n>', 'side of the pictures in pixels, a multiple of 32', parseNumber)
     .option('--seed <n>', 'the same seed gives the same weights', parseNumber)
+    .addOption(new Option('--optimizer <name>', 'how weights are moved').choices(['adamw', 'sgd']))
     .option('--lr <rate>', 'largest learning rate', parseNumber)
     .option('--threads <n>', 'threads of the training step', parseNumber)
     .option('--drawers <n>', 'threads that draw pictures ahead', parseNumber)

@@ -18,6 +18,9 @@ const questions = [
   { name: 'fill', classes: formulaClasses.texture, weight: 0.5 },
 ] as const
 
+/** What the names of the heads' parameters begin with. */
+export const headPrefix = 'pretrain'
+
 const maskWeight = 2
 
 export interface Objectives {
@@ -54,7 +57,7 @@ export function addObjectives(
   }
   model.graph.outputs = []
   const b = new GraphBuilder({ graph: model.graph, opset: model.opsets.get('') ?? 1 })
-  const heads = new ModuleBuilder(b, { seed }).module('pretrain')
+  const heads = new ModuleBuilder(b, { seed }).module(headPrefix)
   const embedding = feature('embedding')
   const scores = questions.map(({ name, classes }) => linear(heads, name, embedding, { out: classes }))
   const masks = Object.keys(stages)

@@ -27,9 +27,11 @@ export interface PretrainOptions {
   readonly imageSize?: number
   /** Of weights, scenes and order. @default 0 */
   readonly seed?: number
-  /** Largest learning rate of the schedule, a cosine behind a warm-up. @default 0.002 */
+  /** @default 'adamw' */
+  readonly optimizer?: 'adamw' | 'sgd'
+  /** Largest learning rate of the schedule, a cosine behind a warm-up. @default 0.001 for adamw, 0.1 for sgd */
   readonly learningRate?: number
-  /** @default 0.05 */
+  /** @default 0.05 for adamw, 0.0001 for sgd */
   readonly weightDecay?: number
   /** Scenes held out, to be measured after each epoch. @default 2,000 */
   readonly heldOut?: number
@@ -55,6 +57,7 @@ export interface PretrainRecipe {
   readonly batchSize: number
   readonly imageSize: number
   readonly seed: number
+  readonly optimizer: 'adamw' | 'sgd'
   readonly learningRate: number
   readonly weightDecay: number
   readonly warmUpSteps: number
@@ -89,6 +92,8 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
   const most = Math.floor(maxSceneBytes / (3 * imageSize ** 2))
   if (scenes > most) throw invalid('scenes', `at most ${most} of this size, which fill ${maxSceneBytes / 2 ** 30} GiB`, scenes)
   const epochs = whole('epochs', 1, 4)
+  const optimizer = options.optimizer ?? 'adamw'
+  if (optimizer !== 'adamw' && optimizer !== 'sgd') throw invalid('optimizer', 'adamw or sgd', optimizer)
   const steps = Math.floor(scenes / batchSize) * epochs
   return {
     kind: 'formula-driven',
@@ -98,8 +103,9 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
     batchSize,
     imageSize,
     seed: whole('seed', 0, 0),
-    learningRate: amount('learningRate', 0.002),
-    weightDecay: amount('weightDecay', 0.05),
+    optimizer,
+    learningRate: amount('learningRate', optimizer === 'sgd' ? 0.1 : 0.001),
+    weightDecay: amount('weightDecay', optimizer === 'sgd' ? 1e-4 : 0.05),
     warmUpSteps: Math.min(500, Math.floor(steps / 10)),
     clipNorm: 5,
     heldOut: whole('heldOut', 1, 2_000),

@@ -13,7 +13,7 @@ import { takesAnySize } from '../../model/front.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
 import { openSource } from '../../model/open-source.ts'
 import { resolveSource } from '../../model/source.ts'
-import { adamW, clipByGlobalNorm } from '../../nn/optimizers.ts'
+import { adamW, clipByGlobalNorm, sgd } from '../../nn/optimizers.ts'
 import { learningRateAt, type Schedule } from '../../nn/schedules.ts'
 import { bindDimensions } from '../../passes/bind-dimensions.ts'
 import { findTrainable } from '../../passes/trainable.ts'
@@ -26,7 +26,7 @@ import { trainFiles } from '../trainer.ts'
 import { withWeights } from '../validate.ts'
 import type { PretrainEvent, PretrainFigures, PretrainRecord } from './events.ts'
 import { measure } from './measure.ts'
-import { addObjectives, type Objectives } from './objectives.ts'
+import { addObjectives, headPrefix, type Objectives } from './objectives.ts'
 import { type PretrainOptions, type PretrainRecipe, resolvePretraining } from './options.ts'
 import { type SceneBatch, Scenes } from './scenes.ts'
 
@@ -265,8 +265,15 @@ async function refuseOccupied(folder: string): Promise<void> {
   if (found.length > 0) throw new FoveaError('TRAIN_EXISTS', { file: folder, found: found.join(', ') })
 }
 
-/** Fresh weights for a name of the table, its own for everything else. */
-async function firstModel({ model, imageSize, seed }: PretrainRecipe, options: PretrainOptions): Promise<Model> {
+/**
+ * The model that a pretraining begins with: fresh weights for a name of the table, its own for everything else.
+ *
+ * @throws FoveaError TRAIN_OPTION for a classifier or another size than a model is fixed to; what `openSource` throws
+ */
+export async function firstModel(
+  { model, imageSize, seed }: PretrainRecipe,
+  options: Pick<PretrainOptions, 'architecture' | 'hub' | 'signal' | 'onEvent'>,
+): Promise<Model> {
   const source = await resolveSource(model)
   const size = [imageSize, imageSize] as const
   if (source.kind === 'registry') return buildFeatures(source.name, { imageSize: size, seed })
@@ -294,16 +301,21 @@ async function firstModel({ model, imageSize, seed }: PretrainRecipe, options: P
   return writeMetadata(opened.model, { ...opened.metadata, preprocessing: { ...preprocessing, size } })
 }
 
+/** Share of the learning rate that heads get. */
+const headRate = 0.1
+
 function compile({ model, loss }: Objectives, recipe: PretrainRecipe, block: number | undefined): TrainingStep {
-  const { batchSize, imageSize, weightDecay, clipNorm } = recipe
+  const { batchSize, imageSize, optimizer, weightDecay, clipNorm } = recipe
   const bound = bindDimensions(model, { N: batchSize, H: imageSize, W: imageSize }).model
   return buildTrainingStep(bound, {
     parameters: findTrainable(bound.graph, readMetadata(model).stages.pixels!).map(({ name, kind }) => ({
       name,
       decay: kind === 'weight',
+      // An embedding has a thousand values of unit size, so a full step of a head would throw its scores about.
+      learningRateScale: name.startsWith(`${headPrefix}.`) ? headRate : 1,
     })),
     loss,
-    optimizer: adamW({ weightDecay }),
+    optimizer: optimizer === 'sgd' ? sgd({ momentum: 0.9, nesterov: true, weightDecay }) : adamW({ weightDecay }),
     clip: (b: GraphBuilder, gradients: readonly string[]) => clipByGlobalNorm(b, gradients, clipNorm),
     ...(block === undefined ? {} : { blockedLayout: { block } }),
   })

@@ -7,7 +7,7 @@ import { shapeClasses, shapeInstance } from './shapes.ts'
 import { textureClasses, textureInstance } from './textures.ts'
 
 /** Raised when the same number draws another scene than before. */
-export const formulaVersion = 1
+export const formulaVersion = 2
 
 /** Number of classes of each question. The last class of shapes is "no object". */
 export const formulaClasses = { shape: shapeClasses + 1, texture: textureClasses } as const
@@ -41,13 +41,15 @@ export function drawFormula(index: number, { seed, size }: FormulaOptions): Form
   const cover = new Float32Array(size * size)
   if (!bare) placeObjects(shape, random, cover, size)
   const painter = new Painter(random, size)
-  painter.cover(texture, cover)
+  // Calm parts let shapes be seen that busy ones would hide.
+  const strength = () => (!bare && random.chance(0.3) ? 0.3 : 1)
+  painter.cover(texture, cover, strength())
   if (!bare) {
     if (random.chance(0.4)) painter.shade(cover)
-    painter.paint(fill, cover)
+    painter.paint(fill, cover, strength())
     if (random.chance(0.35)) painter.light(cover)
   }
-  if (random.chance(0.25)) painter.occlude(cover)
+  if (random.chance(0.15)) painter.occlude(cover)
   return {
     image: createImage(size, size, 3, painter.develop()),
     shape,
@@ -67,7 +69,7 @@ function asBytes(cover: Float32Array): Uint8Array {
 function placeObjects(shape: number, random: Random, cover: Float32Array, size: number): void {
   const count = random.chance(0.7) ? 1 : random.integer(2, 4)
   for (let i = 0; i < count; i++) {
-    const half = size * (count === 1 ? random.uniform(0.22, 0.48) : random.uniform(0.14, 0.26))
+    const half = size * (count === 1 ? random.uniform(0.28, 0.5) : random.uniform(0.18, 0.28))
     const margin = half * 0.75
     const place: Placement = {
       x: random.uniform(margin, size - margin),
@@ -98,21 +100,21 @@ class Painter {
   }
 
   /** Paints a texture everywhere but where it will be wholly hidden. */
-  cover(texture: number, hidden: Float32Array): void {
-    this.#paint(texture, (i) => (hidden[i] === 1 ? 0 : 1))
+  cover(texture: number, hidden: Float32Array, strength: number): void {
+    this.#paint(texture, strength, (i) => (hidden[i] === 1 ? 0 : 1))
   }
 
   /** Paints a texture where `cover` says. */
-  paint(texture: number, cover: Float32Array): void {
-    this.#paint(texture, (i) => cover[i]!)
+  paint(texture: number, cover: Float32Array, strength: number): void {
+    this.#paint(texture, strength, (i) => cover[i]!)
   }
 
-  #paint(texture: number, shareOf: (pixel: number) => number): void {
+  #paint(texture: number, strength: number, shareOf: (pixel: number) => number): void {
     const random = this.#random
     const value = textureInstance(texture, random)
     const [red, green, blue] = this.#color(random.uniform(0.2, 0.8))
     // Lightness moves most, as it does in nature; hue now and then.
-    const contrast = Math.exp(random.uniform(Math.log(0.05), Math.log(0.22)))
+    const contrast = strength * Math.exp(random.uniform(Math.log(0.05), Math.log(0.22)))
     const [redSwing, greenSwing, blueSwing] = this.#color(contrast).map(
       (channel, c) => channel + (c - 1) * random.normal(0, this.#chroma * 0.3),
     ) as unknown as Color

@@ -5,7 +5,7 @@ import { Random } from '../../../util/random.ts'
 import { smoothstep } from '../noise.ts'
 
 /** Number of shape classes; the class after the last one means that there is no object. */
-export const shapeClasses = 319
+export const shapeClasses = 95
 
 /** A shape around the origin, about 1 from its middle to its border. */
 export type Shape =

@@ -5,7 +5,7 @@ import { type Noise, smoothstep, valueNoise } from '../noise.ts'
 import { patternFamilies } from './patterns.ts'
 
 /** Number of texture classes. */
-export const textureClasses = 240
+export const textureClasses = 180
 
 /** How a program bends the values of its pattern. */
 type Bend = (value: number) => number

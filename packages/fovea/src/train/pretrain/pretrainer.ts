@@ -265,8 +265,15 @@ async function refuseOccupied(folder: string): Promise<void> {
   if (found.length > 0) throw new FoveaError('TRAIN_EXISTS', { file: folder, found: found.join(', ') })
 }
 
-/** Fresh weights for a name of the table, its own for everything else. */
-async function firstModel({ model, imageSize, seed }: PretrainRecipe, options: PretrainOptions): Promise<Model> {
+/**
+ * The model that a pretraining begins with: fresh weights for a name of the table, its own for everything else.
+ *
+ * @throws FoveaError TRAIN_OPTION for a classifier or another size than a model is fixed to; what `openSource` throws
+ */
+export async function firstModel(
+  { model, imageSize, seed }: PretrainRecipe,
+  options: Pick<PretrainOptions, 'architecture' | 'hub' | 'signal' | 'onEvent'>,
+): Promise<Model> {
   const source = await resolveSource(model)
   const size = [imageSize, imageSize] as const
   if (source.kind === 'registry') return buildFeatures(source.name, { imageSize: size, seed })

@@ -9,7 +9,7 @@ import { type ModelMetadata, writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
 
 export interface BuildFeaturesOptions {
-  /** Usual height and width of the pictures; the graph takes any. @default the architecture's own */
+  /** Usual height and width of the pictures; the graph takes any, but for a network of a fixed size. @default the architecture's own */
   readonly imageSize?: readonly [height: number, width: number]
   /** Seed of the first weights. @default 0 */
   readonly seed?: number
@@ -26,10 +26,11 @@ const headStages = new Set(['logits', 'probabilities'])
  * @throws FoveaError NN_UNKNOWN_ARCHITECTURE, NN_OPTION_INVALID
  */
 export function buildFeatures(name: string, { imageSize, seed = 0, options = {} }: BuildFeaturesOptions = {}): Model {
-  const { defaults } = architectureOf(name)
+  const { defaults, fixedSize = false } = architectureOf(name)
   const [height, width] = imageSize ?? [defaults.inputSize, defaults.inputSize]
   const preprocessing = createPreprocessing({ size: [height, width], scale: 'imagenet' })
-  return featuresOf(name, buildNetwork(name, { ...options, classes: 1, seed }), preprocessing)
+  const network = buildNetwork(name, { ...options, classes: 1, seed, ...(fixedSize && { inputSize: [height, width] }) })
+  return featuresOf(name, network, preprocessing, !fixedSize)
 }
 
 /**

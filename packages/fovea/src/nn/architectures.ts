@@ -5,18 +5,22 @@ import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { activationNames } from './layers/index.ts'
+import { convNext } from './models/convnext.ts'
 import { deepSeekVision } from './models/deepseek-vision.ts'
+import { efficientNetB0 } from './models/efficientnet.ts'
+import { mobileNetV2 } from './models/mobilenetv2.ts'
 import { mobileVit, mobileVitBackbone } from './models/mobilevit.ts'
 import type { ArchitectureOptions, ArchitectureResult } from './models/network.ts'
 import { type ResNetOptions, resNet, resNetBackbone, stemNames } from './models/resnet.ts'
 import { smallCnn } from './models/small-cnn.ts'
+import { vit } from './models/vit.ts'
 import { type Feature, ModuleBuilder, type ModuleOptions, type Parameter } from './module.ts'
 import { pyramidKinds } from './necks/pyramid.ts'
 
 export interface Architecture {
   readonly title: string
   readonly paper: string
-  readonly family: 'cnn' | 'resnet' | 'mobilevit' | 'deepseek-vision'
+  readonly family: 'cnn' | 'resnet' | 'mobilevit' | 'vit' | 'mobilenet' | 'efficientnet' | 'convnext' | 'deepseek-vision'
   readonly defaults: {
     /** Side of the square picture in pixels that it is made for. */
     readonly inputSize: number
@@ -25,8 +29,15 @@ export interface Architecture {
   }
   /** Number of trained values at the defaults with 3 input channels and 1,000 classes. */
   readonly expectedParameters: number
-  /** @param x pixels [N, C, H, W] */
-  readonly build: (m: ModuleBuilder, x: Feature, options: ArchitectureOptions) => ArchitectureResult
+  /** Whether a network takes pictures of one size alone, as a table of position embeddings does. @default false */
+  readonly fixedSize?: boolean
+  /** @param x pixels [N, C, H, W] @param size height and width where the network is of a fixed size, else 0 */
+  readonly build: (
+    m: ModuleBuilder,
+    x: Feature,
+    options: ArchitectureOptions,
+    size: readonly [height: number, width: number],
+  ) => ArchitectureResult
 }
 
 const he2016 = 'https://arxiv.org/abs/1512.03385'
@@ -65,6 +76,19 @@ function mobileVitRow(
   }
 }
 
+/** A vision transformer of twelve blocks with patches of 16 pixels. */
+function vitRow(title: string, expectedParameters: number, width: number, heads: number): Architecture {
+  return {
+    title,
+    paper: 'https://arxiv.org/abs/2010.11929',
+    family: 'vit',
+    defaults: { inputSize: 224, options: { widths: [width], depths: [12], heads, patch: 16 } },
+    expectedParameters,
+    fixedSize: true,
+    build: (m, x, options, size) => vit(m, x, { ...options, size }),
+  }
+}
+
 export const architectures = {
   'small-cnn': {
     title: 'Small CNN: six convolutions',
@@ -86,6 +110,33 @@ export const architectures = {
   'mobilevit-xxs': mobileVitRow('MobileViT-XXS', 1_272_024, 2, [16, 16, 24, 48, 64, 80, 320], [64, 80, 96]),
   'mobilevit-xs': mobileVitRow('MobileViT-XS', 2_317_848, 4, [16, 32, 48, 64, 80, 96, 384], [96, 120, 144]),
   'mobilevit-s': mobileVitRow('MobileViT-S', 5_578_632, 4, [16, 32, 64, 96, 128, 160, 640], [144, 192, 240]),
+  'vit-tiny': vitRow('ViT-Ti/16', 5_717_416, 192, 3),
+  'vit-small': vitRow('ViT-S/16', 22_050_664, 384, 6),
+  'vit-base': vitRow('ViT-B/16', 86_567_656, 768, 12),
+  mobilenetv2: {
+    title: 'MobileNetV2',
+    paper: 'https://arxiv.org/abs/1801.04381',
+    family: 'mobilenet',
+    defaults: { inputSize: 224, options: { widths: [32, 16, 24, 32, 64, 96, 160, 320, 1280], dropout: 0.2 } },
+    expectedParameters: 3_504_872,
+    build: mobileNetV2,
+  },
+  'efficientnet-b0': {
+    title: 'EfficientNet-B0',
+    paper: 'https://arxiv.org/abs/1905.11946',
+    family: 'efficientnet',
+    defaults: { inputSize: 224, options: { widths: [32, 16, 24, 40, 80, 112, 192, 320, 1280], dropout: 0.2 } },
+    expectedParameters: 5_288_548,
+    build: efficientNetB0,
+  },
+  'convnext-tiny': {
+    title: 'ConvNeXt-T',
+    paper: 'https://arxiv.org/abs/2201.03545',
+    family: 'convnext',
+    defaults: { inputSize: 224, options: { widths: [96, 192, 384, 768], depths: [3, 3, 9, 3] } },
+    expectedParameters: 28_589_128,
+    build: convNext,
+  },
   'deepseek-vision-tiny': {
     title: 'DeepSeekVision tiny: MobileViT-XXS, a pyramid of 64 channels, dynamic attention',
     paper: 'https://arxiv.org/abs/2106.08322',
@@ -126,7 +177,7 @@ export interface NetworkOptions extends Omit<ArchitectureOptions, 'classes'>, Mo
   readonly classes?: number
   /** @default 3 */
   readonly inputChannels?: number
-  /** Height and width of the pictures; may be symbols. @default 'H' and 'W' */
+  /** Height and width of the pictures; may be symbols. @default 'H' and 'W', or the usual size of a network of a fixed one */
   readonly inputSize?: number | readonly [height: Dim, width: Dim]
   /** @default 'N' */
   readonly batch?: Dim
@@ -149,8 +200,17 @@ export interface Network extends ArchitectureResult {
  * @throws FoveaError NN_UNKNOWN_ARCHITECTURE, NN_OPTION_INVALID
  */
 export function buildNetwork(name: string, options: NetworkOptions = {}): Network {
-  const { build, defaults } = architectureOf(name)
-  const { inputChannels = 3, inputSize = ['H', 'W'], batch = 'N', builder, seed, dtype, values, ...chosen } = options
+  const { build, defaults, fixedSize = false } = architectureOf(name)
+  const {
+    inputChannels = 3,
+    inputSize = fixedSize ? defaults.inputSize : ['H', 'W'],
+    batch = 'N',
+    builder,
+    seed,
+    dtype,
+    values,
+    ...chosen
+  } = options
   const complete = checked({ ...defaults.options, ...withoutUndefined(chosen), classes: chosen.classes ?? 1000 })
   const m = new ModuleBuilder(builder, {
     ...(seed === undefined ? {} : { seed }),
@@ -159,9 +219,18 @@ export function buildNetwork(name: string, options: NetworkOptions = {}): Networ
   })
   const [height, width] = typeof inputSize === 'number' ? [inputSize, inputSize] : inputSize
   const input = m.input('pixels', inputChannels, [batch, height, width])
-  const result = build(m, input, complete)
+  const result = build(m, input, complete, fixedSize ? numbersOf(height, width) : [0, 0])
   m.b.output(result.logits.value)
   return { ...result, model: m.b.model(), input, parameters: m.parameters, options: complete }
+}
+
+function numbersOf(height: Dim, width: Dim): [number, number] {
+  if (typeof height === 'number' && typeof width === 'number') return [height, width]
+  throw new FoveaError('NN_OPTION_INVALID', {
+    field: 'inputSize',
+    expected: 'a height and a width in pixels: this network takes pictures of one size',
+    found: `${height}, ${width}`,
+  })
 }
 
 /** Number of trained values: running statistics are not counted. */
@@ -173,18 +242,21 @@ export function countParameters(network: Pick<Network, 'model' | 'parameters'>):
 
 /** Options may come from a file: what cannot be built is refused here. */
 function checked(options: ArchitectureOptions): ArchitectureOptions {
-  const { classes, widths = [], tokenWidths = [], dropout = 0, stem, activation, neck, neckChannels } = options
+  const { classes, dropout = 0, stem, activation, neck } = options
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
   const check = (field: keyof ArchitectureOptions, fits: boolean, expected: string) => {
     if (!fits) throw new FoveaError('NN_OPTION_INVALID', { field, expected, found: JSON.stringify(options[field]) })
   }
   check('classes', count(classes), 'a whole number above 0')
-  check('widths', Array.isArray(widths) && widths.every(count), 'a list of whole numbers above 0')
-  check('tokenWidths', Array.isArray(tokenWidths) && tokenWidths.every(count), 'a list of whole numbers above 0')
+  for (const field of ['widths', 'tokenWidths', 'depths'] as const) {
+    const list = options[field] ?? []
+    check(field, Array.isArray(list) && list.every(count), 'a list of whole numbers above 0')
+  }
+  for (const field of ['heads', 'patch', 'neckChannels'] as const)
+    check(field, options[field] === undefined || count(options[field]), 'a whole number above 0')
   check('dropout', dropout >= 0 && dropout < 1, 'a number from 0 up to 1')
   check('stem', stem === undefined || stemNames().includes(stem), `one of ${stemNames().join(', ')}`)
   check('neck', neck === undefined || pyramidKinds().includes(neck), `one of ${pyramidKinds().join(', ')}`)
-  check('neckChannels', neckChannels === undefined || count(neckChannels), 'a whole number above 0')
   check('activation', activation === undefined || activationNames().includes(activation), `one of ${activationNames().join(', ')}`)
   return options
 }

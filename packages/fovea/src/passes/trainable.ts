@@ -24,6 +24,7 @@ const roles: Readonly<Record<string, readonly (TrainableParameter['kind'] | unde
   PRelu: [undefined, 'bias'],
   Add: ['bias', 'bias'],
   Mul: ['norm', 'norm'],
+  Where: [undefined, 'bias', 'bias'],
 }
 
 /** Nodes through which a weight may pass before it is used. */

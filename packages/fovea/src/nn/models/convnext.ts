@@ -3,15 +3,7 @@
 import { constant, truncatedNormal, zeros } from '../initialisers.ts'
 import { activation, add, type ConvOptions, conv2d, flatten, globalAveragePool, layerNorm, linear } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import {
-  type ArchitectureOptions,
-  type ArchitectureResult,
-  type Backbone,
-  type Block,
-  checkStages,
-  classify,
-  recorded,
-} from './network.ts'
+import { type ArchitectureOptions, type ArchitectureResult, type Backbone, type Block, checkStages, classify, recorded } from './network.ts'
 
 const epsilon = 1e-6
 /** First value of the scale of each residual branch (Touvron 2021, arXiv:2103.17239). */

@@ -33,7 +33,11 @@ export interface InvertedResidualsOptions extends Omit<ArchitectureOptions, 'cla
 }
 
 /** The network with its classifier. @param x pixels [N, C, H, W] @throws FoveaError NN_OPTION_INVALID */
-export function invertedResiduals(m: ModuleBuilder, x: Feature, options: InvertedResidualsOptions & ArchitectureOptions): ArchitectureResult {
+export function invertedResiduals(
+  m: ModuleBuilder,
+  x: Feature,
+  options: InvertedResidualsOptions & ArchitectureOptions,
+): ArchitectureResult {
   const layer = { layer: 'classifier', initialise: uniformByFan(options.classes), initialiseBias: zeros }
   return withClassifier(m, invertedResidualsBackbone(m, x, options), options, layer)
 }
@@ -50,14 +54,21 @@ export function invertedResidualsBackbone(m: ModuleBuilder, x: Feature, options:
   const features: Record<string, Feature> = {}
   const blocks: Block[] = []
   const s = m.stage('stem')
-  let y = activation(s, 'act1', batchNorm2d(s, 'bn1', conv2d(s, 'conv_stem', x, { out: widths[0]!, kernel: 3, stride: 2, bias: false })), options.activation)
+  let y = activation(
+    s,
+    'act1',
+    batchNorm2d(s, 'bn1', conv2d(s, 'conv_stem', x, { out: widths[0]!, kernel: 3, stride: 2, bias: false })),
+    options.activation,
+  )
   stages.forEach((stage, i) => {
     const name = stageAt(y.stride * stage.stride)
     const ends = stages[i + 1]?.stride !== 1
     for (let at = 0; at < stage.depth; at++) {
       const inner = m.module(`blocks.${i}.${at}`).stage(name)
       const input = y
-      const { result, parameters } = recorded(m, () => block(inner, input, widths[i + 1]!, { ...stage, stride: at === 0 ? stage.stride : 1 }, options))
+      const { result, parameters } = recorded(m, () =>
+        block(inner, input, widths[i + 1]!, { ...stage, stride: at === 0 ? stage.stride : 1 }, options),
+      )
       y = ends && at === stage.depth - 1 ? m.named(name, result.map) : result.map
       if (result.residual) blocks.push({ name: inner.name, output: y.value, parameters })
     }

@@ -2,7 +2,16 @@
 
 import { activation, add, batchNorm2d, conv2d, layerNorm, transformerBlock } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import { type ArchitectureOptions, type ArchitectureResult, type Backbone, type Block, checkStages, halves, recorded, withClassifier } from './network.ts'
+import {
+  type ArchitectureOptions,
+  type ArchitectureResult,
+  type Backbone,
+  type Block,
+  checkStages,
+  halves,
+  recorded,
+  withClassifier,
+} from './network.ts'
 
 export interface MobileVitOptions extends Omit<ArchitectureOptions, 'classes'> {
   /** Channels within an inverted residual for each that enters it. */

@@ -2,7 +2,15 @@
 
 import { add, batchNorm2d, conv2d, maxPool, relu } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
-import { type ArchitectureOptions, type ArchitectureResult, type Backbone, type Block, checkStages, recorded, withClassifier } from './network.ts'
+import {
+  type ArchitectureOptions,
+  type ArchitectureResult,
+  type Backbone,
+  type Block,
+  checkStages,
+  recorded,
+  withClassifier,
+} from './network.ts'
 
 export interface ResNetOptions extends ArchitectureOptions {
   /** Blocks of each stage. */

@@ -1,6 +1,6 @@
 // ViT: an image is worth 16x16 words (Dosovitskiy 2021, arXiv:2010.11929). Parameter names are timm's.
 
-import { tensorOfNumbers } from '../../graph/tensor-values.ts'
+import { Tensor } from '../../graph/tensor.ts'
 import { FoveaError } from '../../util/errors.ts'
 import { normal, truncatedNormal, uniformByFan, zeros } from '../initialisers.ts'
 import { conv2d, layerNorm, transformerBlock } from '../layers/index.ts'
@@ -62,18 +62,15 @@ function embedPatches(m: ModuleBuilder, x: Feature, width: number, patch: number
   const map = conv2d(m.module('patch_embed'), 'proj', x, proj)
   const rows = m.op('patch_embed.rows', 'Reshape', [map.value, m.b.ints([0, width, length - 1])])
   const tokens = m.op('patch_embed.tokens', 'Transpose', [rows], { perm: [0, 2, 1] })
-  // The class token is part of the table that is added: a constant of the graph, whatever the batch.
-  const first = m.b.constant(
-    tensorOfNumbers(
-      m.dtype,
-      [1, length, 1],
-      Array.from({ length }, (_, i) => (i === 0 ? 1 : 0)),
-    ),
-    'first',
+  // Room for the class token, which needs no copy of it for each picture.
+  const room = m.op('room', 'Pad', [tokens, m.b.ints([0, 1, 0, 0, 0, 0])])
+  const isFirst = new Tensor(
+    'bool',
+    [1, length, 1],
+    Uint8Array.from({ length }, (_, i) => Number(i === 0)),
   )
-  const table = m.op('positions', 'Add', [positions, m.op('class_row', 'Mul', [classToken, first])])
-  const padded = m.op('padded', 'Pad', [tokens, m.b.ints([0, 1, 0, 0, 0, 0])])
-  return m.named('stem', { ...map, value: m.op('embedded', 'Add', [padded, table]) })
+  const filled = m.op('filled', 'Where', [m.b.constant(isFirst, 'is_first'), classToken, room])
+  return m.named('stem', { ...map, value: m.op('embedded', 'Add', [filled, positions]) })
 }
 
 /**

@@ -30,7 +30,12 @@ export async function* run({ quick }: BenchmarkOptions): AsyncGenerator<Benchmar
       atOnce.push(await load(four, true))
       alone.push(await load([large!], true))
       single.push(await load([four[0]!], true))
-      tenfold.push(await load(Array.from({ length: 10 }, () => four[0]!), true))
+      tenfold.push(
+        await load(
+          Array.from({ length: 10 }, () => four[0]!),
+          true,
+        ),
+      )
     }
     const details = { rounds }
     const time = (loads: readonly Load[]) => median(loads.map(({ milliseconds }) => milliseconds))

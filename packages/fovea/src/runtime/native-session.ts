@@ -38,7 +38,10 @@ export async function openNative({ model, narrow }: JoinedSource, options: Sessi
       source: string | Uint8Array,
       settings: InferenceSession.SessionOptions,
     ) => Promise<InferenceSession>
-    return new NativeSession(runtime, await create(model, settings), options, narrow)
+    const native = await create(model, settings)
+    // The runtime has its own copy: give the file's memory back now, since a worker that idles collects no garbage.
+    if (typeof model !== 'string') model.buffer.transfer(0)
+    return new NativeSession(runtime, native, options, narrow)
   } catch (cause) {
     if (cause instanceof FoveaError) throw cause
     throw loadError(cause, device.kind, options.file ?? (typeof model === 'string' ? model : undefined))

@@ -1,4 +1,4 @@
-// Weights made by formula, the same here as in bench/peers/state_dict_golden.py: a parity test needs no file of weights.
+// Weights made by formula, the same here as in bench/peers/formula_weights.py: a parity test needs no file of weights.
 
 import { sizeOf, Tensor } from '../src/graph/tensor.ts'
 

@@ -74,9 +74,9 @@ async function modelOf(text: string, architecture: string | undefined): Promise<
   }
 }
 
-/** Papers count parameters at ImageNet's thousand classes. */
+/** The structure with weights of zero. Papers count parameters at ImageNet's thousand classes. */
 function thousandClasses(name: string): Model {
-  return buildClassifier(name, { labels: Array.from({ length: 1000 }, (_, i) => `${i}`) })
+  return buildClassifier(name, { labels: Array.from({ length: 1000 }, (_, i) => `${i}`), values: 'zero' })
 }
 
 /** A zero tensor for every input, of the size that FLOPs were counted at. */

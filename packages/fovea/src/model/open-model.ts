@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { decodeModel } from '../graph/codec/decode.ts'
 import type { Model } from '../graph/model.ts'
 import { verifyModel } from '../graph/verifier.ts'
+import { loadHalf } from '../passes/store-half.ts'
 import { externalDataReader } from '../runtime/external-data.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { ImportOptions } from './import-classifier.ts'
@@ -40,5 +41,5 @@ export async function openModel(file: string, options: Omit<ImportOptions, 'file
   const model = await readModelFile(file)
   if (!hasMetadata(model)) return importModel(model, { ...options, file })
   const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']
-  return { model, metadata: readMetadata(model, file), notes }
+  return { model: loadHalf(model).model, metadata: readMetadata(model, file), notes }
 }

@@ -21,7 +21,7 @@ export interface PretrainOptions {
   readonly scenes?: number
   /** Passes over the scenes; each shows them mirrored and coloured anew. @default 4 */
   readonly epochs?: number
-  /** @default 64 */
+  /** @default 32 */
   readonly batchSize?: number
   /** Side of the square pictures in pixels: a multiple of 32. @default 64 */
   readonly imageSize?: number
@@ -87,7 +87,7 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
   }
   const imageSize = whole('imageSize', 32, 64)
   if (imageSize % 32 !== 0 || imageSize > 512) throw invalid('imageSize', 'a multiple of 32 up to 512', imageSize)
-  const batchSize = whole('batchSize', 2, 64)
+  const batchSize = whole('batchSize', 2, 32)
   const scenes = whole('scenes', batchSize, 100_000)
   const most = Math.floor(maxSceneBytes / (3 * imageSize ** 2))
   if (scenes > most) throw invalid('scenes', `at most ${most} of this size, which fill ${maxSceneBytes / 2 ** 30} GiB`, scenes)

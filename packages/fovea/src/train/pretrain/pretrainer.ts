@@ -302,7 +302,7 @@ export async function firstModel(
 }
 
 /** Share of the learning rate that heads get. */
-const headRate = 0.1
+const headRate = 0.3
 
 function compile({ model, loss }: Objectives, recipe: PretrainRecipe, block: number | undefined): TrainingStep {
   const { batchSize, imageSize, optimizer, weightDecay, clipNorm } = recipe

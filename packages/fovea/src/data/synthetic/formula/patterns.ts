@@ -97,9 +97,12 @@ function cells(instance: Random, jitter: number): (x: number, y: number, found: 
   }
 }
 
+const columns = Int8Array.of(-1, 0, 1, -1, 0, 1, -1, 0, 1)
+const rows = Int8Array.of(-1, -1, -1, 0, 0, 0, 1, 1, 1)
+
 /** Hashes of a cell and its eight neighbours, row by row; they are kept while the cell stays, as it mostly does from point to point. */
 class Neighbours {
-  readonly hashes = new Uint32Array(9)
+  readonly hashes = new Int32Array(9)
   readonly #salt: number
   #cx = Number.NaN
   #cy = Number.NaN
@@ -118,11 +121,11 @@ class Neighbours {
   }
 
   x(n: number): number {
-    return this.#cx + (n % 3) - 1
+    return this.#cx + columns[n]!
   }
 
   y(n: number): number {
-    return this.#cy + Math.floor(n / 3) - 1
+    return this.#cy + rows[n]!
   }
 }
 
@@ -200,7 +203,8 @@ const weave: Family = (traits, instance) => {
   const [twill, depth] = [traits.integer(1, 4), traits.uniform(0.3, 1)]
   const [px, py] = [instance.uniform(0, 9), instance.uniform(0, 9)]
   return (x, y) => {
-    const [u, v] = [x + px, y + py]
+    const u = x + px
+    const v = y + py
     const over = (((Math.floor(u) + twill * Math.floor(v)) % (twill + 1)) + twill + 1) % (twill + 1) === 0
     const along = over ? u - Math.floor(u) : v - Math.floor(v)
     return 2 * Math.sin(Math.PI * along) - 1 + (over ? depth : -depth) * 0.6
@@ -214,7 +218,8 @@ const tiles: Family = (traits, instance) => {
   return (x, y) => {
     const row = Math.floor(y)
     const u = x / long + shift * row
-    const [fx, fy] = [(u - Math.floor(u)) * long, y - row]
+    const fx = (u - Math.floor(u)) * long
+    const fy = y - row
     const inside = Math.min(fx, long - fx, fy, 1 - fy)
     if (inside < joint) return -1
     return 0.5 + 0.5 * tone * ((scramble(Math.floor(u), row, salt) & 0xff) / 128 - 1)
@@ -227,7 +232,8 @@ const dots: Family = (traits, instance) => {
   const [px, py] = [instance.uniform(0, 9), instance.uniform(0, 9)]
   return (x, y) => {
     const row = Math.floor(y + py)
-    const [dx, dy] = [fraction(x + px + offset * row) - 0.5, fraction(y + py) - 0.5]
+    const dx = fraction(x + px + offset * row) - 0.5
+    const dy = fraction(y + py) - 0.5
     return 1 - 2 * smoothstep(radius - 0.08, radius + 0.08, Math.sqrt(dx * dx + dy * dy))
   }
 }

@@ -27,13 +27,16 @@ function fillOutline({ outer, inner }: Extract<Shape, { kind: 'outline' }>, plac
   const box = boxAround(place.x, place.y, reach, size)
   for (let y = box.top; y <= box.bottom; y++)
     for (let x = box.left; x <= box.right; x++) {
-      const [dx, dy] = [x - place.x, y - place.y]
-      const [u, v] = [(dx * cos + dy * sin) / along, (dy * cos - dx * sin) / across]
+      const dx = x - place.x
+      const dy = y - place.y
+      const u = (dx * cos + dy * sin) / along
+      const v = (dy * cos - dx * sin) / across
       const distance = Math.sqrt(u * u + v * v)
       const turn = (Math.atan2(v, u) / (2 * Math.PI) + 1) * steps
       const at = Math.floor(turn)
       const part = turn - at
-      const [a, b] = [at % steps, (at + 1) % steps]
+      const a = at % steps
+      const b = (at + 1) % steps
       const border = place.half * (outer[a]! * (1 - part) + outer[b]! * part)
       let value = 1 - smoothstep(border - 0.7, border + 0.7, distance)
       if (inner !== undefined && value > 0) {
@@ -49,7 +52,8 @@ function drawPoints({ points, radius }: Extract<Shape, { kind: 'points' }>, plac
   const { cos, sin, along, across } = axes(place)
   const blot = Math.max(0.75, radius * place.half)
   for (let i = 0; i < points.length; i += 2) {
-    const [u, v] = [points[i]! * place.half * along, points[i + 1]! * place.half * across]
+    const u = points[i]! * place.half * along
+    const v = points[i + 1]! * place.half * across
     blotAt(place.x + u * cos - v * sin, place.y + u * sin + v * cos, blot, cover, size)
   }
 }
@@ -58,8 +62,10 @@ function blotAt(cx: number, cy: number, radius: number, cover: Float32Array, siz
   const box = boxAround(cx, cy, radius + 0.5, size)
   for (let y = box.top; y <= box.bottom; y++)
     for (let x = box.left; x <= box.right; x++) {
-      const value = Math.min(1, radius + 0.5 - Math.sqrt((x - cx) ** 2 + (y - cy) ** 2))
       const i = y * size + x
+      // Blots lie close to one another: most of what they reach is covered.
+      if (cover[i] === 1) continue
+      const value = Math.min(1, radius + 0.5 - Math.sqrt((x - cx) ** 2 + (y - cy) ** 2))
       if (value > cover[i]!) cover[i] = value
     }
 }
@@ -84,9 +90,10 @@ function drawSegments(
     const [top, bottom] = [Math.max(0, Math.floor(Math.min(ay, by) - half - 1)), Math.min(size - 1, Math.ceil(Math.max(ay, by) + half + 1))]
     for (let y = top; y <= bottom; y++)
       for (let x = left; x <= right; x++) {
+        const k = y * size + x
+        if (cover[k] === 1) continue
         const t = length === 0 ? 0 : Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length))
         const value = Math.min(1, half + 0.5 - Math.sqrt((x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2))
-        const k = y * size + x
         if (value > cover[k]!) cover[k] = value
       }
   }

@@ -35,7 +35,7 @@ export interface FormulaOptions {
 export function drawFormula(index: number, { seed, size }: FormulaOptions): FormulaScene {
   const random = new Random(seed, 'scene', size, index)
   const texture = random.integer(0, textureClasses)
-  const bare = random.chance(0.15)
+  const bare = random.chance(0.35)
   const shape = bare ? shapeClasses : random.integer(0, shapeClasses)
   const fill = bare ? texture : random.integer(0, textureClasses)
   const cover = new Float32Array(size * size)
@@ -101,20 +101,20 @@ class Painter {
 
   /** Paints a texture everywhere but where it will be wholly hidden. */
   cover(texture: number, hidden: Float32Array, strength: number): void {
-    this.#paint(texture, strength, (i) => (hidden[i] === 1 ? 0 : 1))
+    this.#paint(texture, strength, hidden, true)
   }
 
   /** Paints a texture where `cover` says. */
   paint(texture: number, cover: Float32Array, strength: number): void {
-    this.#paint(texture, strength, (i) => cover[i]!)
+    this.#paint(texture, strength, cover, false)
   }
 
-  #paint(texture: number, strength: number, shareOf: (pixel: number) => number): void {
+  #paint(texture: number, strength: number, cover: Float32Array, behind: boolean): void {
     const random = this.#random
     const value = textureInstance(texture, random)
     const [red, green, blue] = this.#color(random.uniform(0.2, 0.8))
     // Lightness moves most, as it does in nature; hue now and then.
-    const contrast = strength * Math.exp(random.uniform(Math.log(0.05), Math.log(0.22)))
+    const contrast = strength * Math.exp(random.uniform(Math.log(0.08), Math.log(0.3)))
     const [redSwing, greenSwing, blueSwing] = this.#color(contrast).map(
       (channel, c) => channel + (c - 1) * random.normal(0, this.#chroma * 0.3),
     ) as unknown as Color
@@ -122,12 +122,13 @@ class Painter {
     const pixels = this.#pixels
     for (let y = 0, i = 0; y < size; y++)
       for (let x = 0; x < size; x++, i++) {
-        const share = shareOf(i)
+        const share = behind ? Number(cover[i] !== 1) : cover[i]!
         if (share === 0) continue
         const t = Math.max(-2.5, Math.min(2.5, value(x / size, y / size)))
-        pixels[3 * i] = pixels[3 * i]! * (1 - share) + (red + t * redSwing) * share
-        pixels[3 * i + 1] = pixels[3 * i + 1]! * (1 - share) + (green + t * greenSwing) * share
-        pixels[3 * i + 2] = pixels[3 * i + 2]! * (1 - share) + (blue + t * blueSwing) * share
+        const [left, at] = [1 - share, 3 * i]
+        pixels[at] = pixels[at]! * left + (red + t * redSwing) * share
+        pixels[at + 1] = pixels[at + 1]! * left + (green + t * greenSwing) * share
+        pixels[at + 2] = pixels[at + 2]! * left + (blue + t * blueSwing) * share
       }
   }
 
@@ -168,18 +169,20 @@ class Painter {
   occlude(cover: Float32Array): void {
     const random = this.#random
     const size = this.#size
+    const blot = new Float32Array(size * size)
     for (let left = random.integer(1, 4); left > 0; left--) {
-      const blot = new Float32Array(size * size)
+      blot.fill(0)
       const outer = new Float32Array(16).map(() => random.uniform(0.6, 1))
       const half = size * random.uniform(0.05, 0.16)
       const place = { x: random.uniform(0, size), y: random.uniform(0, size), half, angle: 0, stretch: Math.exp(random.uniform(-1, 1)) }
       rasterize({ kind: 'outline', outer, inner: undefined }, place, blot, size)
       const color = this.#color(random.uniform(0.1, 0.9))
-      blot.forEach((share, i) => {
-        if (share === 0) return
+      for (let i = 0; i < blot.length; i++) {
+        const share = blot[i]!
+        if (share === 0) continue
         cover[i] = cover[i]! * (1 - share)
         for (let c = 0; c < 3; c++) this.#pixels[3 * i + c] = this.#pixels[3 * i + c]! * (1 - share) + color[c]! * share
-      })
+      }
     }
   }
 
@@ -191,12 +194,13 @@ class Painter {
     const slope = random.chance(0.5) ? random.uniform(0, 0.5) : 0
     const [gx, gy] = [(Math.cos(angle) * slope) / size, (Math.sin(angle) * slope) / size]
     const vignette = random.chance(0.3) ? random.uniform(0, 0.5) : 0
-    for (let y = 0, i = 0; y < size; y++)
-      for (let x = 0; x < size; x++, i++) {
-        const u = x - size / 2
-        const v = y - size / 2
-        this.#scale(i, 1 + gx * u + gy * v - (vignette * (u * u + v * v)) / (size * size))
-      }
+    if (slope > 0 || vignette > 0)
+      for (let y = 0, i = 0; y < size; y++)
+        for (let x = 0; x < size; x++, i++) {
+          const u = x - size / 2
+          const v = y - size / 2
+          this.#scale(i, 1 + gx * u + gy * v - (vignette * (u * u + v * v)) / (size * size))
+        }
     if (random.chance(0.25)) this.#blur()
     const gamma = Math.exp(random.uniform(-0.35, 0.35))
     const noise = random.chance(0.6) ? random.uniform(0.005, 0.04) : 0
@@ -204,22 +208,22 @@ class Painter {
     for (let i = 0; i <= 256; i++) tones[i] = Math.round(Math.fround(255 * (i / 256) ** gamma))
     const pixels = this.#pixels
     // The same grain in all channels of a grey picture, its own in each of a coloured one.
-    const grains = noise === 0 ? 0 : this.#chroma === 0 ? 1 : 3
-    const grain = this.#grain(noise, (pixels.length / 3) * grains)
+    const step = this.#chroma === 0 ? 3 : 1
+    // Each grain is a sum of three numbers, drawn a row at a time.
+    const numbers = new Float64Array((9 * size) / step)
     const bytes = new Uint8Array(pixels.length)
-    for (let i = 0; i < bytes.length; i++) {
-      const value = grains === 0 ? pixels[i]! : pixels[i]! + grain[grains === 3 ? i : Math.floor(i / 3)]!
-      bytes[i] = tones[Math.round(256 * Math.max(0, Math.min(1, value)))]!
+    for (let i = 0, k = 0; i < bytes.length; i += step, k += 3) {
+      if (i % (3 * size) === 0) {
+        k = 0
+        if (noise > 0) random.fill(numbers)
+      }
+      const grain = noise * (numbers[k]! + numbers[k + 1]! + numbers[k + 2]! - 1.5) * 2
+      for (let at = i; at < i + step; at++) {
+        const value = pixels[at]! + grain
+        bytes[at] = tones[value <= 0 ? 0 : value >= 1 ? 256 : Math.round(256 * value)]!
+      }
     }
     return bytes
-  }
-
-  /** Numbers of about the normal distribution: each the sum of three uniform ones. */
-  #grain(noise: number, count: number): Float64Array {
-    const values = new Float64Array(3 * count)
-    this.#random.fill(values)
-    for (let i = 0; i < count; i++) values[i] = noise * (values[3 * i]! + values[3 * i + 1]! + values[3 * i + 2]! - 1.5) * 2
-    return values.subarray(0, count)
   }
 
   #blur(): void {
@@ -247,10 +251,11 @@ class Painter {
 /** A binomial blur of 3 x 3, borders kept. */
 function blurred(values: Float32Array, size: number): Float32Array {
   const rows = new Float32Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    const x = i % size
-    rows[i] = 0.5 * values[i]! + 0.25 * (values[x === 0 ? i : i - 1]! + values[x === size - 1 ? i : i + 1]!)
-  }
+  for (let row = 0; row < values.length; row += size)
+    for (let x = 0; x < size; x++) {
+      const i = row + x
+      rows[i] = 0.5 * values[i]! + 0.25 * (values[x === 0 ? i : i - 1]! + values[x === size - 1 ? i : i + 1]!)
+    }
   const result = new Float32Array(values.length)
   for (let i = 0; i < values.length; i++)
     result[i] = 0.5 * rows[i]! + 0.25 * (rows[i < size ? i : i - size]! + rows[i >= values.length - size ? i : i + size]!)

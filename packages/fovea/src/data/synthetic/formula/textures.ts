@@ -67,9 +67,8 @@ function composed(textureClass: number, attempt: number): Program['instance'] {
       let u = x * cos - y * sin
       let v = (x * sin + y * cos) / stretch
       if (warp > 0) {
-        const [du, dv] = [wx(x * 4, y * 4), wy(x * 4, y * 4)]
-        u += (warp * du) / 8
-        v += (warp * dv) / 8
+        u += (warp * wx(x * 4, y * 4)) / 8
+        v += (warp * wy(x * 4, y * 4)) / 8
       }
       const a = first(u * frequency * scale + px, v * frequency * scale + py)
       if (over === undefined) return bend(a)

@@ -188,3 +188,11 @@ test('an unknown name is refused with those that exist', () => {
   for (const name of ['resnet19', 'toString']) expect(() => buildNetwork(name)).toThrow(/NN_UNKNOWN_ARCHITECTURE/)
   expect(() => architectureOf('x')).toThrow(/resnet18/)
 })
+
+test('a network of shapes alone has all names and shapes, and memory for its largest tensor', () => {
+  const [shapes, zeros] = (['shape', 'zero'] as const).map((values) => buildNetwork('resnet18', { values }).model.graph.initializers)
+  const listed = (tensors: NonNullable<typeof shapes>) => [...tensors].map(([name, { dtype, dims }]) => `${name} ${dtype} ${dims}`)
+  expect(listed(shapes!)).toEqual(listed(zeros!))
+  const bytes = [...new Set([...shapes!.values()].map(({ data }) => data.buffer))].reduce((sum, buffer) => sum + buffer.byteLength, 0)
+  expect(bytes).toBeLessThan(0.5 * [...zeros!.values()].reduce((sum, tensor) => sum + tensor.bytes.length, 0))
+})

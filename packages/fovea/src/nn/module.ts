@@ -32,8 +32,11 @@ export interface ModuleOptions {
   readonly seed?: number
   /** Element type of parameters and activations; float64 is for gradient checks. @default 'float32' */
   readonly dtype?: 'float32' | 'float64'
-  /** `zero` leaves out the drawing of first values, for networks whose weights are loaded. @default 'seeded' */
-  readonly values?: 'seeded' | 'zero'
+  /**
+   * `zero` leaves out the drawing of first values, for networks whose weights are loaded. `shape` makes all parameters views of one
+   * buffer of zeros: for networks of which only names and shapes are asked, or all of whose weights are replaced. @default 'seeded'
+   */
+  readonly values?: 'seeded' | 'zero' | 'shape'
 }
 
 /**
@@ -52,7 +55,9 @@ export class ModuleBuilder {
   /** All parameters so far, by the name of their initializer; shared by all modules of a network. */
   readonly parameters: Map<string, Parameter>
   readonly #seed: number
-  readonly #seeded: boolean
+  readonly #values: NonNullable<ModuleOptions['values']>
+  /** What parameters are views of where only their shapes count; shared by all modules of a network. */
+  readonly #zeros: { buffer: ArrayBuffer }
   readonly #path: string
   readonly #stage: string | undefined
 
@@ -64,7 +69,8 @@ export class ModuleBuilder {
     this.b = b
     this.dtype = options.dtype ?? 'float32'
     this.#seed = options.seed ?? 0
-    this.#seeded = options.values !== 'zero'
+    this.#values = options.values ?? 'seeded'
+    this.#zeros = within === undefined ? { buffer: new ArrayBuffer(0) } : within.root.#zeros
     this.parameters = within?.root.parameters ?? new Map()
     this.#path = within?.path ?? ''
     this.#stage = within?.stage
@@ -104,10 +110,18 @@ export class ModuleBuilder {
   parameter(name: string, kind: ParameterKind, dims: readonly number[], initialise: Initialiser): string {
     const path = this.path(name)
     if (this.b.graph.initializers.has(path)) throw new FoveaError('GRAPH_DUPLICATE_NAME', { field: path })
-    const values = this.dtype === 'float32' ? new Float32Array(sizeOf(dims)) : new Float64Array(sizeOf(dims))
-    if (this.#seeded) initialise(values, dims, new Random(this.#seed, 'parameter', path))
+    const values = this.#firstValues(sizeOf(dims))
+    if (this.#values === 'seeded') initialise(values, dims, new Random(this.#seed, 'parameter', path))
     this.parameters.set(path, { kind, decay: kind === 'weight', ...(this.#stage === undefined ? {} : { stage: this.#stage }) })
     return this.b.weight(path, Tensor.of(this.dtype, dims, values))
+  }
+
+  #firstValues(size: number): Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> {
+    const Floats = this.dtype === 'float32' ? Float32Array : Float64Array
+    if (this.#values !== 'shape') return new Floats(size)
+    const bytes = size * Floats.BYTES_PER_ELEMENT
+    if (this.#zeros.buffer.byteLength < bytes) this.#zeros.buffer = new ArrayBuffer(bytes)
+    return new Floats(this.#zeros.buffer, 0, size)
   }
 
   /** Adds a node whose value has the path of `name` (numbered where that is taken). */
@@ -138,10 +152,7 @@ export class ModuleBuilder {
 
   #within(path: string, stage: string | undefined): ModuleBuilder {
     const { b, dtype } = this
-    return new ModuleBuilder(
-      b,
-      { dtype, seed: this.#seed, values: this.#seeded ? 'seeded' : 'zero' },
-      { root: this, path, ...(stage === undefined ? {} : { stage }) },
-    )
+    const options = { dtype, seed: this.#seed, values: this.#values }
+    return new ModuleBuilder(b, options, { root: this, path, ...(stage === undefined ? {} : { stage }) })
   }
 }

@@ -17,6 +17,8 @@ export interface CliResult {
 
 export interface CliOptions {
   readonly cwd?: string
+  /** Beside the variables of this process. */
+  readonly env?: Readonly<Record<string, string>>
   /** Is called with all that stderr has said so far, whenever it says more. */
   readonly onStderr?: (text: string, child: ChildProcess) => void
 }
@@ -27,6 +29,7 @@ export function fovea(args: readonly string[], options: CliOptions = {}): Promis
     const child = spawn(process.execPath, [main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.cwd ? { cwd: options.cwd } : {}),
+      ...(options.env ? { env: { ...process.env, ...options.env } } : {}),
     })
     let stdout = ''
     let stderr = ''

@@ -32,7 +32,7 @@ export function guessArchitecture(entries: ReadonlyMap<string, ListedTensor>, fi
 
 /** Tensors of the same name and shape, as a part of all. */
 function likeness(name: string, entries: ReadonlyMap<string, ListedTensor>): number {
-  const network = buildNetwork(name, { values: 'zero' })
+  const network = buildNetwork(name, { values: 'shape' })
   const { report, plan } = planStateDict(network, entries)
   const same = plan.filter((tensor) => !isHead(network.parameters, tensor.name)).length
   const heads = [...network.parameters.keys()].filter((parameter) => isHead(network.parameters, parameter)).length

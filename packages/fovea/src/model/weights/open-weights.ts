@@ -63,7 +63,7 @@ async function modelOf(
   const notes = [...(config?.notes ?? [])]
   const name = chooseArchitecture(file, source, config, options, notes)
   const preprocessing = choosePreprocessing(name, source.entries, config, options, notes)
-  const build = (classes: number, values: 'zero' | 'seeded'): Network =>
+  const build = (classes: number, values: 'shape' | 'seeded'): Network =>
     buildNetwork(name, {
       ...options.architectureOptions,
       classes,
@@ -72,12 +72,12 @@ async function modelOf(
       values,
     })
   const positions = options.imageSize === undefined ? 'keep' : 'resample'
-  const empty = build(1, 'zero')
+  const empty = build(1, 'shape')
   const part = holdsBackbone(empty, source.entries, { positions }) ? 'backbone' : 'whole'
   const found = part === 'whole' ? headOf(empty, source.entries) : undefined
   const head = options.task === 'features' ? undefined : found
-  // What a backbone's file does not fill is to be trained, and zeros cannot be.
-  const network = part === 'backbone' ? build(1, 'seeded') : build(head?.classes ?? 1, 'zero')
+  // What a backbone's file does not fill is to be trained, and zeros cannot be. Else every tensor is replaced, or its layer cut away.
+  const network = part === 'backbone' ? build(1, 'seeded') : build(head?.classes ?? 1, 'shape')
   const { model, report } = await loadStateDict(network, source, { file, part, positions, head: head === undefined ? 'skip' : 'load' })
   if (report.unexpected.length > 0)
     notes.push(`The network has no place for ${report.unexpected.length} of the file's tensors: ${shortList(report.unexpected)}.`)

@@ -86,6 +86,10 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
   const epochs = whole('epochs', 1, 4)
   const optimizer = options.optimizer ?? 'adamw'
   if (optimizer !== 'adamw' && optimizer !== 'sgd') throw invalid('optimizer', 'adamw or sgd', optimizer)
+  const layout = options.layout ?? 'auto'
+  if (!['auto', 'standard', 'blocked'].includes(layout)) throw invalid('layout', 'auto, standard or blocked', layout)
+  whole('drawers', 1, 1)
+  amount('checkpointSeconds', 300)
   const steps = Math.floor(scenes / batchSize) * epochs
   return {
     kind: 'formula-driven',
@@ -102,7 +106,7 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
     clipNorm: 5,
     heldOut: whole('heldOut', 1, 2_000),
     threads: whole('threads', 1, availableParallelism()),
-    layout: options.layout ?? 'auto',
+    layout,
   }
 }
 

@@ -85,7 +85,7 @@ function placeObjects(shape: number, random: Random, cover: Float32Array, size: 
 type Color = readonly [number, number, number]
 
 /** Lays layers of colour over one another; linear values of about 0 to 1. */
-class Painter {
+export class Painter {
   readonly #random: Random
   readonly #size: number
   readonly #pixels: Float32Array

@@ -72,16 +72,15 @@ describe('pretrain', () => {
     for (const share of Object.values(history[1]!.figures)) expect(share >= 0 && share <= 1).toBe(true)
   })
 
-  test('gives the same weights, bit for bit, however often it is interrupted, and whatever draws', async () => {
+  test('gives the same weights, bit for bit, when it was interrupted and with other drawers', async () => {
     await pretrain(options())
     const out = join(folder, 'broken')
-    for (const stop of [2, 4]) {
-      const controller = new AbortController()
-      const onEvent = (event: PretrainEvent) => {
-        if (event.kind === 'step' && event.epoch * 3 + event.batch === stop) controller.abort()
-      }
-      expect(await codeOf(pretrain(options({ out, resume: stop > 2, signal: controller.signal, onEvent })))).toBe('CANCELLED')
+    const controller = new AbortController()
+    // In the middle of the second epoch: its scenes are turned, and must be drawn again.
+    const onEvent = (event: PretrainEvent) => {
+      if (event.kind === 'step' && event.epoch === 1 && event.batch === 2) controller.abort()
     }
+    expect(await codeOf(pretrain(options({ out, signal: controller.signal, onEvent })))).toBe('CANCELLED')
     const { history } = await pretrain(options({ out, resume: true, drawers: 2 }))
     expect(history.length).toBe(2)
     expect(await weights(out)).toEqual(await weights(join(folder, 'run')))

@@ -20,7 +20,7 @@ export type OperatorTimes = Readonly<Record<string, number>>
 
 function stepFor(name: string, batch: number, size: number, block: number | undefined): TrainingStep {
   const stem = name === 'resnet18' ? ({ stem: 'cifar' } as const) : {}
-  const network = buildNetwork(name, { ...stem, classes: 10, batch, inputSize: size })
+  const network = buildNetwork(name, { ...stem, classes: 10, batch, inputSize: size, dropout: 0 })
   return buildTrainingStep(network.model, {
     parameters: findTrainable(network.model.graph, 'pixels').map(({ name, kind }) => ({ name, decay: kind === 'weight' })),
     loss: (b) => {

@@ -1,4 +1,4 @@
-// Weights made by formula, the same here as in bench/peers/state_dict_golden.py: a parity test needs no file of weights.
+// Weights made by formula, the same here as in bench/peers/formula_weights.py: a parity test needs no file of weights.
 
 import { sizeOf, Tensor } from '../src/graph/tensor.ts'
 
@@ -24,8 +24,7 @@ export function formulaTensor(name: string, dims: readonly number[]): Tensor {
 }
 
 function floats(dims: readonly number[], values: Float64Array, factor: number, offset: number): Tensor {
-  return Tensor.float32(
-    dims,
-    Float32Array.from(values, (value) => offset + factor * value),
-  )
+  const result = new Float32Array(values.length)
+  for (let i = 0; i < values.length; i++) result[i] = offset + factor * values[i]!
+  return Tensor.float32(dims, result)
 }

@@ -1,6 +1,6 @@
 """PyTorch peer of inference.bench.ts: a timm network in eval mode, from uint8 pictures to scores. One JSON line.
 
-usage: inference.py MODEL BATCH SECONDS THREADS
+usage: inference.py MODEL BATCH SIDE SECONDS THREADS
 """
 
 import json
@@ -24,9 +24,9 @@ mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255
 deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
 
 
-def run(model, batch, seconds, layout):
+def run(model, batch, side, seconds, layout):
     model = model.to(memory_format=layout)
-    pictures = torch.randint(0, 256, (batch, 224, 224, 3), dtype=torch.uint8)
+    pictures = torch.randint(0, 256, (batch, side, side, 3), dtype=torch.uint8)
 
     def call():
         x = pictures.permute(0, 3, 1, 2).float().sub_(mean).div_(deviation).contiguous(memory_format=layout)
@@ -46,11 +46,11 @@ def run(model, batch, seconds, layout):
 
 
 def main():
-    name, batch, seconds, threads = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    name, batch, side, seconds, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
     torch.set_num_threads(threads)
     model = timm.create_model(name, pretrained=False).eval()
     layouts = {"channels_last": torch.channels_last, "default": torch.contiguous_format}
-    results = {label: run(model, batch, seconds / 2, layout) for label, layout in layouts.items()}
+    results = {label: run(model, batch, side, seconds / 2, layout) for label, layout in layouts.items()}
     best = min(results, key=results.get)
     print(json.dumps({"milliseconds": results[best], "layout": best}))
 

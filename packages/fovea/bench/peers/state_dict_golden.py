@@ -4,40 +4,14 @@ names), what networks with weights made by formula compute, and resampled positi
     python state_dict_golden.py
 """
 import json
-import math
 import pathlib
 
 import torch
+from formula_weights import fill, noise
 from peer_timm import timm, torchvision
 from timm.layers import resample_abs_pos_embed
 
 torch.set_grad_enabled(False)
-
-
-def noise(count, seed):
-    """Numbers from -0.5 to 0.5, the same in every language: (i + 1) * 2654435761 + seed * 40503, mixed, as 32 bits."""
-    i = torch.arange(1, count + 1, dtype=torch.int64)
-    x = (i * 2654435761 + seed * 40503) & 0xFFFFFFFF
-    x = x ^ (x >> 15)
-    x = (x * 0x2C1B3C6D) & 0xFFFFFFFF
-    x = x ^ (x >> 12)
-    return x.to(torch.float64) / 2**32 - 0.5
-
-
-def fill(state):
-    """Every tensor by a formula of its name, BatchNorm's statistics and LayerScale included; weights keep the signal's size."""
-    for name, tensor in state.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        values = noise(tensor.numel(), sum(ord(c) * (i + 1) for i, c in enumerate(name)))
-        if name.endswith("running_var"):
-            values = 1 + values
-        elif tensor.dim() > 1 and not name.endswith("layer_scale"):
-            values = values * math.sqrt(24 / (tensor.numel() / tensor.shape[0]))
-        else:
-            values = (1 if name.endswith("weight") else 0) + values / 2
-        tensor.copy_(values.reshape(tensor.shape))
-    return state
 
 
 def pairs_of(theirs, ours):
@@ -60,22 +34,45 @@ def modules(pairs):
     return found
 
 
-def model_case(name, theirs, ours, size, seed_of_input=99, keep_logits=True):
-    first = getattr(torchvision.models, theirs)(weights=None).eval()
-    second = timm.create_model(ours, pretrained=False).eval()
-    fill(first.state_dict())
+def compare(name, first, second, size):
+    """The same weights under both names give the same scores; the names of both, and those scores."""
+    fill(first.eval().state_dict())
     a, b = first.state_dict(), second.state_dict()
     pairs = pairs_of(list(a), list(b))
-    second.load_state_dict({new: a[old].reshape(b[new].shape) for old, new in pairs.items()}, strict=True)
-    x = noise(3 * size * size, seed_of_input).reshape(1, 3, size, size).to(torch.float32) * 4
+    second.eval().load_state_dict({new: a[old].reshape(b[new].shape) for old, new in pairs.items()}, strict=True)
+    x = noise(3 * size * size, 99).reshape(1, 3, size, size).to(torch.float32) * 4
     y, z = first(x), second(x)
     error = ((y - z).abs().max() / y.abs().max()).item()
     assert error < 1e-4 and y.std() > 1e-3, (name, error, y.std())
     print(name, f"{error:.1e}", f"std {y.std():.3f}", sum(v.numel() for v in a.values()))
-    case = {"architecture": name, "torchvision": theirs, "timm": ours, "names": {} if list(a) == list(b) else modules(pairs)}
-    if keep_logits:
-        case |= {"size": size, "logits": [float(f"{v:.7g}") for v in y[0, :64].tolist()]}
-    return case
+    return {} if list(a) == list(b) else modules(pairs), [float(f"{v:.7g}") for v in y[0, :64].tolist()]
+
+
+def model_case(name, theirs, ours, size, keep_logits=True, small=None):
+    """`small` makes both networks smaller: its scores are kept in place of those of the whole, whose names are kept all the same."""
+    names, logits = compare(name, getattr(torchvision.models, theirs)(weights=None), timm.create_model(ours, pretrained=False), size)
+    case = {"architecture": name, "torchvision": theirs, "timm": ours, "names": names}
+    if small is not None:
+        first, second, size, options = small
+        case["options"] = options
+        logits = compare(f"{name}, smaller", first, timm.create_model(ours, pretrained=False, **second), size)[1]
+    return case | {"size": size, "logits": logits} if keep_logits or small is not None else case
+
+
+def small_convnext():
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+
+    widths, depths = [16, 24, 32, 48], [1, 1, 3, 1]
+    settings = [CNBlockConfig(w, n, d) for w, n, d in zip(widths, [*widths[1:], None], depths)]
+    return ConvNeXt(settings), {"dims": widths, "depths": depths}, 64, {"widths": widths, "depths": depths}
+
+
+def small_vit():
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    first = VisionTransformer(image_size=48, patch_size=8, num_layers=4, num_heads=2, hidden_dim=32, mlp_dim=128)
+    second = {"img_size": 48, "patch_size": 8, "embed_dim": 32, "depth": 4, "num_heads": 2}
+    return first, second, 48, {"widths": [32], "depths": [4], "heads": 2, "patch": 8}
 
 
 def position_cases():
@@ -90,10 +87,12 @@ golden = {
     "timm": timm.__version__,
     "models": [
         model_case("resnet18", "resnet18", "resnet18", 64),
+        model_case("resnet34", "resnet34", "resnet34", 64, keep_logits=False),
+        model_case("resnet50", "resnet50", "resnet50", 64, keep_logits=False),
         model_case("mobilenetv2", "mobilenet_v2", "mobilenetv2_100", 64),
         model_case("efficientnet-b0", "efficientnet_b0", "efficientnet_b0", 64),
-        model_case("convnext-tiny", "convnext_tiny", "convnext_tiny", 64),
-        model_case("vit-base", "vit_b_16", "vit_base_patch16_224", 224, keep_logits=False),
+        model_case("convnext-tiny", "convnext_tiny", "convnext_tiny", 64, small=small_convnext()),
+        model_case("vit-base", "vit_b_16", "vit_base_patch16_224", 224, small=small_vit()),
     ],
     "positions": list(position_cases()),
 }

@@ -10,11 +10,12 @@ import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluat
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
-import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parsePattern } from './terminal.ts'
+import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parsePattern } from './terminal.ts'
 import { reportFailures } from './train.ts'
 
 interface EvaluateFlags {
   input?: InputSpec
+  architecture?: string
   device?: string
   split?: 'train' | 'val' | 'test'
   plots?: string
@@ -28,6 +29,7 @@ export function evaluateCommand(): Command {
     .argument('<model>', modelHelp)
     .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test')
     .option('--input <scaling>', inputHelp, parseInputSpec)
+    .option('--architecture <name>', architectureHelp)
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
@@ -53,6 +55,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   })
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
+    ...(flags.architecture ? { architecture: flags.architecture } : {}),
     ...(flags.device ? { device: flags.device } : {}),
     hub: hubOptions(line, signal),
   })

@@ -18,7 +18,7 @@ import { pooledRow } from '../vision/feature-map.ts'
 import type { Image } from '../vision/image.ts'
 import { FeatureRows } from './feature-rows.ts'
 import { drawnFile, type ListedPicture, listPictures } from './pictures.ts'
-import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount, parsePattern } from './terminal.ts'
+import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount, parsePattern } from './terminal.ts'
 
 interface FeaturesFlags {
   layer?: string[]
@@ -31,6 +31,7 @@ interface FeaturesFlags {
   seed: number
   classFromName?: RegExp
   input?: InputSpec
+  architecture?: string
   device?: string
   batch: number
   values?: boolean
@@ -54,6 +55,7 @@ export function featuresCommand(): Command {
     .option('--seed <n>', 'with --map: the same seed gives the same map', parseSeed, 0)
     .option('--class-from-name <regexp>', 'with --map: take the class from the file name: its first group', parsePattern)
     .option('--input <scaling>', inputHelp, parseInputSpec)
+    .option('--architecture <name>', architectureHelp)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--batch <n>', 'pictures that go through the model at once', parseCount, 16)
     .option('--json', 'print one JSON object a line')
@@ -87,6 +89,7 @@ async function run(file: string, pictures: readonly string[], flags: FeaturesFla
   const listed = await listPictures(pictures, flags.classFromName)
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
+    ...(flags.architecture ? { architecture: flags.architecture } : {}),
     ...(flags.device ? { device: flags.device } : {}),
     hub: hubOptions(line, signal),
   })

@@ -20,12 +20,13 @@ import { architectureNames } from '../nn/architectures.ts'
 import { profileModel, profileText } from '../runtime/profile.ts'
 import { isFoveaError } from '../util/errors.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
-import { formatBytes, formatCount, formatPercent, hubOptions, interruptSignal, LiveLine, modelHelp } from './terminal.ts'
+import { architectureHelp, formatBytes, formatCount, formatPercent, hubOptions, interruptSignal, LiveLine, modelHelp } from './terminal.ts'
 
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('show what a model holds: inputs, outputs, parameters, FLOPs, metadata')
     .argument('[model]', `${modelHelp}, or the name of an architecture`)
+    .option('--architecture <name>', architectureHelp)
     .option('--full', 'list every node')
     .option('--profile', 'run it and show where the time goes, operator by operator')
     .option('--list', 'list the architectures')
@@ -33,7 +34,7 @@ export function inspectCommand(): Command {
     .action(
       async (
         source: string | undefined,
-        flags: { full?: boolean; profile?: boolean; list?: boolean; json?: boolean },
+        flags: { architecture?: string; full?: boolean; profile?: boolean; list?: boolean; json?: boolean },
         command: Command,
       ) => {
         if (flags.list) {
@@ -41,7 +42,7 @@ export function inspectCommand(): Command {
           return
         }
         if (source === undefined) command.error("error: missing required argument 'model'")
-        const { model, notes } = await modelOf(source)
+        const { model, notes } = await modelOf(source, flags.architecture)
         const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
         const summary = summarize(model)
         const opened = openAs(model, metadata)
@@ -59,23 +60,23 @@ export function inspectCommand(): Command {
 }
 
 /** The model as its file has it; of weights alone, as it is opened. A name without shipped weights shows its architecture. */
-async function modelOf(text: string): Promise<{ model: Model; notes: readonly string[] }> {
+async function modelOf(text: string, architecture: string | undefined): Promise<{ model: Model; notes: readonly string[] }> {
   const source = await resolveSource(text)
   if (source.kind === 'registry' && source.file === undefined) return { model: thousandClasses(source.name), notes: [] }
   const { signal, release } = interruptSignal()
   try {
     const { kind, file, notes } = await locateModel(source, { hub: hubOptions(new LiveLine(), signal) })
     if (kind === 'onnx') return { model: await readModelFile(file), notes }
-    const opened = await openWeights(file)
+    const opened = await openWeights(file, architecture === undefined ? {} : { architecture })
     return { model: opened.model, notes: [...notes, ...opened.notes] }
   } finally {
     release()
   }
 }
 
-/** Papers count parameters at ImageNet's thousand classes. */
+/** The structure with weights of zero. Papers count parameters at ImageNet's thousand classes. */
 function thousandClasses(name: string): Model {
-  return buildClassifier(name, { labels: Array.from({ length: 1000 }, (_, i) => `${i}`) })
+  return buildClassifier(name, { labels: Array.from({ length: 1000 }, (_, i) => `${i}`), values: 'zero' })
 }
 
 /** A zero tensor for every input, of the size that FLOPs were counted at. */

@@ -11,10 +11,11 @@ import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { drawnFile, listPictures } from './pictures.ts'
-import { bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
+import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
 
 interface PredictFlags {
   input?: InputSpec
+  architecture?: string
   device?: string
   draw?: string
   explain?: boolean
@@ -28,6 +29,7 @@ export function predictCommand(): Command {
     .argument('<model>', modelHelp)
     .argument('<pictures...>', 'files or folders')
     .option('--input <scaling>', inputHelp, parseInputSpec)
+    .option('--architecture <name>', architectureHelp)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--draw <folder>', 'write each picture with its label there')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
@@ -49,6 +51,7 @@ async function run(file: string, pictures: readonly string[], flags: PredictFlag
   const files = (await listPictures(pictures)).map(({ path }) => path)
   const model = await DeepSeekVision.load(file, {
     ...(flags.input ? { input: flags.input } : {}),
+    ...(flags.architecture ? { architecture: flags.architecture } : {}),
     ...(flags.device ? { device: flags.device } : {}),
     hub: hubOptions(line, signal),
   })

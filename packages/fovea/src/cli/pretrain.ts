@@ -4,9 +4,20 @@ import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import type { PretrainEvent } from '../train/pretrain/events.ts'
 import { pretrain } from '../train/pretrain/pretrainer.ts'
-import { bar, formatCount, formatDuration, formatPercent, interruptSignal, LiveLine, parseNumber } from './terminal.ts'
+import {
+  architectureHelp,
+  bar,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  hubOptions,
+  interruptSignal,
+  LiveLine,
+  parseNumber,
+} from './terminal.ts'
 
 interface PretrainFlags {
+  architecture?: string
   out: string
   scenes?: number
   epochs?: number
@@ -25,7 +36,8 @@ interface PretrainFlags {
 export function pretrainCommand(): Command {
   return new Command('pretrain')
     .description('pretrain a network on pictures drawn by formula: shapes, textures, light')
-    .argument('<model>', 'an architecture, or a model of features (.onnx) to train on')
+    .argument('<model>', 'an architecture, which begins anew, or what to train on: an .onnx or .safetensors file, a folder, hf:owner/name')
+    .option('--architecture <name>', architectureHelp)
     .option('--out <folder>', 'where model, checkpoint and log go', 'runs/pretrain')
     .option('--scenes <n>', 'different pictures that are drawn', parseNumber)
     .option('--epochs <n>', 'passes over them', parseNumber)
@@ -51,6 +63,7 @@ export function pretrainCommand(): Command {
           ...(imgsz === undefined ? {} : { imageSize: imgsz }),
           ...(lr === undefined ? {} : { learningRate: lr }),
           signal,
+          hub: hubOptions(line),
           onEvent: (event) => show(line, event),
         })
         line.clear()

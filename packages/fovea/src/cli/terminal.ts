@@ -94,6 +94,9 @@ export const inputHelp = `what a model without metadata expects of its pixels: $
 /** What `<model>` may be, for the help of commands. */
 export const modelHelp = 'an .onnx or .safetensors file, a folder with one, the name of a shipped model, or hf:owner/name[@revision]'
 
+/** What `--architecture` says in every command. */
+export const architectureHelp = 'which network of the table the weights of a .safetensors file belong to, or whose backbone they fill'
+
 /** How a model of the hub is fetched by a command: it shows its progress on the line and stops at Ctrl-C. */
 export function hubOptions(line: LiveLine, signal?: AbortSignal): HubOptions {
   return {

@@ -20,6 +20,7 @@ import { Trainer, type TrainResult } from '../train/trainer.ts'
 import { FoveaError } from '../util/errors.ts'
 import { drawHistory } from '../vision/drawing/plots/line-plot.ts'
 import {
+  architectureHelp,
   bar,
   formatCount,
   formatDuration,
@@ -35,6 +36,8 @@ import {
 
 export interface TrainFlags {
   model?: string
+  fromScratch?: boolean
+  architecture?: string
   modelVersion?: string
   out?: string
   epochs?: number
@@ -75,6 +78,8 @@ export function trainCommand(): Command {
     .description('train a classifier on a folder with one sub-folder of pictures per class')
     .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
     .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
+    .option('--from-scratch', 'draw fresh weights for an architecture for which some are shipped')
+    .option('--architecture <name>', architectureHelp)
     .option('--out <folder>', 'where model, checkpoint, log and plots go (default: runs/train, runs/train-2, …)')
     .option('--model-version <version>', 'version that the model file states as its own (default: 1.0.0)')
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
@@ -163,6 +168,8 @@ export async function runTraining(data: string, flags: TrainFlags, signal: Abort
 function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
   const options = {
     model: flags.model,
+    pretrained: flags.fromScratch ? false : undefined,
+    architecture: flags.architecture,
     modelVersion: flags.modelVersion,
     epochs: flags.epochs,
     batchSize: flags.batch,

@@ -13,6 +13,8 @@ export interface BuildOptions {
   readonly imageSize?: readonly [height: number, width: number]
   /** Seed of the first weights. @default 0 */
   readonly seed?: number
+  /** `zero` leaves out the drawing of first weights, for models whose structure alone counts. @default 'seeded' */
+  readonly values?: 'seeded' | 'zero'
   /** Options of the architecture, such as `{ stem: 'cifar' }`. */
   readonly options?: Readonly<Record<string, unknown>>
 }
@@ -22,11 +24,11 @@ export interface BuildOptions {
  *
  * @throws FoveaError NN_UNKNOWN_ARCHITECTURE, NN_OPTION_INVALID
  */
-export function buildClassifier(name: string, { labels, imageSize, seed = 0, options = {} }: BuildOptions): Model {
+export function buildClassifier(name: string, { labels, imageSize, seed = 0, values = 'seeded', options = {} }: BuildOptions): Model {
   const { defaults } = architectureOf(name)
   const [height, width] = imageSize ?? [defaults.inputSize, defaults.inputSize]
   const preprocessing = createPreprocessing({ size: [height, width], scale: 'imagenet' })
-  const network = buildNetwork(name, { ...options, classes: labels.length, inputSize: [height, width], seed })
+  const network = buildNetwork(name, { ...options, classes: labels.length, inputSize: [height, width], seed, values })
   return classifierOf(name, network, labels, preprocessing)
 }
 

@@ -154,6 +154,20 @@ describe('LayerSessions', () => {
     await sessions.close()
   })
 
+  it('opens nothing once it is closed, and closes what is on its way', async () => {
+    let closed = 0
+    const sessions = new LayerSessions(async (values) => {
+      const session = await openSession(extract(classifier, { outputs: values }), options)
+      return Object.assign(session, { close: async () => void closed++ })
+    })
+    const run = () => sessions.run([model.metadata.stages.stem!], new Tensor('uint8', [1, 32, 32, 3], new Uint8Array(3072)))
+    const running = run()
+    await sessions.close()
+    await expect(run()).rejects.toThrow(/RUNTIME_CLOSED/)
+    expect(Object.keys(await running)).toEqual([model.metadata.stages.stem])
+    expect(closed).toBe(1)
+  })
+
   it('tries anew what did not open', async () => {
     let tries = 0
     const sessions = new LayerSessions(async (values) => {

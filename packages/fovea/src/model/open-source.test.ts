@@ -143,6 +143,31 @@ describe('weights in a file', () => {
     expect(metadata).toMatchObject({ labels, preprocessing: { size: [32, 40], scale: 'unit' } })
   })
 
+  it('of a backbone fill that of the architecture that is named, and the rest is fresh and told', async () => {
+    const options = { widths: [4, 4, 8, 8], neckChannels: 16 }
+    const { model: timm, parameters } = buildNetwork('resnet18', { widths: options.widths, classes: 7, seed: 9 })
+    await writeSafetensors(at('r.safetensors'), new Map([...parameters.keys()].map((name) => [name, timm.graph.initializers.get(name)!])))
+    const opened = await openSource(at('r.safetensors'), { architecture: 'deepseek-vision-base', architectureOptions: options })
+    const { initializers } = opened.model.graph
+    expect(initializers.get('backbone.conv1.weight')!.data).toEqual(timm.graph.initializers.get('conv1.weight')!.data)
+    const neck = [...initializers].find(([name]) => /^neck.*conv.*weight$/.test(name))![1]
+    expect(new Set(neck.data as Float32Array).size).toBeGreaterThan(1)
+    expect(opened.metadata).toMatchObject({ task: 'features', architecture: { name: 'deepseek-vision-base' } })
+    expect(opened.notes).toContainEqual(expect.stringMatching(/backbone alone; the rest .* wants training: neck \(\d+\), embed \(2\)\./))
+  })
+
+  it('become a model of features where that is asked', async () => {
+    const { metadata, notes } = await openSource(at('timm'), { task: 'features' })
+    expect(metadata).toMatchObject({ task: 'features', labels: [] })
+    expect(notes).toEqual([])
+  })
+
+  it('beside a config that cannot be read are refused', async () => {
+    await mkdir(at('odd', 'config.json'), { recursive: true })
+    await copyFile(at('lone.safetensors'), at('odd', 'model.safetensors'))
+    await expect(openSource(at('odd'))).rejects.toThrow(/found a folder.*config\.json.*\[WEIGHTS_CONFIG\]/)
+  })
+
   it.each([
     ['lone.safetensors', { architecture: 'swin_tiny' }, /found swin_tiny.*\[WEIGHTS_ARCHITECTURE\]/],
     ['lone.safetensors', { architecture: 'resnet18' }, /does not hold weights of this architecture.*\[WEIGHTS_MISMATCH\]/s],

@@ -13,6 +13,8 @@ export interface SourceOptions
     Pick<WeightsOptions, 'architecture' | 'architectureOptions' | 'imageSize'> {
   /** Where models of the hub come from and go to. */
   readonly hub?: HubOptions
+  /** Folder with the models that are found by name, `NAME.onnx`. @default the package's own */
+  readonly shipped?: string
 }
 
 /** A source that has come down to one file of this machine. */
@@ -28,8 +30,11 @@ export interface LocatedModel {
  *
  * @throws FoveaError MODEL_NOT_FOUND, HUB_*; MODEL_NO_WEIGHTS for a name without shipped weights
  */
-export async function locateModel(source: string | ModelSource, options: Pick<SourceOptions, 'hub'> = {}): Promise<LocatedModel> {
-  const found = typeof source === 'string' ? await resolveSource(source) : source
+export async function locateModel(
+  source: string | ModelSource,
+  options: Pick<SourceOptions, 'hub' | 'shipped'> = {},
+): Promise<LocatedModel> {
+  const found = typeof source === 'string' ? await resolveSource(source, options.shipped) : source
   switch (found.kind) {
     case 'registry':
       if (found.file === undefined)
@@ -56,8 +61,12 @@ export async function locateModel(source: string | ModelSource, options: Pick<So
  * @throws FoveaError as `locateModel`, `openModel` and `openWeights`
  */
 export async function openSource(source: string | ModelSource, options: SourceOptions = {}): Promise<OpenedModel> {
-  const { hub, ...others } = options
-  const { kind, file, notes } = await locateModel(source, hub === undefined ? {} : { hub })
+  const { hub, shipped, ...others } = options
+  const located = await locateModel(source, { ...(hub === undefined ? {} : { hub }), ...(shipped === undefined ? {} : { shipped }) })
+  const { kind, file } = located
   const opened = kind === 'onnx' ? await openModel(file, others) : await openWeights(file, others)
-  return { ...opened, notes: [...notes, ...opened.notes] }
+  const notes = [...located.notes, ...opened.notes]
+  if (kind === 'onnx' && options.architecture !== undefined)
+    notes.push('An .onnx file carries its own graph; the architecture that was named is not needed and was ignored.')
+  return { ...opened, notes }
 }

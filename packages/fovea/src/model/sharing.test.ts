@@ -27,6 +27,31 @@ test('models that are loaded twice share a session, and each may be closed', asy
   expect(sessionStore().stats().handles).toBe(0)
 })
 
+test('two hundred models, loaded, looked into and closed, leave a handful of sessions and no handle', async () => {
+  const base = buildClassifier('small-cnn', { labels: ['a', 'b'], imageSize: [32, 32], options: { widths: [4, 4, 4] } })
+  const metadata = readMetadata(base)
+  const layers = Object.keys(metadata.stages).filter((stage) => stage !== 'logits')
+  for (let i = 0; i < 200; i++) {
+    const model = await DeepSeekVision.of({ ...base, doc: `number ${i}` }, metadata, { worker: false, threads: 1 })
+    expect(sessionStore().stats().handles).toBe(1)
+    await model.extractFeatures(grey, { layer: layers[i % layers.length]! })
+    if (i % 20 === 0) await model.explain(grey)
+    await model.close()
+    await expect(model.extractFeatures(grey, { layer: layers[0]! })).rejects.toThrow(/RUNTIME_CLOSED/)
+    expect(sessionStore().stats().handles).toBe(0)
+    expect(sessionStore().stats().sessions).toBeLessThanOrEqual(4)
+  }
+  expect(sessionStore().stats().opened).toBeGreaterThanOrEqual(400)
+})
+
+test('a model that is closed while it is asked for features gives its sessions back', async () => {
+  const model = await open(1, { worker: false })
+  const asked = model.extractFeatures([grey, grey, grey], { layer: 'conv2', batchSize: 1 }).catch((error: Error) => error.message)
+  await model.close()
+  expect(await asked).toMatch(/RUNTIME_CLOSED/)
+  expect(sessionStore().stats().handles).toBe(0)
+})
+
 test('a model that is not to be shared has a session of its own', async () => {
   const [shared, own] = await Promise.all([open(1), open(1, { share: false })])
   expect(sessionStore().stats()).toMatchObject({ sessions: 1, handles: 1 })

@@ -17,10 +17,10 @@ export type ModelSource =
   | { readonly kind: 'hub'; readonly reference: HubReference }
 
 /** Models that the package holds: `assets/models/NAME.onnx`. */
-const shippedFolder = join(import.meta.dirname, '../../assets/models')
+const shippedModels = join(import.meta.dirname, '../../assets/models')
 
 /** The file of a shipped model; undefined where none is shipped under the name. */
-export async function shippedModel(name: string, folder: string = shippedFolder): Promise<string | undefined> {
+export async function shippedModel(name: string, folder: string = shippedModels): Promise<string | undefined> {
   const file = join(folder, `${name}.onnx`)
   const found = architectureNames().includes(name) ? await stat(file).catch(() => undefined) : undefined
   return found?.isFile() ? file : undefined
@@ -29,11 +29,12 @@ export async function shippedModel(name: string, folder: string = shippedFolder)
 /**
  * Tells what a text means. Names of the table come first: a file or folder of such a name is written `./NAME`.
  *
+ * @param shipped folder with the models that are found by name. @default the package's own
  * @throws FoveaError HUB_REFERENCE; MODEL_NOT_FOUND where it is no name and no such file exists
  */
-export async function resolveSource(text: string): Promise<ModelSource> {
+export async function resolveSource(text: string, shipped?: string): Promise<ModelSource> {
   if (isHubReference(text)) return { kind: 'hub', reference: parseHubReference(text) }
-  if (architectureNames().includes(text)) return { kind: 'registry', name: text, file: await shippedModel(text) }
+  if (architectureNames().includes(text)) return { kind: 'registry', name: text, file: await shippedModel(text, shipped) }
   const found = await stat(text).catch((cause: NodeJS.ErrnoException) => cause)
   if (found instanceof Error) return notFound(text, found)
   if (found.isDirectory()) return { kind: 'folder', folder: text }

@@ -22,8 +22,8 @@ import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
 import { openSource, type SourceOptions } from './open-source.ts'
 
-/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name. */
-export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub'> {
+/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name, `shipped` for names. */
+export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub' | 'shipped'> {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
   readonly device?: string
   /** @default the number of cores */
@@ -32,7 +32,7 @@ export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'archi
   readonly input?: InputSpec
   /** Class names of a file that carries none. */
   readonly labels?: readonly string[]
-  /** Opens a foreign file as a model of features even where its output could be scores. @default what it looks like */
+  /** Opens a foreign file, or weights, as a model of features even where it could give scores. @default what it looks like */
   readonly task?: Task
   /** Runs on this thread instead of a worker: for scripts; it blocks the event loop. @default true */
   readonly worker?: boolean
@@ -96,18 +96,17 @@ export class DeepSeekVision {
   readonly metadata: ModelMetadata
   /** What had to be guessed about a foreign file, one sentence each. */
   readonly notes: readonly string[]
-  readonly #options: LoadOptions
   readonly #session: Session
   readonly #layers: LayerSessions
-  #explainer: Promise<Session> | undefined
+  readonly #explainer: LayerSessions
 
   private constructor(model: Model, metadata: ModelMetadata, notes: readonly string[], session: Session, options: LoadOptions) {
     this.model = model
     this.metadata = metadata
     this.notes = notes
     this.#session = session
-    this.#options = options
     this.#layers = new LayerSessions((values) => openModelSession(extract(model, { outputs: values }), options))
+    this.#explainer = new LayerSessions(([logits]) => openModelSession(buildGradCam(model, logits!), options))
   }
 
   /**
@@ -194,14 +193,11 @@ export class DeepSeekVision {
     const index = label === undefined ? probabilities.indexOf(probabilities.reduce((a, b) => Math.max(a, b))) : labels.indexOf(label)
     if (index < 0)
       throw new FoveaError('MODEL_NOT_CLASSIFIER', { field: 'label', expected: `one of ${labels.join(', ')}`, found: `${label}` })
-    this.#explainer ??= openModelSession(buildGradCam(this.model, stages.logits!), this.#options)
-    const session = await this.#explainer
     const wanted = Tensor.float32(
       [1, labels.length],
       Float32Array.from(labels, (_, i) => (i === index ? 1 : 0)),
     )
-    const [input] = this.#session.inputs
-    const results = await session.run({ [input!.name]: batch, [gradCamPorts.classWeights]: wanted })
+    const results = await this.#explainer.run([stages.logits!], batch, { [gradCamPorts.classWeights]: wanted })
     const { dims, data } = results[gradCamPorts.heatmap]!
     return { label: labels[index]!, height: dims[0]!, width: dims[1]!, heatmap: data as Float32Array }
   }
@@ -258,11 +254,7 @@ export class DeepSeekVision {
 
   /** Gives back its sessions; those that are shared stay ready for the next who loads the model. Safe to call twice. */
   async close(): Promise<void> {
-    await this.#session.close()
-    await this.#layers.close()
-    // One that did not open has nothing to close.
-    await (await this.#explainer?.catch(() => undefined))?.close()
-    this.#explainer = undefined
+    await Promise.all([this.#session, this.#layers, this.#explainer].map((sessions) => sessions.close()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkAlongDirections } from '../../test/directional-check.ts'
 import golden from '../../test/golden/timm-state-dicts.json' with { type: 'json' }
+import { narrowNetwork } from '../../test/narrow-network.ts'
 import { decodeModel } from '../graph/codec/decode.ts'
 import { encodeModel } from '../graph/codec/encode.ts'
 import { printModel } from '../graph/printer.ts'
@@ -9,7 +10,7 @@ import { ndarray } from '../ops/ndarray.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
 import { findResidualBlocks } from '../passes/residual-blocks.ts'
 import { findTrainable } from '../passes/trainable.ts'
-import { architectureNames, architectureOf, buildNetwork, countParameters, type Network, type NetworkOptions } from './architectures.ts'
+import { architectureNames, architectureOf, buildNetwork, countParameters } from './architectures.ts'
 import { mapOfTokens } from './models/vit.ts'
 import { ModuleBuilder } from './module.ts'
 
@@ -35,21 +36,6 @@ function isShape(below: TimmTensors | readonly number[]): below is readonly numb
 /** Added to tokens like biases, whatever their shape. */
 const tokenTables = ['cls_token', 'pos_embed']
 
-/** The structure of an architecture with few channels, which is quick to build and which reference runs can afford. */
-function narrow(name: string, options: NetworkOptions = {}): Network {
-  const { widths, tokenWidths, neckChannels, heads, depths } = architectureOf(name).defaults.options
-  return buildNetwork(name, {
-    classes: 3,
-    seed: 5,
-    ...(widths && { widths: widths.map((_, i) => 2 + i) }),
-    ...(heads && { widths: [8], heads: 2, inputSize: 64 }),
-    ...(depths && { depths: depths.map((depth) => Math.min(depth, depths.length === 1 ? 4 : 2)) }),
-    ...(tokenWidths && { tokenWidths: tokenWidths.map(() => 4) }),
-    ...(neckChannels && { neckChannels: 4 }),
-    ...options,
-  })
-}
-
 describe.each(architectureNames())('%s', (name) => {
   const row = architectureOf(name)
 
@@ -72,7 +58,7 @@ describe.each(architectureNames())('%s', (name) => {
   })
 
   test('trains those parameters and no others', () => {
-    const { model, parameters } = narrow(name)
+    const { model, parameters } = narrowNetwork(name)
     // A single value may be a constant of any graph, and is never taken for a parameter.
     const trained = [...parameters].filter(([path, { kind }]) => kind !== 'running' && model.graph.initializers.get(path)!.size > 1)
     const ours = trained.map(([path, { kind }]) => `${path} ${kind}`)
@@ -81,7 +67,7 @@ describe.each(architectureNames())('%s', (name) => {
   })
 
   test('begins with values that are drawn, none of them too far from 0', () => {
-    const { model, parameters } = narrow(name)
+    const { model, parameters } = narrowNetwork(name)
     for (const [path, { kind }] of parameters) {
       const data = [...(model.graph.initializers.get(path)!.data as Float32Array)]
       const most = Math.max(...data.map(Math.abs))
@@ -91,7 +77,7 @@ describe.each(architectureNames())('%s', (name) => {
   })
 
   test('has features of the stated channels and strides, for any batch, and any size where it is not fixed', () => {
-    const { features, model } = narrow(name, { classes: 7 })
+    const { features, model } = narrowNetwork(name, { classes: 7 })
     const shapes = inferValues(model)
     for (const [stage, { value, channels }] of Object.entries(features)) {
       expect(value).toBe(stage)
@@ -99,7 +85,7 @@ describe.each(architectureNames())('%s', (name) => {
       expect(shapes.dims(value)?.[0], stage).toBe('N')
     }
     expect(shapes.dims('logits')).toEqual(['N', 7])
-    const fixed = inferValues(narrow(name, { classes: 7, inputSize: [128, 64], batch: 2 }).model)
+    const fixed = inferValues(narrowNetwork(name, { classes: 7, inputSize: [128, 64], batch: 2 }).model)
     for (const [stage, { value, channels, stride }] of Object.entries(features).slice(0, -2)) {
       const [height, width] = [Math.ceil(128 / stride), Math.ceil(64 / stride)]
       expect(fixed.dims(value), stage).toEqual(isTokens(stage) ? [2, 1 + height * width, channels] : [2, channels, height, width])
@@ -110,14 +96,14 @@ describe.each(architectureNames())('%s', (name) => {
   })
 
   test('is the same model behind a file', () => {
-    const { model } = narrow(name)
+    const { model } = narrowNetwork(name)
     const again = decodeModel(encodeModel(model))
     expect(printModel(again)).toBe(printModel(model))
     for (const [path, { bytes }] of model.graph.initializers) expect(again.graph.initializers.get(path)!.bytes, path).toEqual(bytes)
   })
 
   test('has the residual blocks that a search of its graph finds', () => {
-    const { blocks, model, parameters } = narrow(name)
+    const { blocks, model, parameters } = narrowNetwork(name)
     expect(blocks.map((block) => block.output)).toEqual(findResidualBlocks(model.graph).map((block) => block.output))
     for (const name of new Set(blocks.map((block) => block.name)))
       expect([...parameters.keys()].filter((path) => path.startsWith(`${name}.`))).toEqual(
@@ -126,7 +112,7 @@ describe.each(architectureNames())('%s', (name) => {
   })
 
   test('gives every parameter a gradient, which agrees with differences along a random direction', () => {
-    checkAlongDirections(narrow(name, { inputSize: 64, batch: 2, dtype: 'float64' }), { size: 64 })
+    checkAlongDirections(narrowNetwork(name, { inputSize: 64, batch: 2, dtype: 'float64' }), { size: 64 })
   })
 })
 

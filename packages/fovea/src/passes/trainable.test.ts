@@ -28,6 +28,7 @@ describe('findTrainable', () => {
     expect(trainableOf('g = Gemm(x, w, a)\ny = BatchNormalization(g, b, b, mean, variance)')).toEqual(['w: weight', 'a: bias', 'b: norm'])
     expect(trainableOf('m = MatMul(x, w)\np = Add(a, m)\ny = Mul(p, b)')).toEqual(['w: weight', 'a: bias', 'b: norm'])
     expect(trainableOf('y = PRelu(x, a)')).toEqual(['a: bias'])
+    expect(trainableOf('c = Greater(x, b)\ny = Where(c, a, x)')).toEqual(['a: bias'])
   })
 
   it('leaves running statistics, scalars, integers and shapes', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Tensor } from '../graph/tensor.ts'
 import { FeedBuffers } from './feed-buffers.ts'
-import { fromWire } from './worker-session.ts'
+import { fromWire } from './wire.ts'
 
 const tensors = fc.oneof(
   fc.uint8Array({ maxLength: 300 }).map((bytes) => new Tensor('uint8', [bytes.length], bytes)),

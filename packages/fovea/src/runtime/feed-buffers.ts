@@ -1,21 +1,7 @@
 // The buffers that feeds travel to a worker in: filled, transferred, handed back, filled again.
 
 import type { Tensor } from '../graph/tensor.ts'
-
-/** A tensor as it crosses between threads; its bytes may be a part of a buffer that is transferred. */
-export interface WireTensor {
-  readonly dtype: Tensor['dtype']
-  readonly dims: readonly number[]
-  readonly content: Uint8Array | readonly string[]
-}
-
-export type WireTensors = Record<string, WireTensor>
-
-export interface PackedFeeds {
-  readonly tensors: WireTensors
-  /** Holds the bytes of all tensors; to be transferred. */
-  readonly buffer: ArrayBuffer
-}
+import type { PackedFeeds, WireTensors } from './wire.ts'
 
 /** Where tensors begin: whole cache lines, and aligned for every element type. */
 const alignment = 64

@@ -8,7 +8,8 @@ import type { Feeds, RunOptions, Session } from './session.ts'
 export class SessionHandle implements Session {
   readonly inputs: Session['inputs']
   readonly outputs: Session['outputs']
-  readonly #run: Session['run']
+  /** Gone once it is closed: it may hold the model. */
+  #run: Session['run'] | undefined
   #release: (() => void) | undefined
 
   constructor(inputs: Session['inputs'], outputs: Session['outputs'], run: Session['run'], release: () => void) {
@@ -19,7 +20,7 @@ export class SessionHandle implements Session {
   }
 
   async run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>> {
-    if (this.#release === undefined) throw new FoveaError('RUNTIME_CLOSED')
+    if (this.#run === undefined) throw new FoveaError('RUNTIME_CLOSED')
     return this.#run(feeds, options)
   }
 
@@ -36,5 +37,6 @@ export class SessionHandle implements Session {
   async close(): Promise<void> {
     this.#release?.()
     this.#release = undefined
+    this.#run = undefined
   }
 }

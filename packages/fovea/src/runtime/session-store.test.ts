@@ -178,6 +178,21 @@ describe('a store of sessions', () => {
     expect(runtime.opens).toBe(1)
   })
 
+  test('5: of the sessions that nobody holds, only those used last stay', async () => {
+    const { store, runtime } = storeFor(9, { mostIdle: 2 })
+    const handles = await Promise.all([1, 2, 3, 4, 5].map((id) => store.acquire(model(id))))
+    for (const handle of [handles[1]!, handles[0]!]) expect(await run(handle)).toBeGreaterThan(99)
+    expect(runtime.models).toEqual([1, 2, 3, 4, 5])
+    for (const handle of handles.slice(0, 4)) await handle.close()
+    await settled()
+    expect(runtime.models).toEqual([1, 2, 5])
+    expect(store.stats()).toMatchObject({ sessions: 3, handles: 1, evictions: 2 })
+    const none = storeFor(9, { mostIdle: 0 })
+    await (await none.store.acquire(model(1))).close()
+    await settled()
+    expect(none.store.stats()).toMatchObject({ sessions: 0, bytes: 0 })
+  })
+
   test('5: closing a handle while the same model is being loaded leaves the load alone', async () => {
     const { store, runtime } = storeFor(9)
     const first = await store.acquire(model(1))
@@ -268,6 +283,17 @@ describe('a store of sessions', () => {
     expect(await codeOf(run(a))).toBe('RUNTIME_MODEL_CHANGED')
   })
 
+  test('7: each handle opens its own model again, whatever was made of another with the same bytes', async () => {
+    const { store } = storeFor(1)
+    const changed = model(1)
+    const [a, b] = [await store.acquire(model(1)), await store.acquire(changed)]
+    changed[3] = 1
+    await store.acquire(model(2))
+    expect(await codeOf(run(b))).toBe('RUNTIME_MODEL_CHANGED')
+    expect(await run(a, 1)).toBe(101)
+    expect(await run(b, 2)).toBe(102)
+  })
+
   test('8: a run whose worker died is repeated once in a new session, which others share', async () => {
     const { store, runtime } = storeFor(9)
     const a = await store.acquire(model(1))
@@ -338,7 +364,8 @@ describe('random sequences', () => {
     )
     await fc.assert(
       fc.asyncProperty(steps, async (sequence) => {
-        const { store, runtime } = storeFor(2)
+        const mostIdle = 1
+        const { store, runtime } = storeFor(2, { mostIdle })
         let budget = 2
         /** Open models, the one used longest ago first; and the models that handles are on. */
         let open: number[] = []
@@ -348,6 +375,8 @@ describe('random sequences', () => {
         }
         const held = (id: number) => handles.some((handle) => handle.id === id && !handle.closed)
         const evict = () => {
+          const idle = open.filter((id) => !held(id))
+          open = open.filter((id) => !idle.slice(0, Math.max(0, idle.length - mostIdle)).includes(id))
           while (open.length > budget) {
             const keep = held(open.at(-1)!) ? 1 : 0
             if (open.length === keep) break

@@ -18,6 +18,8 @@ export type SharedSessionOptions = Omit<SessionOptions, 'carry' | 'initialState'
 export interface SessionStoreOptions {
   /** Bytes that open sessions may take together, as they are estimated. @default FOVEA_MEMORY_BUDGET, else a quarter of the memory */
   readonly budget?: number
+  /** Sessions that stay open though nobody holds them. @default 4 */
+  readonly mostIdle?: number
   /** Models that are compiled at once; more wait their turn. @default the number of cores, at most 4 */
   readonly concurrentOpens?: number
   /** Compiles a model. @default in a worker thread, or on this one where the options say so */
@@ -46,8 +48,6 @@ interface Entry {
   readonly digest: string
   readonly modelBytes: number
   readonly options: SharedSessionOptions
-  /** Kept as long as somebody may run: the pieces are views of the holder's own model. */
-  source: Source | undefined
   handles: number
   /** Runs that were asked for and have not ended. */
   runs: number
@@ -66,16 +66,18 @@ interface Entry {
  * 2. Every acquisition gives a handle of its own. A closed handle refuses to run; the others go on.
  * 3. At most `concurrentOpens` models are compiled at once.
  * 4. A failure to open is told to all who waited for it, and is not remembered: the next acquisition tries again.
- * 5. A session that nobody holds any more stays open for the next who asks, until it is evicted.
+ * 5. A session that nobody holds any more stays open for the next who asks. Of such sessions, those used last stay, `mostIdle` at most.
  * 6. Where the estimates of all sessions exceed the budget, those used longest ago are closed. Never one with a run under way, and
  *    never the one that was used last while somebody holds it: a model larger than the budget works, alone.
- * 7. A session that was evicted while handles are held is opened again by the next run; a model that was changed since is refused.
+ * 7. A session that was evicted while handles are held is opened again by the next run, from the model that its handle was asked for
+ *    with; one that was changed since is refused.
  * 8. A run whose worker died is repeated once in a session opened anew.
  * 9. After `closeAll` all handles are closed; runs under way end first, and what was being opened is closed again. The store can be used on.
  */
 export class SessionStore {
   readonly #open: NonNullable<SessionStoreOptions['open']>
   readonly #concurrentOpens: number
+  readonly #mostIdle: number
   #budget: number
   /** The one used longest ago first. */
   readonly #entries = new Map<string, Entry>()
@@ -87,6 +89,7 @@ export class SessionStore {
   constructor(options: SessionStoreOptions = {}) {
     this.#open = options.open ?? openSource
     this.#budget = checkBudget(options.budget ?? defaultBudget())
+    this.#mostIdle = options.mostIdle ?? 4
     this.#concurrentOpens = Math.max(1, options.concurrentOpens ?? Math.min(4, availableParallelism()))
   }
 
@@ -104,16 +107,15 @@ export class SessionStore {
     const entry = known ?? newEntry(key, digest, lengthOf(parts), options)
     if (known === undefined) this.#entries.set(key, entry)
     else this.#counts.hits++
-    entry.source = source
     entry.handles++
     this.#touch(entry)
     try {
-      const { inputs, outputs } = await this.#ready(entry)
+      const { inputs, outputs } = await this.#ready(entry, source)
       this.#trim()
       return new SessionHandle(
         inputs,
         outputs,
-        (feeds, runOptions) => this.#run(entry, feeds, runOptions),
+        (feeds, runOptions) => this.#run(entry, source, feeds, runOptions),
         () => this.#release(entry),
       )
     } catch (error) {
@@ -150,24 +152,23 @@ export class SessionStore {
         await entry.opening?.catch(() => undefined)
         await entry.session?.close()
         entry.session = undefined
-        entry.source = undefined
       }),
     )
   }
 
-  async #run(entry: Entry, feeds: Feeds, options: RunOptions | undefined): Promise<Record<string, Tensor>> {
+  async #run(entry: Entry, source: Source, feeds: Feeds, options: RunOptions | undefined): Promise<Record<string, Tensor>> {
     entry.runs++
     entry.mostElements = Math.max(entry.mostElements, elementsOf(feeds))
     this.#touch(entry)
     try {
-      const session = await this.#ready(entry)
+      const session = await this.#ready(entry, source)
       return await session.run(feeds, options).catch(async (error: unknown) => {
         if (!isFoveaError(error, 'RUNTIME_WORKER_DIED')) throw error
         // Of several runs that were waiting, one clears the session away; they share the new one.
         if (entry.session === session) entry.session = undefined
         await session.close()
         if (entry.session === undefined && entry.opening === undefined) this.#counts.recoveries++
-        return (await this.#ready(entry)).run(feeds, options)
+        return (await this.#ready(entry, source)).run(feeds, options)
       })
     } finally {
       entry.runs--
@@ -181,15 +182,14 @@ export class SessionStore {
   }
 
   #settle(entry: Entry): void {
-    if (entry.handles === 0 && entry.runs === 0) entry.source = undefined
     this.#forget(entry)
     this.#trim()
   }
 
   /** Drops an entry that has neither a session nor anyone who could want one. */
   #forget(entry: Entry): void {
-    const idle = entry.handles + entry.runs === 0 && entry.session === undefined && entry.opening === undefined
-    if (idle && this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key)
+    const unused = entry.session === undefined && entry.opening === undefined && isIdle(entry)
+    if (unused && this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key)
   }
 
   #touch(entry: Entry): void {
@@ -198,18 +198,17 @@ export class SessionStore {
     this.#entries.set(entry.key, entry)
   }
 
-  async #ready(entry: Entry): Promise<Session> {
+  async #ready(entry: Entry, source: Source): Promise<Session> {
     if (entry.closed) throw new FoveaError('RUNTIME_CLOSED')
     if (entry.session !== undefined) return entry.session
-    entry.opening ??= this.#openEntry(entry).finally(() => {
+    entry.opening ??= this.#openEntry(entry, source).finally(() => {
       entry.opening = undefined
       this.#forget(entry)
     })
     return entry.opening
   }
 
-  async #openEntry(entry: Entry): Promise<Session> {
-    const source = entry.source!
+  async #openEntry(entry: Entry, source: Source): Promise<Session> {
     await this.#takeTurn()
     try {
       await this.#makeRoom()
@@ -241,15 +240,18 @@ export class SessionStore {
     void this.#makeRoom()
   }
 
-  /** Closes sessions until the budget holds, or only those are left that may not be closed. */
+  /** Closes idle sessions beyond `mostIdle`, and others until the budget holds or only those are left that may not be closed. */
   async #makeRoom(): Promise<void> {
     const closing: Promise<void>[] = []
     const last = [...this.#entries.values()].findLast(({ session, opening }) => session !== undefined || opening !== undefined)
+    let idle = [...this.#entries.values()].filter((entry) => entry.session !== undefined && isIdle(entry)).length
     for (const entry of this.#entries.values()) {
-      if (this.#bytes() <= this.#budget) break
       const { session } = entry
+      const oneTooMany = isIdle(entry) && idle > this.#mostIdle
+      if (this.#bytes() <= this.#budget && !oneTooMany) continue
       if (session === undefined || entry.runs > 0 || (entry === last && entry.handles > 0)) continue
       entry.session = undefined
+      if (isIdle(entry)) idle--
       this.#counts.evictions++
       this.#forget(entry)
       // Nobody is there to be told of a session that does not close.
@@ -282,7 +284,6 @@ function newEntry(key: string, digest: string, modelBytes: number, options: Shar
   const idle = {
     session: undefined,
     opening: undefined,
-    source: undefined,
     handles: 0,
     runs: 0,
     mostElements: 0,
@@ -290,6 +291,10 @@ function newEntry(key: string, digest: string, modelBytes: number, options: Shar
     closed: false,
   }
   return { key, digest, modelBytes, options, ...idle }
+}
+
+function isIdle({ handles, runs }: Entry): boolean {
+  return handles + runs === 0
 }
 
 function partsOf({ model }: Source): readonly Uint8Array[] {

@@ -2,15 +2,15 @@
 
 import { parentPort } from 'node:worker_threads'
 import { FoveaError } from '../util/errors.ts'
-import { openSource } from './local-session.ts'
+import { openNative } from './native-session.ts'
 import type { Session } from './session.ts'
-import { type Answer, fromWire, type Refusal, type Reply, type Request, toWire } from './worker-session.ts'
+import { type Answer, fromWire, type Refusal, type Reply, type Request, toWire } from './wire.ts'
 
 let session: Session | undefined
 
 async function answer(request: Request): Promise<Answer> {
   if (request.kind === 'open') {
-    session = await openSource(request.source, { ...request.options, initialState: fromWire(request.state) })
+    session = await openNative(request.source, { ...request.options, initialState: fromWire(request.state) })
     return { ports: { inputs: session.inputs, outputs: session.outputs } }
   }
   if (session === undefined) throw new FoveaError('RUNTIME_CLOSED')

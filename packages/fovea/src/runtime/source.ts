@@ -1,7 +1,6 @@
 // A model on its way to the runtime: pieces of a file that are hashed and joined without holding up the event loop.
 
 import { createHash } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import { encodeModelChunks } from '../graph/codec/encode.ts'
 import type { DataType } from '../graph/data-type.ts'
 import type { Model } from '../graph/model.ts'
@@ -51,18 +50,34 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0)
 }
 
-/** Copying or hashing this much takes about a millisecond. */
+/** Copying or hashing this much takes about a millisecond at most. */
 const sliceBytes = 2 ** 20
 /** How long the event loop may be held up, in milliseconds, before it gets its turn. */
 const longestHold = 3
 
 async function* pacedSlices(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  let begin = performance.now()
+  let begin = await nextTurn()
   for (const part of parts)
     for (let at = 0; at < part.length; at += sliceBytes) {
       yield part.subarray(at, at + sliceBytes)
-      if (performance.now() - begin < longestHold) continue
-      await setImmediate()
-      begin = performance.now()
+      if (performance.now() - begin > longestHold) begin = await nextTurn()
     }
+}
+
+const waiting: (() => void)[] = []
+
+/** Waits for a turn of the event loop that no other model is worked on in: ten that are loaded at once hold it no longer than one. */
+function nextTurn(): Promise<number> {
+  return new Promise((resolve) => {
+    waiting.push(() => resolve(performance.now()))
+    if (waiting.length === 1) setImmediate(takeTurn)
+  })
+}
+
+function takeTurn(): void {
+  const next = waiting[0]!
+  next()
+  // It leaves the queue only now, so that nobody who joins meanwhile starts a second series of turns.
+  waiting.shift()
+  if (waiting.length > 0) setImmediate(takeTurn)
 }

@@ -2,43 +2,12 @@
 
 import { Worker } from 'node:worker_threads'
 import type { Model } from '../graph/model.ts'
-import { Tensor } from '../graph/tensor.ts'
-import { type ErrorCode, type ErrorDetails, FoveaError } from '../util/errors.ts'
-import { FeedBuffers, type PackedFeeds, type WireTensors } from './feed-buffers.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { FoveaError } from '../util/errors.ts'
+import { FeedBuffers } from './feed-buffers.ts'
 import type { Feeds, Port, RunOptions, Session, SessionOptions } from './session.ts'
-import { type JoinedSource, joinSource, type Source, sourceOf } from './source.ts'
-
-export type Request =
-  | { readonly kind: 'open'; readonly source: JoinedSource; readonly options: SessionOptions; readonly state: WireTensors }
-  | { readonly kind: 'run'; readonly feeds: PackedFeeds; readonly options: RunOptions }
-  | { readonly kind: 'readState' }
-  | { readonly kind: 'writeState'; readonly state: WireTensors }
-  | { readonly kind: 'close' }
-
-/** What comes back: an answer or an error, and with either the buffer that the feeds of a run came in. */
-export type Reply = { readonly id: number; readonly feedBuffer?: ArrayBuffer } & (Answer | Refusal)
-
-export interface Answer {
-  readonly tensors?: WireTensors
-  readonly ports?: { readonly inputs: readonly Port[]; readonly outputs: readonly Port[] }
-}
-
-export interface Refusal {
-  readonly error: { readonly code: ErrorCode; readonly details: ErrorDetails }
-}
-
-export function toWire(tensors: Feeds): WireTensors {
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, { dtype, dims, bytes, strings }]) => [
-      name,
-      { dtype, dims, content: dtype === 'string' ? strings : bytes },
-    ]),
-  )
-}
-
-export function fromWire(tensors: WireTensors): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(tensors).map(([name, { dtype, dims, content }]) => [name, new Tensor(dtype, dims, content)]))
-}
+import { joinSource, type Source, sourceOf } from './source.ts'
+import { type Answer, fromWire, type Reply, type Request, toWire } from './wire.ts'
 
 /** The file beside this one, with its ending: TypeScript when the source is run, JavaScript when the build is. */
 function workerFile(): URL {

@@ -16,6 +16,15 @@ export interface TrainOptions {
   readonly validation?: ImageDataset
   /** Name of an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name. @default 'small-cnn' */
   readonly model?: string
+  /**
+   * Whether a name begins from the weights that are shipped under it: `false` draws fresh ones, `true` refuses a name without. Files,
+   * folders and models of the hub always begin from their own. @default shipped weights where there are some, and a note says so
+   */
+  readonly pretrained?: boolean
+  /** Row of the table that a .safetensors file belongs to, or whose backbone it fills. @default what the file says, else a reported guess */
+  readonly architecture?: string
+  /** Folder with the models that are found by name. @default the package's own */
+  readonly shipped?: string
   /** Where a model of the hub comes from and goes to. */
   readonly hub?: HubOptions
   /** What an imported model without metadata expects of its pixels. @default a reported guess */
@@ -88,6 +97,8 @@ const layouts: readonly Recipe['layout'][] = ['auto', 'standard', 'blocked']
 /** The course of a training, decided. It is stored in checkpoint and model; equal recipes and data give equal weights. */
 export interface Recipe {
   readonly model: string
+  /** False where the first weights were drawn. */
+  readonly pretrained: boolean
   readonly classes: readonly string[]
   readonly samples: number
   readonly epochs: number
@@ -163,6 +174,7 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   parseDevice(options.device ?? 'cpu')
   return {
     model: model.name,
+    pretrained: model.pretrained,
     classes: train.classes,
     samples,
     epochs,

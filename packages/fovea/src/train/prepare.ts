@@ -44,9 +44,8 @@ export const defaultArchitecture = 'small-cnn'
 
 export async function prepare(options: TrainOptions): Promise<Preparation> {
   const source = options.model ?? defaultArchitecture
-  const found = await resolveSource(source)
-  // An architecture without shipped weights begins with fresh ones.
-  const imported = found.kind === 'registry' && found.file === undefined ? undefined : await openPretrained(found, options)
+  const found = await resolveSource(source, options.shipped)
+  const imported = beginsFresh(found, options) ? undefined : await openPretrained(found, options)
   const facts: ModelFacts = {
     name: source,
     imageSize: imported === undefined || takesAnySize(imported.model) ? undefined : imported.metadata.preprocessing.size,
@@ -75,8 +74,29 @@ export async function prepare(options: TrainOptions): Promise<Preparation> {
     step: compile(frozen, metadata, recipe, await blockFor(recipe)),
     parameterCount: countElements(model, findTrainable(model.graph, metadata.stages.pixels ?? frozen.cut)),
     trainableCount: countElements(model, frozen.parameters),
-    notes: imported?.notes ?? [],
+    notes: [...shippedNote(found, options), ...(imported?.notes ?? [])],
   }
+}
+
+/**
+ * True where first weights are drawn: for a name without shipped weights, and where that was asked.
+ *
+ * @throws FoveaError TRAIN_OPTION where fresh weights are asked of a file, which has its own
+ */
+function beginsFresh(source: ModelSource, { pretrained, model }: TrainOptions): boolean {
+  if (source.kind === 'registry') return pretrained === false || (pretrained === undefined && source.file === undefined)
+  if (pretrained === false)
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'pretrained',
+      expected: 'the name of an architecture as the model, where weights are to be drawn',
+      found: model!,
+    })
+  return false
+}
+
+function shippedNote(source: ModelSource, { pretrained }: TrainOptions): readonly string[] {
+  if (source.kind !== 'registry' || source.file === undefined || pretrained !== undefined) return []
+  return [`The training begins from the weights that are shipped for ${source.name}; --from-scratch (pretrained: false) draws fresh ones.`]
 }
 
 /** True where the frozen part's features are computed once: the pictures stay as they are, and the features fit the memory allowed. */
@@ -117,9 +137,10 @@ export function compile(frozen: FrozenModel, metadata: ModelMetadata, recipe: Re
   })
 }
 
-function openPretrained(source: ModelSource, { input, hub, signal, imageSize }: TrainOptions): Promise<OpenedModel> {
+function openPretrained(source: ModelSource, { input, hub, signal, imageSize, architecture }: TrainOptions): Promise<OpenedModel> {
   return openSource(source, {
     ...(input ? { input } : {}),
+    ...(architecture === undefined ? {} : { architecture }),
     ...(imageSize === undefined ? {} : { imageSize: [imageSize, imageSize] }),
     hub: { ...hub, ...(signal === undefined ? {} : { signal }) },
   })

@@ -21,9 +21,11 @@ export interface Naming {
  * counts.
  *
  * @param names the file's
- * @param wanted the network's
+ * @param parameters the network's
+ * @param under prefix of the network's names that the file does not have
  */
-export function findNaming(names: readonly string[], wanted: ReadonlySet<string>): Naming {
+export function findNaming(names: readonly string[], parameters: Iterable<string>, under = ''): Naming {
+  const wanted = new Set(parameters)
   let best: Naming = { convention: 'timm', prefix: '', targets: new Map() }
   for (const prefix of prefixesOf(names))
     for (const rename of [undefined, ...Object.values(torchvisionNamings)]) {
@@ -31,8 +33,9 @@ export function findNaming(names: readonly string[], wanted: ReadonlySet<string>
       const taken = new Set<string>()
       for (const name of names) {
         const plain = name.startsWith(prefix) ? name.slice(prefix.length) : name
-        const target = rename === undefined ? plain : rename(plain)
-        if (target === undefined || !wanted.has(target) || taken.has(target)) continue
+        const renamed = rename === undefined ? plain : rename(plain)
+        const target = `${under}${renamed}`
+        if (renamed === undefined || !wanted.has(target) || taken.has(target)) continue
         taken.add(target)
         targets.set(name, target)
       }

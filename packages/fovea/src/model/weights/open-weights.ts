@@ -10,7 +10,7 @@ import { classifierOf } from '../build-classifier.ts'
 import { featuresOf } from '../build-features.ts'
 import type { ImportOptions } from '../import-classifier.ts'
 import { partsOf } from '../input-spec.ts'
-import { type ModelMetadata, readMetadata, writeMetadata } from '../metadata.ts'
+import { type ModelMetadata, readMetadata, type Task, writeMetadata } from '../metadata.ts'
 import type { OpenedModel } from '../open-model.ts'
 import { openSafetensors } from '../safetensors/file.ts'
 import { openSharded } from '../safetensors/sharded.ts'
@@ -18,7 +18,8 @@ import type { ListedTensor, TensorSource } from '../safetensors/source.ts'
 import { architectureNamed } from './architecture-names.ts'
 import { guessArchitecture } from './guess-architecture.ts'
 import { defaultPreprocessing, type PretrainedConfig, parsePretrainedConfig } from './pretrained-config.ts'
-import { isHead, loadStateDict, planStateDict } from './state-dict.ts'
+import { modulesOf } from './report.ts'
+import { holdsBackbone, isHead, loadStateDict, planStateDict } from './state-dict.ts'
 
 export interface WeightsOptions {
   /** Row of the table, or timm's or torchvision's name for it. @default what the file or its config.json says, else a reported guess */
@@ -31,11 +32,14 @@ export interface WeightsOptions {
   readonly imageSize?: readonly [height: number, width: number]
   /** Pixel scaling, where config.json does not say. @default 'imagenet' */
   readonly input?: NonNullable<ImportOptions['input']>
+  /** `features` leaves the last layer out. @default what the file holds */
+  readonly task?: Task
 }
 
 /**
  * Opens weights of a network of the table, under timm's or torchvision's names. `config.json` beside the file (or `NAME.json`
- * beside `NAME.safetensors`) is read as timm writes it. Weights without a last layer become a model of features.
+ * beside `NAME.safetensors`) is read as timm writes it. Weights without a last layer become a model of features; so do those of a
+ * backbone where an architecture is named that has more than that: its neck then has fresh weights.
  *
  * @param file a .safetensors file, or the index of several
  * @throws FoveaError MODEL_NOT_FOUND, SAFETENSORS_*, WEIGHTS_CONFIG, WEIGHTS_ARCHITECTURE; WEIGHTS_MISMATCH with a report of all tensors
@@ -59,27 +63,34 @@ async function modelOf(
   const notes = [...(config?.notes ?? [])]
   const name = chooseArchitecture(file, source, config, options, notes)
   const preprocessing = choosePreprocessing(name, source.entries, config, options, notes)
-  const build = (classes: number): Network =>
+  const build = (classes: number, values: 'zero' | 'seeded'): Network =>
     buildNetwork(name, {
       ...options.architectureOptions,
       classes,
       inputSize: preprocessing.size!,
       inputChannels: channelsOf(preprocessing),
-      values: 'zero',
+      values,
     })
-  const head = headOf(build(1), source.entries)
-  const network = build(head?.classes ?? 1)
-  const { model, report } = await loadStateDict(network, source, {
-    file,
-    head: head === undefined ? 'skip' : 'load',
-    positions: options.imageSize === undefined ? 'keep' : 'resample',
-  })
+  const positions = options.imageSize === undefined ? 'keep' : 'resample'
+  const empty = build(1, 'zero')
+  const part = holdsBackbone(empty, source.entries, { positions }) ? 'backbone' : 'whole'
+  const found = part === 'whole' ? headOf(empty, source.entries) : undefined
+  const head = options.task === 'features' ? undefined : found
+  // What a backbone's file does not fill is to be trained, and zeros cannot be.
+  const network = part === 'backbone' ? build(1, 'seeded') : build(head?.classes ?? 1, 'zero')
+  const { model, report } = await loadStateDict(network, source, { file, part, positions, head: head === undefined ? 'skip' : 'load' })
   if (report.unexpected.length > 0)
     notes.push(`The network has no place for ${report.unexpected.length} of the file's tensors: ${shortList(report.unexpected)}.`)
   for (const { from, to } of report.resampled) notes.push(`Position embeddings were resampled from ${from}x${from} to ${to}x${to} patches.`)
   const filled: Network = { ...network, model }
+  if (part === 'backbone') {
+    const fresh = report.kept.filter((parameter) => !isHead(network.parameters, parameter))
+    notes.push(`The file holds the backbone alone; the rest has fresh weights and wants training: ${modulesOf(fresh)}.`)
+    const { name: _, ...rest } = config ?? {}
+    return described(featuresOf(name, filled, preprocessing, false), rest, notes)
+  }
   if (head === undefined) {
-    notes.push('The file holds no last layer: the model gives features.')
+    if (found === undefined) notes.push('The file holds no last layer: the model gives features.')
     return described(featuresOf(name, filled, preprocessing, false), config, notes)
   }
   const labels = chooseLabels(file, head.classes, config, options, notes)
@@ -87,7 +98,11 @@ async function modelOf(
 }
 
 /** The model with the name and the licence that its makers gave. */
-function described(model: OpenedModel['model'], config: PretrainedConfig | undefined, notes: readonly string[]): OpenedModel {
+function described(
+  model: OpenedModel['model'],
+  config: Partial<Pick<PretrainedConfig, 'name' | 'licence'>> | undefined,
+  notes: readonly string[],
+): OpenedModel {
   const metadata: ModelMetadata = {
     ...readMetadata(model),
     ...(config?.name === undefined ? {} : { name: config.name }),

@@ -27,12 +27,16 @@ export interface StateDictReport {
   readonly misshaped: readonly Misfit[]
   /** The network's names of those of the last layer that kept their first values, as was asked. */
   readonly skipped: readonly string[]
+  /** The network's names of those outside the backbone that kept their values, where only the backbone was asked for. */
+  readonly kept: readonly string[]
   /** Put in under another element type. */
   readonly converted: readonly { readonly name: string; readonly from: string }[]
   /** Position embeddings that were resampled, as was asked. */
   readonly resampled: readonly { readonly name: string; readonly from: number; readonly to: number }[]
   /** The file's names of tensors that no network needs: counters of batches. */
   readonly ignored: readonly string[]
+  /** True where the file holds the whole backbone of a network that has more than that. */
+  readonly backboneFits: boolean
 }
 
 /** True where every tensor of the network has its value: from the file, or kept as was asked. */
@@ -45,7 +49,7 @@ const listed = 8
 
 /** The report for a person: what was loaded, what was not, and what to do about it. */
 export function stateDictText(report: StateDictReport): string {
-  const { convention, prefix, loaded, missing, unexpected, misshaped, skipped, converted, resampled } = report
+  const { convention, prefix, loaded, missing, unexpected, misshaped, skipped, kept, converted, resampled } = report
   const lines = [
     `${count(loaded.length, 'tensor')} loaded, under ${convention}'s names${prefix === '' ? '' : ` behind the prefix "${prefix}"`}.`,
     ...section(`${count(missing.length, 'tensor')} missing: the network needs them and the file has none of these names`, missing),
@@ -55,6 +59,7 @@ export function stateDictText(report: StateDictReport): string {
     ),
     ...section(`${count(unexpected.length, 'tensor')} unexpected: the file has them and the network has no place for them`, unexpected),
     ...section(`${count(skipped.length, 'tensor')} of the head left as new`, skipped),
+    ...(kept.length === 0 ? [] : [`${count(kept.length, 'tensor')} outside the backbone kept their own values: ${modulesOf(kept)}.`]),
     ...resampled.map(({ name, from, to }) => `${name} resampled from ${from}x${from} to ${to}x${to} patches.`),
   ]
   if (converted.length > 0)
@@ -67,6 +72,8 @@ export function stateDictText(report: StateDictReport): string {
 export function adviceFor(report: StateDictReport): string | undefined {
   const { loaded, missing, misshaped } = report
   if (isComplete(report)) return undefined
+  if (report.backboneFits)
+    return "The file holds weights of the network's backbone: pass part: 'backbone' to load those, and to leave neck and head as they are."
   if (loaded.length <= missing.length)
     return 'The file does not hold weights of this architecture under names of timm or torchvision: name the right architecture, or export the model to ONNX with the tool that made it and load that.'
   if (missing.length === 0 && misshaped.every(({ head }) => head))
@@ -74,6 +81,13 @@ export function adviceFor(report: StateDictReport): string | undefined {
   if (missing.length === 0 && misshaped.every(({ name }) => name.endsWith('pos_embed')))
     return "The file was trained on another picture size: pass positions: 'resample', or build the network for the file's size."
   return 'The file holds another variant of the architecture: name the variant (its depth, widths or stem), or export the model to ONNX with the tool that made it and load that.'
+}
+
+/** The modules that the names lie in, with the number of each: `neck (54), fc (2)`. */
+export function modulesOf(names: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name.split('.')[0]!, (counts.get(name.split('.')[0]!) ?? 0) + 1)
+  return [...counts].map(([module, tensors]) => `${module} (${tensors})`).join(', ')
 }
 
 function section(title: string, entries: readonly string[]): string[] {

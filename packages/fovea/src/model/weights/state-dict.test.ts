@@ -6,16 +6,18 @@ import { Tensor } from '../../graph/tensor.ts'
 import { numbersOf, tensorOfNumbers } from '../../graph/tensor-values.ts'
 import { architectureNames, buildNetwork, type Network } from '../../nn/architectures.ts'
 import { openSession } from '../../runtime/session.ts'
+import { guessArchitecture } from './guess-architecture.ts'
 import { findNaming } from './naming.ts'
 import { stateDictText } from './report.ts'
 import { resamplePositions } from './resample-positions.ts'
-import { loadStateDict, StateDictError } from './state-dict.ts'
+import { loadStateDict, planStateDict, StateDictError } from './state-dict.ts'
 import { torchvisionNamings } from './torchvision-names.ts'
 
 interface Golden {
   readonly models: readonly {
     readonly architecture: string
     readonly names: Readonly<Record<string, string>>
+    readonly options?: Readonly<Record<string, unknown>>
     readonly size?: number
     readonly logits?: readonly number[]
   }[]
@@ -81,17 +83,50 @@ function formulaStateDict(network: Network, names: Readonly<Record<string, strin
   return new Map(
     [...network.parameters.keys()].map((name) => {
       const theirs = torchvisionNameOf(name, names)
-      return [theirs, formulaTensor(theirs, network.model.graph.initializers.get(name)!.dims)]
+      const { dims } = network.model.graph.initializers.get(name)!
+      return [theirs, formulaTensor(theirs, theirs.endsWith('layer_scale') ? [...dims, 1, 1] : dims)]
     }),
   )
 }
 
-describe('outputs with weights under the names of torchvision', () => {
-  const cases = golden.models.filter(({ architecture, logits }) => logits !== undefined && architectureNames().includes(architecture))
-  it.each(cases)('are those of PyTorch: $architecture', async ({ architecture, names, size, logits }) => {
-    const network = buildNetwork(architecture, { inputSize: size! })
-    const { model, report } = await loadStateDict(network, formulaStateDict(network, names))
+describe('weights under the names of torchvision', () => {
+  it('are known for every architecture that torchvision has', () => {
+    const proven = golden.models.map(({ architecture }) => architecture)
+    const others = architectureNames().filter((name) => !proven.includes(name))
+    // What torchvision does not have.
+    const ours = /^(small-cnn|resnet-tiny|mobilevit-\w+|vit-(tiny|small)|deepseek-vision-\w+)$/
+    expect(others.filter((name) => !ours.test(name))).toEqual([])
+  })
+
+  it.each(golden.models)('name every tensor of the whole network: $architecture', ({ architecture, names }) => {
+    const network = buildNetwork(architecture, { inputSize: 224, values: 'zero' })
+    const entries = new Map(
+      [...network.parameters.keys()].map((name) => {
+        const { dims, dtype } = network.model.graph.initializers.get(name)!
+        return [torchvisionNameOf(name, names), { dtype, type: dtype, dims }]
+      }),
+    )
+    const { report } = planStateDict(network, entries)
+    const convention = Object.keys(names).length === 0 ? 'timm' : 'torchvision'
+    expect(report).toMatchObject({ convention, prefix: '', missing: [], unexpected: [], misshaped: [] })
     expect(report.loaded).toHaveLength(network.parameters.size)
+    expect(guessArchitecture(entries)).toBe(architecture)
+  })
+
+  const cases = golden.models.filter(({ logits }) => logits !== undefined)
+  it.each(cases)('give the outputs of PyTorch, as they do under those of timm: $architecture', async (found) => {
+    const { architecture, names, options, size, logits } = found
+    const network = buildNetwork(architecture, { ...options, inputSize: size!, values: 'zero' })
+    const tensors = formulaStateDict(network, names)
+    const { model, report } = await loadStateDict(network, tensors)
+    expect(report.loaded).toHaveLength(network.parameters.size)
+    const timm = new Map([...network.parameters.keys()].map((name) => [name, tensors.get(torchvisionNameOf(name, names))!]))
+    const same = await loadStateDict(network, timm)
+    expect(same.report.convention).toBe('timm')
+    for (const name of timm.keys()) {
+      const [a, b] = [model, same.model].map(({ graph }) => graph.initializers.get(name)!)
+      expect(Buffer.compare(a!.bytes, b!.bytes), name).toBe(0)
+    }
     const session = await openSession(model, { worker: false })
     const pixels = Float32Array.from(noise(3 * size! * size!, 99), (value) => 4 * Math.fround(value))
     const { [network.logits.value]: output } = await session.run({ pixels: Tensor.float32([1, 3, size!, size!], pixels) })
@@ -222,5 +257,55 @@ describe('a state dict', () => {
         ['module.b', 'b'],
       ]),
     )
+  })
+})
+
+describe('a backbone in a larger network', () => {
+  const family = { widths: [4, 4, 8, 8], neckChannels: 16, classes: 5 }
+  // What timm's resnet18 holds: the backbone's names without their prefix, and a classifier.
+  const backbone = () => formulaStateDict(buildNetwork('resnet18', { widths: [4, 4, 8, 8], classes: 7 }))
+
+  it('is not taken for the whole, and the way is told', async () => {
+    const error = await loadStateDict(buildNetwork('deepseek-vision-base', family), backbone()).catch((cause: unknown) => cause)
+    expect(error).toBeInstanceOf(StateDictError)
+    expect(String(error)).toMatch(/weights of the network's backbone: pass part: 'backbone'/)
+  })
+
+  it('is filled, and neck and head keep their values', async () => {
+    const target = buildNetwork('deepseek-vision-base', family)
+    const tensors = backbone()
+    const { model, report } = await loadStateDict(target, tensors, { part: 'backbone' })
+    const inBackbone = [...target.parameters.keys()].filter((name) => name.startsWith('backbone.'))
+    expect(report).toMatchObject({ loaded: inBackbone, missing: [], misshaped: [], unexpected: ['fc.weight', 'fc.bias'] })
+    for (const [name, { data }] of model.graph.initializers)
+      if (inBackbone.includes(name)) expect(data, name).toEqual(tensors.get(name.slice('backbone.'.length))!.data)
+      else expect(data, name).toBe(target.model.graph.initializers.get(name)!.data)
+    expect(report.kept).toEqual([...target.parameters.keys()].filter((name) => !inBackbone.includes(name)))
+    expect(stateDictText(report)).toMatch(/outside the backbone kept their own values: neck \(\d+\), embed \(2\), fc \(2\)\./)
+  })
+
+  it('is filled from MobileViT, behind a prefix too', async () => {
+    const network = buildNetwork('mobilevit-xxs', { classes: 2, values: 'zero' })
+    const tensors = new Map([...formulaStateDict(network)].map(([name, tensor]) => [`module.${name}`, tensor]))
+    const target = buildNetwork('deepseek-vision-tiny', { classes: 2 })
+    const { report } = await loadStateDict(target, tensors, { part: 'backbone' })
+    expect(report).toMatchObject({ prefix: 'module.', missing: [], unexpected: ['module.head.fc.weight', 'module.head.fc.bias'] })
+  })
+
+  it('must be whole, and the network must have one', async () => {
+    const tensors = backbone()
+    tensors.delete('layer1.0.conv1.weight')
+    const target = buildNetwork('deepseek-vision-base', family)
+    await expect(loadStateDict(target, tensors, { part: 'backbone' })).rejects.toThrow(/1 tensor missing/)
+    await expect(loadStateDict(network(), tensors, { part: 'backbone' })).rejects.toThrow(/a network with a backbone.*\[WEIGHTS_MISMATCH\]/)
+  })
+
+  it('lies in the file of a whole network under the same names', async () => {
+    const source = buildNetwork('deepseek-vision-base', { ...family, seed: 5 })
+    const tensors = new Map([...source.parameters.keys()].map((name) => [name, source.model.graph.initializers.get(name)!]))
+    const { report } = await loadStateDict(buildNetwork('deepseek-vision-base', family), tensors)
+    expect(report).toMatchObject({ missing: [], unexpected: [], kept: [] })
+    const part = await loadStateDict(buildNetwork('deepseek-vision-base', family), tensors, { part: 'backbone' })
+    expect(part.report).toMatchObject({ prefix: 'backbone.', missing: [] })
   })
 })

@@ -19,6 +19,11 @@ export interface StateDictOptions {
   readonly head?: 'load' | 'skip'
   /** `resample` fits position embeddings of another picture size (bicubic, as timm does). @default 'keep': they are mis-shaped */
   readonly positions?: 'keep' | 'resample'
+  /**
+   * `backbone` loads weights of a backbone alone (timm's resnet18) into the network's own, which lies under `backbone.`; neck and head
+   * keep their values. @default 'whole'
+   */
+  readonly part?: 'whole' | 'backbone'
   /** For messages. */
   readonly file?: string
 }
@@ -62,7 +67,8 @@ export class StateDictError extends FoveaError {
  * console.log(stateDictText(report))
  * ```
  *
- * @throws StateDictError (a FoveaError WEIGHTS_MISMATCH that carries the report) where `strict` and a tensor is missing or mis-shaped
+ * @throws StateDictError (a FoveaError WEIGHTS_MISMATCH that carries the report) where `strict` and a tensor is missing or mis-shaped;
+ *   WEIGHTS_MISMATCH where only the backbone is asked for and the network has none
  */
 export async function loadStateDict(
   target: LoadTarget,
@@ -95,13 +101,31 @@ interface PlannedTensor {
 
 type Grids = NonNullable<ReturnType<typeof positionGrids>>
 
+export interface StateDictPlan {
+  readonly report: StateDictReport
+  readonly plan: readonly PlannedTensor[]
+}
+
+/** Where networks that are more than a backbone keep theirs. */
+const backbonePrefix = 'backbone.'
+
 /** What will be read into what, from names and shapes alone. */
 export function planStateDict(
-  { model, parameters }: LoadTarget,
+  { model, parameters: all }: LoadTarget,
   entries: ReadonlyMap<string, ListedTensor>,
-  { head = 'load', positions = 'keep' }: StateDictOptions = {},
-): { report: StateDictReport; plan: readonly PlannedTensor[] } {
-  const { convention, prefix, targets } = findNaming([...entries.keys()], new Set(parameters.keys()))
+  options: StateDictOptions = {},
+): StateDictPlan {
+  const { head = 'load', positions = 'keep', part = 'whole' } = options
+  const under = part === 'backbone' ? backbonePrefix : ''
+  const parameters = new Map([...all].filter(([name]) => name.startsWith(under)))
+  if (parameters.size === 0)
+    throw new FoveaError('WEIGHTS_MISMATCH', {
+      file: options.file,
+      expected: `a network with a backbone under ${backbonePrefix}`,
+      found: 'none',
+      remedy: "Take a network of the family deepseek-vision, or leave part: 'backbone' away.",
+    })
+  const { convention, prefix, targets } = findNaming([...entries.keys()], parameters.keys(), under)
   const plan: PlannedTensor[] = []
   const misshaped: Misfit[] = []
   const converted: { name: string; from: string }[] = []
@@ -138,11 +162,23 @@ export function planStateDict(
       unexpected: others.filter((name) => !name.endsWith('num_batches_tracked')),
       misshaped: misshaped.filter(({ name }) => !kept(name)),
       skipped: [...parameters.keys()].filter(kept),
+      kept: [...all.keys()].filter((name) => !parameters.has(name)),
       converted: converted.filter(({ name }) => !kept(name)),
       resampled: resized,
       ignored,
+      backboneFits: part === 'whole' && missing.length > 0 && holdsBackbone({ model, parameters: all }, entries, options),
     },
   }
+}
+
+/** True where the network has a backbone under a name of its own, and the file has all of it and nothing between it and the head. */
+export function holdsBackbone(target: LoadTarget, entries: ReadonlyMap<string, ListedTensor>, options: StateDictOptions = {}): boolean {
+  const { parameters } = target
+  const names = [...parameters.keys()]
+  if (!names.some((name) => name.startsWith(backbonePrefix))) return false
+  const rest = names.filter((name) => !name.startsWith(backbonePrefix) && !isHead(parameters, name))
+  if (findNaming([...entries.keys()], rest).targets.size > 0) return false
+  return isComplete(planStateDict(target, entries, { ...options, part: 'backbone' }).report)
 }
 
 /** The layer that makes the scores has the stage `logits`. */

@@ -1,7 +1,7 @@
 // DeepSeekVision: a backbone, a feature pyramid over its maps, and dynamic attention over the pyramid, for all tasks at once.
 // An implementation of this project: see docs/models/deepseek-vision.md for its origin, and the files in `necks/` for the papers.
 
-import { flatten, globalAveragePool, layerNorm } from '../layers/index.ts'
+import { batchNorm2d, flatten, globalAveragePool } from '../layers/index.ts'
 import type { Feature, ModuleBuilder } from '../module.ts'
 import { dynamicAttention } from '../necks/dynamic-attention.ts'
 import { featurePyramid, levelOf } from '../necks/pyramid.ts'
@@ -49,5 +49,6 @@ function embed(m: ModuleBuilder, maps: readonly Feature[]): Feature {
     channels: maps.reduce((sum, { channels }) => sum + channels, 0),
     stride: maps[0]!.stride,
   }
-  return m.named('embedding', layerNorm(e, 'norm', flatten(e, 'flatten', joined)))
+  // Means over a picture differ little from picture to picture: what differs is brought to the size of what is common.
+  return m.named('embedding', flatten(e, 'flatten', batchNorm2d(e, 'norm', joined)))
 }

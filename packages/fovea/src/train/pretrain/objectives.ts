@@ -4,6 +4,7 @@ import { formulaClasses } from '../../data/synthetic/formula/index.ts'
 import { GraphBuilder } from '../../graph/builder.ts'
 import { copyModel } from '../../graph/copy.ts'
 import type { Model } from '../../graph/model.ts'
+import { truncatedNormal, zeros } from '../../nn/initialisers.ts'
 import { conv2d, linear } from '../../nn/layers/index.ts'
 import { binaryCrossEntropy, crossEntropy } from '../../nn/losses.ts'
 import { type Feature, ModuleBuilder } from '../../nn/module.ts'
@@ -20,6 +21,9 @@ const questions = [
 
 /** What the names of the heads' parameters begin with. */
 export const headPrefix = 'pretrain'
+
+/** Heads begin with next to no opinion, so that the network is not moved by their first guesses. */
+const faint = truncatedNormal(0.01)
 
 const maskWeight = 2
 
@@ -59,10 +63,12 @@ export function addObjectives(
   const b = new GraphBuilder({ graph: model.graph, opset: model.opsets.get('') ?? 1 })
   const heads = new ModuleBuilder(b, { seed }).module(headPrefix)
   const embedding = feature('embedding')
-  const scores = questions.map(({ name, classes }) => linear(heads, name, embedding, { out: classes }))
+  const scores = questions.map(({ name, classes }) =>
+    linear(heads, name, embedding, { out: classes, initialise: faint, initialiseBias: zeros }),
+  )
   const masks = Object.keys(stages)
     .filter((stage) => /^p\d$/.test(stage))
-    .map((stage) => conv2d(heads.module(stage), 'mask', feature(stage), { out: 1, kernel: 1 }).value)
+    .map((stage) => conv2d(heads.module(stage), 'mask', feature(stage), { out: 1, kernel: 1, initialise: faint }).value)
   questions.forEach(({ name }, i) => {
     b.output(scores[i]!.value, undefined, `${name}_scores`)
   })

@@ -1,19 +1,27 @@
 // What a pretraining is asked for, and the recipe that follows: plain values that decide every bit of the result.
 
 import { availableParallelism } from 'node:os'
+import type { HubOptions } from '../../model/hub/settings.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { PretrainEvent } from './events.ts'
 
 export interface PretrainOptions {
-  /** Name of an architecture, or path of an .onnx file of features whose weights are trained on. */
+  /**
+   * Name of an architecture, whose weights are then drawn even where some are shipped; or what is trained on: a model of features as an
+   * .onnx file, weights as .safetensors, a folder with either, hf:owner/name.
+   */
   readonly model: string
+  /** Row of the table that a .safetensors file belongs to, or whose backbone it fills. @default what the file says, else a reported guess */
+  readonly architecture?: string
+  /** Where a model of the hub comes from and goes to. */
+  readonly hub?: HubOptions
   /** Folder for the model, checkpoint and log. */
   readonly out: string
   /** Different scenes that are drawn; all are kept in memory, 12 kB each at 64 pixels. @default 100,000 */
   readonly scenes?: number
   /** Passes over the scenes; each shows them mirrored and coloured anew. @default 4 */
   readonly epochs?: number
-  /** @default 64 */
+  /** @default 32 */
   readonly batchSize?: number
   /** Side of the square pictures in pixels: a multiple of 32. @default 64 */
   readonly imageSize?: number
@@ -79,7 +87,7 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
   }
   const imageSize = whole('imageSize', 32, 64)
   if (imageSize % 32 !== 0 || imageSize > 512) throw invalid('imageSize', 'a multiple of 32 up to 512', imageSize)
-  const batchSize = whole('batchSize', 2, 64)
+  const batchSize = whole('batchSize', 2, 32)
   const scenes = whole('scenes', batchSize, 100_000)
   const most = Math.floor(maxSceneBytes / (3 * imageSize ** 2))
   if (scenes > most) throw invalid('scenes', `at most ${most} of this size, which fill ${maxSceneBytes / 2 ** 30} GiB`, scenes)

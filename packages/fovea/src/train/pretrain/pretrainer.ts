@@ -9,9 +9,10 @@ import { encodeModelChunks } from '../../graph/codec/encode.ts'
 import type { Model } from '../../graph/model.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { buildFeatures } from '../../model/build-features.ts'
+import { takesAnySize } from '../../model/front.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
-import { openModel } from '../../model/open-model.ts'
-import { architectureNames } from '../../nn/architectures.ts'
+import { openSource } from '../../model/open-source.ts'
+import { resolveSource } from '../../model/source.ts'
 import { adamW, clipByGlobalNorm, sgd } from '../../nn/optimizers.ts'
 import { learningRateAt, type Schedule } from '../../nn/schedules.ts'
 import { bindDimensions } from '../../passes/bind-dimensions.ts'
@@ -41,7 +42,7 @@ export interface PretrainResult {
  * Pretrains a network on scenes drawn by formula and writes it as a model of features. The same options and machine give the same
  * weights, bit for bit, also when it was interrupted and resumed.
  *
- * @throws FoveaError TRAIN_OPTION, TRAIN_EXISTS, NN_UNKNOWN_ARCHITECTURE, MODEL_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED
+ * @throws FoveaError TRAIN_OPTION, TRAIN_EXISTS, NN_*, MODEL_*, WEIGHTS_*, SAFETENSORS_*, HUB_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const training = await Pretraining.open(options)
@@ -99,7 +100,7 @@ class Pretraining {
     if (saved === undefined && !overwrite) await refuseOccupied(out)
     if (saved === undefined && resume)
       onEvent?.({ kind: 'note', text: `There is no checkpoint in ${out}: the pretraining begins from the start.` })
-    const model = await firstModel(recipe)
+    const model = await firstModel(recipe, options)
     if (saved !== undefined) checkRecipe(out, saved.state.recipe, recordOf(recipe, model))
     const objectives = addObjectives(model, readMetadata(model).stages, recipe.batchSize, recipe.seed, recipe.imageSize)
     const step = compile(objectives, recipe, await blockFor({ device: 'cpu', layout: recipe.layout }))
@@ -264,10 +265,26 @@ async function refuseOccupied(folder: string): Promise<void> {
   if (found.length > 0) throw new FoveaError('TRAIN_EXISTS', { file: folder, found: found.join(', ') })
 }
 
-/** Fresh weights for an architecture, those of the file for a model of features. */
-async function firstModel({ model, imageSize, seed }: PretrainRecipe): Promise<Model> {
-  if (architectureNames().includes(model)) return buildFeatures(model, { imageSize: [imageSize, imageSize], seed })
-  const opened = await openModel(model)
+/**
+ * The model that a pretraining begins with: fresh weights for a name of the table, its own for everything else.
+ *
+ * @throws FoveaError TRAIN_OPTION for a classifier or another size than a model is fixed to; what `openSource` throws
+ */
+export async function firstModel(
+  { model, imageSize, seed }: PretrainRecipe,
+  options: Pick<PretrainOptions, 'architecture' | 'hub' | 'signal' | 'onEvent'>,
+): Promise<Model> {
+  const source = await resolveSource(model)
+  const size = [imageSize, imageSize] as const
+  if (source.kind === 'registry') return buildFeatures(source.name, { imageSize: size, seed })
+  const { architecture, hub, signal, onEvent } = options
+  const opened = await openSource(source, {
+    task: 'features',
+    imageSize: size,
+    ...(architecture === undefined ? {} : { architecture }),
+    hub: { ...hub, ...(signal === undefined ? {} : { signal }) },
+  })
+  for (const text of opened.notes) onEvent?.({ kind: 'note', text })
   const { task, preprocessing } = opened.metadata
   if (task !== 'features')
     throw new FoveaError('TRAIN_OPTION', {
@@ -275,11 +292,17 @@ async function firstModel({ model, imageSize, seed }: PretrainRecipe): Promise<M
       expected: 'an architecture, or a model of features',
       found: `${model} (${task})`,
     })
-  return writeMetadata(opened.model, { ...opened.metadata, preprocessing: { ...preprocessing, size: [imageSize, imageSize] } })
+  if (!takesAnySize(opened.model) && `${preprocessing.size}` !== `${size}`)
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'imageSize',
+      expected: `${preprocessing.size?.join('x')}, which ${model} is fixed to`,
+      found: `${imageSize}`,
+    })
+  return writeMetadata(opened.model, { ...opened.metadata, preprocessing: { ...preprocessing, size } })
 }
 
 /** Share of the learning rate that heads get. */
-const headRate = 0.1
+const headRate = 0.3
 
 function compile({ model, loss }: Objectives, recipe: PretrainRecipe, block: number | undefined): TrainingStep {
   const { batchSize, imageSize, optimizer, weightDecay, clipNorm } = recipe

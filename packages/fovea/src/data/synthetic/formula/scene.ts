@@ -35,7 +35,7 @@ export interface FormulaOptions {
 export function drawFormula(index: number, { seed, size }: FormulaOptions): FormulaScene {
   const random = new Random(seed, 'scene', size, index)
   const texture = random.integer(0, textureClasses)
-  const bare = random.chance(0.15)
+  const bare = random.chance(0.35)
   const shape = bare ? shapeClasses : random.integer(0, shapeClasses)
   const fill = bare ? texture : random.integer(0, textureClasses)
   const cover = new Float32Array(size * size)
@@ -114,7 +114,7 @@ export class Painter {
     const value = textureInstance(texture, random)
     const [red, green, blue] = this.#color(random.uniform(0.2, 0.8))
     // Lightness moves most, as it does in nature; hue now and then.
-    const contrast = strength * Math.exp(random.uniform(Math.log(0.05), Math.log(0.22)))
+    const contrast = strength * Math.exp(random.uniform(Math.log(0.08), Math.log(0.3)))
     const [redSwing, greenSwing, blueSwing] = this.#color(contrast).map(
       (channel, c) => channel + (c - 1) * random.normal(0, this.#chroma * 0.3),
     ) as unknown as Color

@@ -1,6 +1,7 @@
 // What a pretraining is asked for, and the recipe that follows: plain values that decide every bit of the result.
 
 import { availableParallelism } from 'node:os'
+import { formulaVersion } from '../../data/synthetic/formula/index.ts'
 import type { HubOptions } from '../../model/hub/settings.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { PretrainEvent } from './events.ts'
@@ -51,6 +52,8 @@ export interface PretrainOptions {
 /** The course of a pretraining, decided; it is stored in checkpoint and model. */
 export interface PretrainRecipe {
   readonly kind: 'formula-driven'
+  /** Version of what draws the scenes: a pretraining is resumed on the scenes that it was begun with. */
+  readonly formula: number
   readonly model: string
   readonly scenes: number
   readonly epochs: number
@@ -101,6 +104,7 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
   const steps = Math.floor(scenes / batchSize) * epochs
   return {
     kind: 'formula-driven',
+    formula: formulaVersion,
     model: options.model,
     scenes,
     epochs,

@@ -7,7 +7,7 @@ import { shapeClasses, shapeInstance } from './shapes.ts'
 import { textureClasses, textureInstance } from './textures.ts'
 
 /** Raised when the same number draws another scene than before. */
-export const formulaVersion = 2
+export const formulaVersion = 3
 
 /** Number of classes of each question. The last class of shapes is "no object". */
 export const formulaClasses = { shape: shapeClasses + 1, texture: textureClasses } as const

@@ -1,6 +1,7 @@
 // What a pretraining is asked for, and the recipe that follows: plain values that decide every bit of the result.
 
 import { availableParallelism } from 'node:os'
+import { formulaVersion } from '../../data/synthetic/formula/index.ts'
 import type { HubOptions } from '../../model/hub/settings.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { PretrainEvent } from './events.ts'
@@ -51,6 +52,8 @@ export interface PretrainOptions {
 /** The course of a pretraining, decided; it is stored in checkpoint and model. */
 export interface PretrainRecipe {
   readonly kind: 'formula-driven'
+  /** Version of what draws the scenes: a pretraining is resumed on the scenes that it was begun with. */
+  readonly formula: number
   readonly model: string
   readonly scenes: number
   readonly epochs: number
@@ -94,9 +97,14 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
   const epochs = whole('epochs', 1, 4)
   const optimizer = options.optimizer ?? 'adamw'
   if (optimizer !== 'adamw' && optimizer !== 'sgd') throw invalid('optimizer', 'adamw or sgd', optimizer)
+  const layout = options.layout ?? 'auto'
+  if (!['auto', 'standard', 'blocked'].includes(layout)) throw invalid('layout', 'auto, standard or blocked', layout)
+  whole('drawers', 1, 1)
+  amount('checkpointSeconds', 300)
   const steps = Math.floor(scenes / batchSize) * epochs
   return {
     kind: 'formula-driven',
+    formula: formulaVersion,
     model: options.model,
     scenes,
     epochs,
@@ -110,7 +118,7 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
     clipNorm: 5,
     heldOut: whole('heldOut', 1, 2_000),
     threads: whole('threads', 1, availableParallelism()),
-    layout: options.layout ?? 'auto',
+    layout,
   }
 }
 

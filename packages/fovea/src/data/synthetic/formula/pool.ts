@@ -27,14 +27,20 @@ export class FormulaPool {
     this.#size = threads
   }
 
-  /** Draws the scenes `start` to `start + count - 1`. @throws FoveaError CANCELLED, DATA_WORKER_CRASHED */
+  /**
+   * Draws the scenes `start` to `start + count - 1`. A signal takes back what no thread has begun; what is under way is finished.
+   *
+   * @throws FoveaError CANCELLED, DATA_WORKER_CRASHED
+   */
   batch(start: number, count: number, signal?: AbortSignal): Promise<FormulaBatch> {
-    return new Promise((resolve, reject) => {
-      const task = { job: { start, count }, resolve, reject }
-      this.#waiting.push(task)
-      signal?.addEventListener('abort', () => this.#drop(task), { once: true })
-      this.#dispatch()
-    })
+    const { promise, resolve, reject } = Promise.withResolvers<FormulaBatch>()
+    if (signal?.aborted) return Promise.reject(new FoveaError('CANCELLED'))
+    const task = { job: { start, count }, resolve, reject }
+    const drop = () => this.#drop(task)
+    signal?.addEventListener('abort', drop, { once: true })
+    this.#waiting.push(task)
+    this.#dispatch()
+    return promise.finally(() => signal?.removeEventListener('abort', drop))
   }
 
   /** Ends all threads; what is still under way is rejected. */
@@ -87,7 +93,8 @@ export class FormulaPool {
     worker.on('exit', (code) => {
       const task = this.#busy.get(worker)
       if (!this.#busy.delete(worker)) return
-      task?.reject(new FoveaError('DATA_WORKER_CRASHED', { found: String(reason ?? `exit code ${code}`), cause: reason }))
+      const remedy = 'Draw smaller batches or with fewer threads where memory is short; else report this, with the options.'
+      task?.reject(new FoveaError('DATA_WORKER_CRASHED', { found: String(reason ?? `exit code ${code}`), cause: reason, remedy }))
       this.#dispatch()
     })
     return worker

@@ -7,7 +7,7 @@ import { shapeClasses, shapeInstance } from './shapes.ts'
 import { textureClasses, textureInstance } from './textures.ts'
 
 /** Raised when the same number draws another scene than before. */
-export const formulaVersion = 2
+export const formulaVersion = 3
 
 /** Number of classes of each question. The last class of shapes is "no object". */
 export const formulaClasses = { shape: shapeClasses + 1, texture: textureClasses } as const
@@ -85,7 +85,7 @@ function placeObjects(shape: number, random: Random, cover: Float32Array, size: 
 type Color = readonly [number, number, number]
 
 /** Lays layers of colour over one another; linear values of about 0 to 1. */
-class Painter {
+export class Painter {
   readonly #random: Random
   readonly #size: number
   readonly #pixels: Float32Array

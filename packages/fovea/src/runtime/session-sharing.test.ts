@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { buildModel } from '../graph/builder.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
+import { tensorOfNumbers } from '../graph/tensor-values.ts'
 import { defaultBudget, sessionBytes } from './memory-budget.ts'
 import type { Session } from './session.ts'
 import { SessionStore, type SessionStoreOptions } from './session-store.ts'
@@ -61,6 +62,30 @@ test('two models under a budget for one take turns, and threads and memory of th
   }
   expect(workers.size).toBe(1)
   expect(store.stats()).toMatchObject({ sessions: 1, handles: 2, evictions: 5 })
+})
+
+test('the memory of models that nobody holds goes back when the budget is lowered', async () => {
+  const count = 2 ** 24
+  const models = [1, 2].map((value) =>
+    buildModel((b) =>
+      b.op('Gather', [b.constant(Tensor.float32([count], new Float32Array(count).fill(value))), b.input('x', 'int64', [1])]),
+    ),
+  )
+  const store = newStore({ budget: 2 ** 40 })
+  const before = process.memoryUsage.rss()
+  const handles = await Promise.all(models.map((model) => store.acquire(model)))
+  const open = process.memoryUsage.rss() - before
+  for (const [i, handle] of handles.entries()) {
+    const result = await handle.run({ x: tensorOfNumbers('int64', [1], [7]) })
+    expect(Number(Object.values(result)[0]!.data[0])).toBe(i + 1)
+    await handle.close()
+  }
+  expect(workers.size).toBe(2)
+  await store.resize(0)
+  expect(workers.size).toBe(0)
+  const weights = 2 * 4 * count
+  expect(open).toBeGreaterThan(weights / 2)
+  expect(process.memoryUsage.rss() - before).toBeLessThan(open - weights / 2)
 })
 
 test('a run whose worker was ended is done by a new one', async () => {

@@ -113,6 +113,18 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   )
 }
 
+/**
+ * Holds what is opening until all have asked: digests are made by other threads, so how far apart requests arrive is not the test's to say.
+ */
+async function whenAllAsked<T>(store: SessionStore, runtime: FakeRuntime, ask: () => Promise<T>[]): Promise<T[]> {
+  let release = () => undefined as void
+  runtime.hold = new Promise((resolve) => (release = resolve))
+  const asked = ask()
+  await expect.poll(() => store.stats().handles, { interval: 1, timeout: 20_000 }).toBe(asked.length)
+  release()
+  return Promise.all(asked)
+}
+
 /** Lets everything happen that needs no further call. */
 async function settled(): Promise<void> {
   for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve))
@@ -150,7 +162,7 @@ describe('a store of sessions', () => {
 
   test('3: no more models are compiled at once than allowed, and all are', async () => {
     const { store, runtime } = storeFor(99, { concurrentOpens: 3 })
-    await Promise.all(Array.from({ length: 10 }, (_, id) => store.acquire(model(id))))
+    await whenAllAsked(store, runtime, () => Array.from({ length: 10 }, (_, id) => store.acquire(model(id))))
     expect(runtime.mostOpening).toBe(3)
     expect(store.stats().sessions).toBe(10)
   })
@@ -158,7 +170,7 @@ describe('a store of sessions', () => {
   test('4: a failure is told to all who waited, and not remembered', async () => {
     const { store, runtime } = storeFor(9, { concurrentOpens: 1 })
     runtime.failures = 1
-    const codes = await Promise.all([1, 1, 2].map((id) => codeOf(store.acquire(model(id)))))
+    const codes = await whenAllAsked(store, runtime, () => [1, 1, 2].map((id) => codeOf(store.acquire(model(id)))))
     expect(codes).toEqual(['RUNTIME_LOAD_FAILED', 'RUNTIME_LOAD_FAILED', 'none'])
     expect(store.stats()).toMatchObject({ sessions: 1, handles: 1, opened: 1 })
     expect(await run(await store.acquire(model(1)), 1)).toBe(101)

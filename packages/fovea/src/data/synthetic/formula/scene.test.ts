@@ -22,7 +22,19 @@ describe('a scene', () => {
       [shape, texture, fill, mean(image.data).toFixed(1), mean(mask).toFixed(1)].join(' '),
     )
     // Another drawing asks for another version: raise it, and write these anew.
-    expect({ formulaVersion, figures }).toMatchInlineSnapshot()
+    expect({ formulaVersion, figures }).toMatchInlineSnapshot(`
+      {
+        "figures": [
+          "95 4 4 134.6 0.0",
+          "95 60 60 139.1 0.0",
+          "64 161 166 172.2 35.7",
+          "95 174 174 145.0 0.0",
+          "49 155 130 133.4 35.7",
+          "5 81 55 152.6 29.8",
+        ],
+        "formulaVersion": 3,
+      }
+    `)
   })
 
   test('has labels of all classes, about as many of each', () => {

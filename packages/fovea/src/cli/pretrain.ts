@@ -98,7 +98,7 @@ function show(line: LiveLine, event: PretrainEvent): void {
     }
     case 'epoch': {
       const { epoch, loss, figures, seconds } = event.record
-      const shares = `shape ${formatPercent(figures.shape)}, texture ${formatPercent(figures.texture)}, fill ${formatPercent(figures.fill)}, mask IoU ${formatPercent(figures.mask)}`
+      const shares = `shape ${formatPercent(figures.shape)}, texture ${formatPercent(figures.texture)}, cells ${formatPercent(figures.cells)}, mask IoU ${formatPercent(figures.mask)}`
       line.print(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}; held out: ${shares} (${formatDuration(seconds)})`)
     }
   }

@@ -223,6 +223,7 @@ export class DeepSeekVision {
   ): Promise<Features | Record<string, Features>> {
     const { layer, save, batchSize = 16 } = options
     const names = typeof layer === 'string' ? [layer] : [...new Set(layer)]
+    if (names.length === 0) throw new FoveaError('MODEL_LAYER', { field: 'layer', expected: 'the name of a stage or value', found: 'none' })
     if (save !== undefined) checkFeatureFile(save, names.length)
     const values = names.map((name) => resolveLayer(this.model, this.metadata.stages, name))
     const images = await Promise.all((isList(pictures) ? pictures : [pictures]).map((picture) => asImage(picture)))

@@ -57,8 +57,10 @@ function loadError(cause: unknown, kind: string, file: string | undefined): Fove
     : new FoveaError('RUNTIME_LOAD_FAILED', { file, found, cause })
 }
 
+/** What the runtime said. Where it names the line of its own source first, which may take hundreds of characters, the end says why. */
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ').slice(0, 600) : String(cause)
+  const text = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')
+  return text.length <= 600 ? text : `${text.slice(0, 120)} … ${text.slice(-480)}`
 }
 
 class NativeSession implements Session {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { drawBatch } from '../../data/synthetic/formula/batch.ts'
+import { formulaParts } from '../../data/synthetic/formula/scene.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import { buildFeatures } from '../../model/build-features.ts'
 import { readMetadata } from '../../model/metadata.ts'
@@ -9,7 +10,7 @@ import { findTrainable } from '../../passes/trainable.ts'
 import { buildTrainingStep } from '../../passes/training-step.ts'
 import { classTargets, StepRunner } from '../step-runner.ts'
 import { addObjectives } from './objectives.ts'
-import { maskStride } from './options.ts'
+import { cellStride } from './options.ts'
 
 const batch = 4
 const size = 64
@@ -20,20 +21,22 @@ const networks = {
   embedding: () => buildFeatures('small-cnn', { imageSize: [size, size], options: { widths: [8, 8, 16], dropout: 0 } }),
 }
 
-function feeds(hasMask: boolean): Record<string, Tensor> {
-  const { images, shape, texture, fill, mask } = drawBatch({ start: 0, count: batch }, { seed: 1, size, maskStride })
-  const side = size / maskStride
+function feeds(): Record<string, Tensor> {
+  const { images, shape, textures, cover } = drawBatch({ start: 0, count: batch }, { seed: 1, size, cellStride })
+  const side = size / cellStride
+  const plane = (i: number) =>
+    cover[
+      (Math.floor(i / (formulaParts * side * side)) * side * side + (i % (side * side))) * formulaParts +
+        (Math.floor(i / (side * side)) % formulaParts)
+    ]!
   return {
     images: new Tensor('uint8', [batch, size, size, 3], images),
     shape: classTargets(shape),
-    texture: classTargets(texture),
-    fill: classTargets(fill),
-    ...(hasMask && {
-      mask: Tensor.float32(
-        [batch, 1, side, side],
-        Float32Array.from(mask, (cover) => cover / 255),
-      ),
-    }),
+    textures: Tensor.int64([batch, formulaParts], [...textures]),
+    cover: Tensor.float32(
+      [batch, formulaParts, side, side],
+      Float32Array.from(cover, (_, i) => plane(i) / 255),
+    ),
   }
 }
 
@@ -52,9 +55,8 @@ describe.each(Object.entries(networks))('a network with %s', (kind, build) => {
     try {
       const before = await runner.readState()
       const losses: Record<string, number>[] = []
-      for (let i = 0; i < 12; i++)
-        losses.push(await runner.run({ batch: feeds(objectives.hasMask), learningRate: 0.005, update: i + 1, position: i }))
-      const names = ['loss', 'shape_loss', 'texture_loss', 'fill_loss', ...(kind === 'pyramid' ? ['mask_loss'] : [])]
+      for (let i = 0; i < 12; i++) losses.push(await runner.run({ batch: feeds(), learningRate: 0.005, update: i + 1, position: i }))
+      const names = ['loss', 'shape_loss', 'texture_loss', ...(kind === 'pyramid' ? ['cells_loss', 'mask_loss'] : [])]
       expect(Object.keys(losses[0]!).sort()).toEqual(names.sort())
       for (const name of names) expect(losses.at(-1)![name]).toBeLessThan(0.9 * losses[0]![name]!)
       const after = await runner.readState()
@@ -65,14 +67,14 @@ describe.each(Object.entries(networks))('a network with %s', (kind, build) => {
     }
   })
 
-  test('has a head for each question, and one for the mask on each level', () => {
+  test('has a head for each question, and two on each level', () => {
     const names = [...objectives.model.graph.initializers.keys()].filter((name) => name.startsWith('pretrain.') && name.endsWith('.weight'))
     const levels = Object.keys(readMetadata(source).stages).filter((stage) => /^p\d$/.test(stage))
-    expect(objectives.hasMask).toBe(kind === 'pyramid')
+    expect(objectives.hasCells).toBe(kind === 'pyramid')
     expect(levels.length > 0).toBe(kind === 'pyramid')
     expect(names).toEqual([
-      ...['shape', 'texture', 'fill'].map((name) => `pretrain.${name}.weight`),
-      ...levels.map((level) => `pretrain.${level}.mask.weight`),
+      ...['shape', 'texture'].map((name) => `pretrain.${name}.weight`),
+      ...levels.flatMap((level) => [`pretrain.${level}.cells.weight`, `pretrain.${level}.mask.weight`]),
     ])
     expect(source.graph.initializers.has(names[0]!)).toBe(false)
   })

@@ -1,22 +1,23 @@
 // What a network learns from scenes that were drawn by formula: the names of their formulas, and where the objects are.
 
-import { formulaClasses } from '../../data/synthetic/formula/index.ts'
+import { formulaClasses, formulaParts } from '../../data/synthetic/formula/index.ts'
 import { GraphBuilder } from '../../graph/builder.ts'
 import { copyModel } from '../../graph/copy.ts'
+import { dataTypes } from '../../graph/data-type.ts'
 import type { Model } from '../../graph/model.ts'
+import { Tensor } from '../../graph/tensor.ts'
 import { truncatedNormal, zeros } from '../../nn/initialisers.ts'
 import { conv2d, linear } from '../../nn/layers/index.ts'
 import { binaryCrossEntropy, crossEntropy } from '../../nn/losses.ts'
 import { type Feature, ModuleBuilder } from '../../nn/module.ts'
 import { inferValues } from '../../passes/infer-shapes.ts'
 import { FoveaError } from '../../util/errors.ts'
-import { maskStride } from './options.ts'
+import { cellStride } from './options.ts'
 
-/** The three questions about the whole picture, with their weights in the loss. */
+/** What is asked of the whole picture: the class of its object, and which textures fill it, by area. */
 const questions = [
-  { name: 'shape', classes: formulaClasses.shape, weight: 1 },
-  { name: 'texture', classes: formulaClasses.texture, weight: 1 },
-  { name: 'fill', classes: formulaClasses.texture, weight: 0.5 },
+  { name: 'shape', classes: formulaClasses.shape },
+  { name: 'texture', classes: formulaClasses.texture },
 ] as const
 
 /** What the names of the heads' parameters begin with. */
@@ -25,20 +26,24 @@ export const headPrefix = 'pretrain'
 /** Heads begin with next to no opinion, so that the network is not moved by their first guesses. */
 const faint = truncatedNormal(0.01)
 
-const maskWeight = 2
+/** Weights of the terms of the loss. That of cells tells most: a scene has one shape, and as many textures as it has cells. */
+const weights = { shape: 1, texture: 1, cells: 2, mask: 1 } as const
 
 export interface Objectives {
-  /** The model with heads: scores `shape_scores`, `texture_scores`, `fill_scores` [N, classes] and `mask_scores` [N, 1, h, w] are outputs. */
+  /**
+   * The model with heads. Its outputs are `shape_scores` and `texture_scores` [N, classes], and with a pyramid `cells_scores`
+   * [N, textures, h, w] and `mask_scores` [N, 1, h, w] of its finest level.
+   */
   readonly model: Model
-  /** False where the network has no pyramid to find objects with. */
-  readonly hasMask: boolean
-  /** Emits the loss and the inputs it compares with. */
+  /** False where the network has no pyramid to find parts with. */
+  readonly hasCells: boolean
+  /** Emits the loss and the inputs it compares with: `shape` int64 [N], `textures` int64 [N, parts], `cover` [N, parts, h, w]. */
   readonly loss: (b: GraphBuilder) => { loss: string; outputs: Record<string, string> }
 }
 
 /**
- * Puts a head for each question on the embedding, and one for the mask on every level of the pyramid, so that each level learns to
- * tell objects from what lies behind them. A network without a pyramid answers the questions alone.
+ * Puts a head for each question on the embedding, and two on every level of the pyramid: one names the texture of each cell, as
+ * semantic segmentation does, the other tells the object from its ground. A network without a pyramid answers the questions alone.
  *
  * @param source a model of features, whose batch is free
  * @param stages from stage names to values of its graph
@@ -66,49 +71,91 @@ export function addObjectives(
   const scores = questions.map(({ name, classes }) =>
     linear(heads, name, embedding, { out: classes, initialise: faint, initialiseBias: zeros }),
   )
-  const masks = Object.keys(stages)
+  const levels = Object.keys(stages)
     .filter((stage) => /^p\d$/.test(stage))
-    .map((stage) => conv2d(heads.module(stage), 'mask', feature(stage), { out: 1, kernel: 1, initialise: faint }).value)
+    .map((stage): Level => {
+      const [module, source] = [heads.module(stage), feature(stage)]
+      const head = (name: string, out: number) => conv2d(module, name, source, { out, kernel: 1, initialise: faint, initialiseBias: zeros })
+      return { cells: head('cells', formulaClasses.texture), mask: head('mask', 1) }
+    })
   questions.forEach(({ name }, i) => {
     b.output(scores[i]!.value, undefined, `${name}_scores`)
   })
-  if (masks[0] !== undefined) b.output(masks[0], undefined, 'mask_scores')
-  return { model, hasMask: masks.length > 0, loss: (builder) => emitLoss(builder, scores, masks, batch, size) }
+  if (levels[0] !== undefined) {
+    b.output(levels[0].cells.value, undefined, 'cells_scores')
+    b.output(levels[0].mask.value, undefined, 'mask_scores')
+  }
+  return { model, hasCells: levels.length > 0, loss: (builder) => emitLoss(builder, scores, levels, batch, size) }
+}
+
+interface Level {
+  readonly cells: Feature
+  readonly mask: Feature
 }
 
 function emitLoss(
   b: GraphBuilder,
-  scores: readonly Feature[],
-  masks: readonly string[],
+  [shape, texture]: readonly Feature[],
+  levels: readonly Level[],
   batch: number,
   size: number,
 ): { loss: string; outputs: Record<string, string> } {
-  const outputs: Record<string, string> = {}
-  const terms = questions.map(({ name, weight }, i) => {
-    const loss = crossEntropy(b, scores[i]!, b.input(name, 'int64', [batch]), { labelSmoothing: 0.05 })
-    outputs[`${name}_loss`] = loss
-    return b.op('Mul', [loss, b.scalar(weight)])
-  })
-  if (masks.length > 0) {
-    outputs.mask_loss = emitMaskLoss(b, masks, batch, size)
-    terms.push(b.op('Mul', [outputs.mask_loss, b.scalar(maskWeight)]))
+  const side = size / cellStride
+  const cover = b.input('cover', 'float32', [batch, formulaParts, side, side])
+  const wanted = emitTextures(b, cover, batch, side)
+  const terms: Record<string, string> = {
+    shape: crossEntropy(b, shape!, b.input('shape', 'int64', [batch]), { labelSmoothing: 0.05 }),
+    texture: crossEntropy(b, texture!, b.op('ReduceMean', [wanted, b.ints([2, 3])], { keepdims: 0 }), { targets: 'probabilities' }),
   }
-  const loss = b.op('Sum', terms)
-  return { loss, outputs: { loss, ...outputs } }
+  if (levels.length > 0) {
+    const object = b.op('Slice', [cover, b.ints([formulaParts - 1]), b.ints([formulaParts]), b.ints([1])])
+    terms.cells = b.op(
+      'Mean',
+      emitLevels(b, wanted, side, levels, ({ cells }, target) => crossEntropy(b, cells, target, { targets: 'probabilities' })),
+    )
+    terms.mask = b.op(
+      'Mean',
+      emitLevels(b, object, side, levels, ({ mask }, target) => binaryCrossEntropy(b, mask.value, target)),
+    )
+  }
+  const names = Object.keys(terms) as (keyof typeof weights)[]
+  const loss = b.op(
+    'Sum',
+    names.map((name) => b.op('Mul', [terms[name]!, b.scalar(weights[name])])),
+  )
+  return { loss, outputs: { loss, ...Object.fromEntries(names.map((name) => [`${name}_loss`, terms[name]!])) } }
 }
 
-/** Mean over the levels: each is compared with the mask averaged down to its size. */
-function emitMaskLoss(b: GraphBuilder, masks: readonly string[], batch: number, size: number): string {
-  let side = size / maskStride
-  let target = b.input('mask', 'float32', [batch, 1, side, side])
-  const losses = masks.map((scores, i) => {
+/** The share of each cell that each class of textures fills: [N, classes, h, w]. */
+function emitTextures(b: GraphBuilder, cover: string, batch: number, side: number): string {
+  const textures = b.input('textures', 'int64', [batch, formulaParts])
+  const classes = Tensor.int64(
+    [1, formulaClasses.texture, 1],
+    Array.from({ length: formulaClasses.texture }, (_, i) => i),
+  )
+  // A part that is not there is of class -1, which is none.
+  const isOf = b.op('Equal', [b.op('Unsqueeze', [textures, b.ints([1])]), b.constant(classes, 'textures')])
+  const parts = b.op('Reshape', [cover, b.ints([batch, formulaParts, side * side])])
+  const filled = b.op('MatMul', [b.op('Cast', [isOf], { to: dataTypes.float32.code }), parts])
+  return b.op('Reshape', [filled, b.ints([batch, formulaClasses.texture, side, side])])
+}
+
+/** One loss for each level: it is compared with the cells averaged down to its size. */
+function emitLevels(
+  b: GraphBuilder,
+  cells: string,
+  finest: number,
+  levels: readonly Level[],
+  lossOf: (level: Level, target: string) => string,
+): string[] {
+  let [target, side] = [cells, finest]
+  return levels.map((level, i) => {
     if (i > 0 && side > 1) {
       // As a convolution of stride 2 halves it: an odd side keeps its last row.
       const pads = side % 2 === 0 ? [0, 0, 0, 0] : [0, 0, 1, 1]
       target = b.op('AveragePool', [target], { kernel_shape: [2, 2], strides: [2, 2], pads, count_include_pad: 0 })
       side = Math.ceil(side / 2)
     }
-    return binaryCrossEntropy(b, scores, target)
+    return lossOf(level, target)
   })
-  return b.op('Mean', losses)
 }

@@ -73,8 +73,8 @@ export interface PretrainRecipe {
 /** Memory that the scenes may take. */
 const maxSceneBytes = 4 * 2 ** 30
 
-/** Side of the finest mask that is learned, as a share of the picture: that of the pyramid's first level. */
-export const maskStride = 8
+/** Side in pixels of the finest cells whose parts are learned: the stride of a pyramid's first level. */
+export const cellStride = 8
 
 /** Resolves all defaults. @throws FoveaError TRAIN_OPTION naming the option */
 export function resolvePretraining(options: PretrainOptions): PretrainRecipe {

@@ -161,11 +161,10 @@ class Pretraining {
     }
   }
 
-  async #trainOn({ images, shape, texture, fill, mask }: SceneBatch, first: number, began: number): Promise<void> {
+  async #trainOn({ images, shape, textures, cover }: SceneBatch, first: number, began: number): Promise<void> {
     const { epoch, batch } = this.#position
     const learningRate = learningRateAt(this.#schedule, this.#step)
-    const feeds: Record<string, Tensor> = { images, shape: classTargets(shape), texture: classTargets(texture), fill: classTargets(fill) }
-    if (this.#objectives.hasMask) feeds.mask = mask
+    const feeds = { images, shape: classTargets(shape), textures, cover }
     const { loss } = await this.#runner.run({ batch: feeds, learningRate, update: this.#step + 1, position: this.#step })
     if (!Number.isFinite(loss))
       throw new FoveaError('TRAIN_DIVERGED', {

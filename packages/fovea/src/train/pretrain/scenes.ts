@@ -1,18 +1,18 @@
 // The scenes of a pretraining: drawn once by formula, kept in memory, shown again mirrored and under other light.
 
-import { FormulaPool } from '../../data/synthetic/formula/index.ts'
+import { type FormulaBatch, FormulaPool, formulaParts } from '../../data/synthetic/formula/index.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import { Random } from '../../util/random.ts'
-import { maskStride, type PretrainRecipe } from './options.ts'
+import { cellStride, type PretrainRecipe } from './options.ts'
 
 export interface SceneBatch {
   /** uint8 [N, H, W, 3] */
   readonly images: Tensor
   readonly shape: Int32Array
-  readonly texture: Int32Array
-  readonly fill: Int32Array
-  /** Share of each cell that the object covers: float32 [N, 1, H / 8, W / 8]. */
-  readonly mask: Tensor
+  /** Class of each part's texture, -1 where a part is not there: int64 [N, parts]. */
+  readonly textures: Tensor
+  /** Share of each cell that each part fills, the object last: float32 [N, parts, H / 8, W / 8]. */
+  readonly cover: Tensor
 }
 
 /** Number of the first scene that is held out: no training reaches it. */
@@ -30,10 +30,11 @@ export class Scenes {
   readonly #recipe: PretrainRecipe
   readonly #pool: FormulaPool
   readonly #sceneBytes: number
-  readonly #cells: number
+  readonly #coverBytes: number
   readonly #images: Uint8Array
-  readonly #masks: Uint8Array
-  readonly #labels: Record<'shape' | 'texture' | 'fill', Int32Array>
+  readonly #covers: Uint8Array
+  readonly #shapes: Int32Array
+  readonly #textures: Int32Array
   readonly #drawn: Uint8Array
 
   /** @param drawers threads that draw */
@@ -41,12 +42,13 @@ export class Scenes {
     const { imageSize, scenes, batchSize, seed } = recipe
     this.#recipe = recipe
     this.#sceneBytes = imageSize ** 2 * 3
-    this.#cells = (imageSize / maskStride) ** 2
-    this.#pool = new FormulaPool({ seed, size: imageSize, maskStride, threads: drawers })
+    this.#coverBytes = (imageSize / cellStride) ** 2 * formulaParts
+    this.#pool = new FormulaPool({ seed, size: imageSize, cellStride, threads: drawers })
     this.batchesPerEpoch = Math.floor(scenes / batchSize)
     this.#images = new Uint8Array(scenes * this.#sceneBytes)
-    this.#masks = new Uint8Array(scenes * this.#cells)
-    this.#labels = { shape: new Int32Array(scenes), texture: new Int32Array(scenes), fill: new Int32Array(scenes) }
+    this.#covers = new Uint8Array(scenes * this.#coverBytes)
+    this.#shapes = new Int32Array(scenes)
+    this.#textures = new Int32Array(scenes * formulaParts)
     this.#drawn = new Uint8Array(scenes)
   }
 
@@ -71,7 +73,7 @@ export class Scenes {
     const { heldOut, batchSize } = this.#recipe
     for (let at = 0; at < heldOut; at += batchSize) {
       const drawn = await this.#pool.batch(firstHeldOut + at, Math.min(batchSize, heldOut - at), signal)
-      yield this.#batchOf(drawn.images, drawn.mask, drawn)
+      yield this.#batchOf(drawn)
     }
   }
 
@@ -87,36 +89,37 @@ export class Scenes {
 
   async #make(numbers: Uint32Array, epoch: number, signal: AbortSignal | undefined): Promise<SceneBatch> {
     await this.#draw(numbers, signal)
-    const [pixels, cells] = [this.#sceneBytes, this.#cells]
-    const images = new Uint8Array(numbers.length * pixels)
-    const masks = new Uint8Array(numbers.length * cells)
+    const [pixels, cells] = [this.#sceneBytes, this.#coverBytes]
+    const count = numbers.length
+    const images = new Uint8Array(count * pixels)
+    const cover = new Uint8Array(count * cells)
+    const textures = new Int32Array(count * formulaParts)
     numbers.forEach((number, i) => {
-      const [image, mask] = [images.subarray(i * pixels, (i + 1) * pixels), masks.subarray(i * cells, (i + 1) * cells)]
-      const [fromImage, fromMask] = [slice(this.#images, number, pixels), slice(this.#masks, number, cells)]
+      const [image, parts] = [slice(images, i, pixels), slice(cover, i, cells)]
       // What is seen for the first time needs no variation.
       const random = new Random(this.#recipe.seed, 'variation', epoch, number)
       const turn = epoch === 0 ? 0 : random.integer(0, turns)
-      turnPixels(fromImage, image, 3, turn)
-      turnPixels(fromMask, mask, 1, turn)
+      turnPixels(slice(this.#images, number, pixels), image, 3, turn)
+      turnPixels(slice(this.#covers, number, cells), parts, formulaParts, turn)
       if (epoch > 0) relight(image, random)
+      textures.set(this.#textures.subarray(number * formulaParts, (number + 1) * formulaParts), i * formulaParts)
     })
-    const pick = (labels: Int32Array) => Int32Array.from(numbers, (number) => labels[number]!)
-    const { shape, texture, fill } = this.#labels
-    return this.#batchOf(images, masks, { shape: pick(shape), texture: pick(texture), fill: pick(fill) })
+    return this.#batchOf({ images, shape: Int32Array.from(numbers, (number) => this.#shapes[number]!), textures, cover })
   }
 
-  #batchOf(images: Uint8Array, masks: Uint8Array, { shape, texture, fill }: Record<'shape' | 'texture' | 'fill', Int32Array>): SceneBatch {
+  #batchOf({ images, shape, textures, cover }: FormulaBatch): SceneBatch {
     const { imageSize } = this.#recipe
-    const side = imageSize / maskStride
+    const [count, side] = [shape.length, imageSize / cellStride]
+    const cells = side * side
+    const planes = new Float32Array(count * formulaParts * cells)
+    for (let i = 0, at = 0; i < count; i++)
+      for (let part = 0; part < formulaParts; part++)
+        for (let cell = 0; cell < cells; cell++) planes[at++] = cover[(i * cells + cell) * formulaParts + part]! / 255
     return {
-      images: new Tensor('uint8', [shape.length, imageSize, imageSize, 3], images),
-      mask: Tensor.float32(
-        [shape.length, 1, side, side],
-        Float32Array.from(masks, (cover) => cover / 255),
-      ),
+      images: new Tensor('uint8', [count, imageSize, imageSize, 3], images),
       shape,
-      texture,
-      fill,
+      textures: Tensor.int64([count, formulaParts], [...textures]),
+      cover: Tensor.float32([count, formulaParts, side, side], planes),
     }
   }
 
@@ -133,8 +136,9 @@ export class Scenes {
       runs.map(async ({ start, count }) => {
         const drawn = await this.#pool.batch(start, count, signal)
         this.#images.set(drawn.images, start * this.#sceneBytes)
-        this.#masks.set(drawn.mask, start * this.#cells)
-        for (const name of ['shape', 'texture', 'fill'] as const) this.#labels[name].set(drawn[name], start)
+        this.#covers.set(drawn.cover, start * this.#coverBytes)
+        this.#shapes.set(drawn.shape, start)
+        this.#textures.set(drawn.textures, start * formulaParts)
         this.#drawn.fill(1, start, start + count)
       }),
     )

@@ -2,4 +2,4 @@
 
 export type { FormulaBatch } from './batch.ts'
 export { FormulaPool, type FormulaPoolOptions } from './pool.ts'
-export { drawFormula, type FormulaOptions, type FormulaScene, formulaClasses, formulaVersion } from './scene.ts'
+export { drawFormula, type FormulaOptions, type FormulaScene, formulaClasses, formulaParts, formulaVersion } from './scene.ts'

@@ -1,28 +1,32 @@
-// A scene: an object of one shape class, filled with one texture, before a background of another, under a lamp, seen by a camera.
+// A scene: an object of one shape class, filled with one texture, before a ground of up to three others, under a lamp, seen by a camera.
 
 import { Random } from '../../../util/random.ts'
 import { createImage, type Image } from '../../../vision/image.ts'
+import { divide } from './divide.ts'
 import { type Placement, rasterize } from './rasterize.ts'
 import { shapeClasses, shapeInstance } from './shapes.ts'
 import { textureClasses, textureInstance } from './textures.ts'
 
 /** Raised when the same number draws another scene than before. */
-export const formulaVersion = 3
+export const formulaVersion = 4
 
 /** Number of classes of each question. The last class of shapes is "no object". */
 export const formulaClasses = { shape: shapeClasses + 1, texture: textureClasses } as const
+
+/** Parts of a scene that have a texture each: up to three of the ground, and last the object. */
+export const formulaParts = 4
+
+const objectPart = formulaParts - 1
 
 export interface FormulaScene {
   /** RGB, size x size. */
   readonly image: Image
   /** Class of the object; the last class where there is none. */
   readonly shape: number
-  /** Class of the background. */
-  readonly texture: number
-  /** Class of what fills the object; the background's where there is none. */
-  readonly fill: number
-  /** Share of each pixel that the object covers, 0 to 255, rows from the top. */
-  readonly mask: Uint8Array
+  /** Class of each part's texture; -1 for a part that is not there. */
+  readonly textures: readonly number[]
+  /** Share of each pixel that each part fills, 0 to 255: [size, size, parts]. What an occluder hides belongs to no part. */
+  readonly cover: Uint8Array
 }
 
 export interface FormulaOptions {
@@ -34,35 +38,53 @@ export interface FormulaOptions {
 /** Draws scene number `index`: it depends on the seed, the size and the number alone. */
 export function drawFormula(index: number, { seed, size }: FormulaOptions): FormulaScene {
   const random = new Random(seed, 'scene', size, index)
-  const texture = random.integer(0, textureClasses)
   const bare = random.chance(0.35)
   const shape = bare ? shapeClasses : random.integer(0, shapeClasses)
-  const fill = bare ? texture : random.integer(0, textureClasses)
-  const cover = new Float32Array(size * size)
-  if (!bare) placeObjects(shape, random, cover, size)
+  const grounds = random.chance(0.4) ? 1 : random.chance(0.6) ? 2 : 3
+  const textures = Array.from({ length: formulaParts }, (_, part) =>
+    part < grounds || (part === objectPart && !bare) ? random.integer(0, textureClasses) : -1,
+  )
+  const object = new Float32Array(size * size)
+  if (!bare) placeObjects(shape, random, object, size)
+  const layers = Array.from({ length: grounds }, (_, part) => (part === 0 ? new Float32Array(size * size).fill(1) : divide(random, size)))
+  const shares = sharesOf([...layers, object])
   const painter = new Painter(random, size)
   // Calm parts let shapes be seen that busy ones would hide.
   const strength = () => (!bare && random.chance(0.3) ? 0.3 : 1)
-  painter.cover(texture, cover, strength())
+  layers.forEach((layer, part) => {
+    painter.paint(textures[part]!, layer, shares[part]!, strength())
+  })
   if (!bare) {
-    if (random.chance(0.4)) painter.shade(cover)
-    painter.paint(fill, cover, strength())
-    if (random.chance(0.35)) painter.light(cover)
+    if (random.chance(0.4)) painter.shade(object)
+    painter.paint(textures[objectPart]!, object, object, strength())
+    if (random.chance(0.35)) painter.light(object)
   }
-  if (random.chance(0.15)) painter.occlude(cover)
-  return {
-    image: createImage(size, size, 3, painter.develop()),
-    shape,
-    texture,
-    fill,
-    mask: asBytes(cover),
-  }
+  if (random.chance(0.15)) painter.occlude(shares)
+  const image = createImage(size, size, 3, painter.develop())
+  return { image, shape, textures, cover: coverOf([...shares.slice(0, grounds), ...absent(grounds), shares[grounds]!], size) }
 }
 
-function asBytes(cover: Float32Array): Uint8Array {
-  const bytes = new Uint8Array(cover.length)
-  for (let i = 0; i < cover.length; i++) bytes[i] = Math.round(255 * cover[i]!)
-  return bytes
+/** What is left to see of layers that lie on one another, the lowest first. */
+function sharesOf(layers: readonly Float32Array[]): Float32Array[] {
+  const shares = layers.map((layer) => Float32Array.from(layer))
+  for (let upper = 1; upper < layers.length; upper++)
+    for (let i = 0; i < layers[upper]!.length; i++) {
+      const left = 1 - layers[upper]![i]!
+      if (left < 1) for (let lower = 0; lower < upper; lower++) shares[lower]![i] = shares[lower]![i]! * left
+    }
+  return shares
+}
+
+function absent(grounds: number): undefined[] {
+  return new Array<undefined>(objectPart - grounds).fill(undefined)
+}
+
+function coverOf(parts: readonly (Float32Array | undefined)[], size: number): Uint8Array {
+  const cover = new Uint8Array(size * size * parts.length)
+  parts.forEach((share, part) => {
+    if (share !== undefined) for (let i = 0; i < share.length; i++) cover[i * parts.length + part] = Math.round(255 * share[i]!)
+  })
+  return cover
 }
 
 /** One large object, or up to three smaller ones of the same class. */
@@ -99,17 +121,8 @@ export class Painter {
     this.#chroma = random.chance(0.4) ? 0 : random.uniform(0.02, 0.2)
   }
 
-  /** Paints a texture everywhere but where it will be wholly hidden. */
-  cover(texture: number, hidden: Float32Array, strength: number): void {
-    this.#paint(texture, strength, hidden, true)
-  }
-
-  /** Paints a texture where `cover` says. */
-  paint(texture: number, cover: Float32Array, strength: number): void {
-    this.#paint(texture, strength, cover, false)
-  }
-
-  #paint(texture: number, strength: number, cover: Float32Array, behind: boolean): void {
+  /** Paints a texture where `layer` says, and leaves out what will be hidden: where `visible` is 0. */
+  paint(texture: number, layer: Float32Array, visible: Float32Array, strength: number): void {
     const random = this.#random
     const value = textureInstance(texture, random)
     const [red, green, blue] = this.#color(random.uniform(0.2, 0.8))
@@ -122,8 +135,8 @@ export class Painter {
     const pixels = this.#pixels
     for (let y = 0, i = 0; y < size; y++)
       for (let x = 0; x < size; x++, i++) {
-        const share = behind ? Number(cover[i] !== 1) : cover[i]!
-        if (share === 0) continue
+        const share = layer[i]!
+        if (share === 0 || visible[i] === 0) continue
         const t = Math.max(-2.5, Math.min(2.5, value(x / size, y / size)))
         const [left, at] = [1 - share, 3 * i]
         pixels[at] = pixels[at]! * left + (red + t * redSwing) * share
@@ -165,8 +178,8 @@ export class Painter {
       }
   }
 
-  /** Plain blots before everything, which no question asks about; what they hide is no longer covered. */
-  occlude(cover: Float32Array): void {
+  /** Plain blots before everything, which no question asks about; the parts lose what they hide. */
+  occlude(shares: readonly Float32Array[]): void {
     const random = this.#random
     const size = this.#size
     const blot = new Float32Array(size * size)
@@ -180,7 +193,7 @@ export class Painter {
       for (let i = 0; i < blot.length; i++) {
         const share = blot[i]!
         if (share === 0) continue
-        cover[i] = cover[i]! * (1 - share)
+        for (const cover of shares) cover[i] = cover[i]! * (1 - share)
         for (let c = 0; c < 3; c++) this.#pixels[3 * i + c] = this.#pixels[3 * i + c]! * (1 - share) + color[c]! * share
       }
     }

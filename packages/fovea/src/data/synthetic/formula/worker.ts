@@ -6,5 +6,5 @@ import { drawBatch, type FormulaJob, type FormulaPlan } from './batch.ts'
 // Nothing happens where this file is imported outside of a worker, as by a bundler or a test.
 parentPort?.on('message', (job: FormulaJob) => {
   const batch = drawBatch(job, workerData as FormulaPlan)
-  parentPort!.postMessage(batch, [batch.images.buffer, batch.shape.buffer, batch.texture.buffer, batch.fill.buffer, batch.mask.buffer])
+  parentPort!.postMessage(batch, [batch.images.buffer, batch.shape.buffer, batch.textures.buffer, batch.cover.buffer])
 })

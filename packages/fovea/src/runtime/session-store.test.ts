@@ -117,11 +117,11 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
  * Holds what is opening until all have asked: digests are made by other threads, so how far apart requests arrive is not the test's to say.
  */
 async function whenAllAsked<T>(store: SessionStore, runtime: FakeRuntime, ask: () => Promise<T>[]): Promise<T[]> {
-  let release = () => undefined as void
-  runtime.hold = new Promise((resolve) => (release = resolve))
+  const { promise, resolve } = Promise.withResolvers<void>()
+  runtime.hold = promise
   const asked = ask()
   await expect.poll(() => store.stats().handles, { interval: 1, timeout: 20_000 }).toBe(asked.length)
-  release()
+  resolve()
   return Promise.all(asked)
 }
 

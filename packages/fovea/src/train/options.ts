@@ -86,7 +86,7 @@ export interface TrainOptions {
   readonly resume?: boolean
   /** Trains anew in a folder that holds a training already, which is lost; without it that is refused. @default false */
   readonly overwrite?: boolean
-  /** Seconds between checkpoints within an epoch; each epoch ends with one. @default 120 */
+  /** Seconds between checkpoints. Each better model, the end and a cancellation are followed by one as well. @default 120 */
   readonly checkpointSeconds?: number
   readonly signal?: AbortSignal
   readonly onEvent?: (event: TrainEvent) => void

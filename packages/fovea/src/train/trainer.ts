@@ -71,6 +71,7 @@ export class Trainer {
   #bestModel: Model | undefined
   #secondsPerStep = 0
   #secondsPerValidation = 0
+  #isAheadOfCheckpoint = false
   #lastCheckpoint = 0
 
   constructor(options: TrainOptions) {
@@ -166,6 +167,7 @@ export class Trainer {
       if (stoppedEarly) this.#emit({ kind: 'stopped', reason: `no better validation for ${waited} epochs` })
       else await this.#epoch()
     }
+    if (this.#isAheadOfCheckpoint) await this.#checkpoint()
     const best = this.#history.find((record) => record.epoch === this.#best?.epoch)
     return {
       file: this.#modelFile,
@@ -193,15 +195,14 @@ export class Trainer {
 
   /** One epoch, from wherever the position is. */
   async #epoch(): Promise<void> {
-    const { signal, checkpointSeconds = 120 } = this.#options
+    const { signal } = this.#options
     const { epoch } = this.#position
     const began = performance.now()
     const firstBatch = this.#position.batch
     try {
       for await (const { input, labels } of this.#batches!.batches(epoch, firstBatch, signal)) {
         await this.#trainOn(input, labels)
-        const due = performance.now() - this.#lastCheckpoint > checkpointSeconds * 1000
-        if (due && this.#position.batch < this.#batches!.batchesPerEpoch) await this.#checkpoint()
+        if (this.#isCheckpointDue() && this.#position.batch < this.#batches!.batchesPerEpoch) await this.#checkpoint()
         signal?.throwIfAborted()
       }
       const seconds = (performance.now() - began) / 1000
@@ -297,8 +298,10 @@ export class Trainer {
     }
     await appendLog(this.#logFile, record)
     this.#position = { epoch: epoch + 1, batch: 0 }
+    this.#isAheadOfCheckpoint = true
     this.#running = { loss: 0, correct: 0, samples: 0, batches: 0 }
-    await this.#checkpoint()
+    // Writing all state takes longer than an epoch over few pictures: those that bring nothing better wait for the next that is due.
+    if (best || this.#isCheckpointDue()) await this.#checkpoint()
     this.#emit({ kind: 'epoch', record, best })
   }
 
@@ -342,6 +345,11 @@ export class Trainer {
     this.#emit({ kind: 'estimate', seconds: this.#secondsLeft() })
   }
 
+  #isCheckpointDue(): boolean {
+    const { checkpointSeconds = 120 } = this.#options
+    return performance.now() - this.#lastCheckpoint > checkpointSeconds * 1000
+  }
+
   async #checkpoint(): Promise<void> {
     const state: CheckpointState = {
       format: 1,
@@ -354,6 +362,7 @@ export class Trainer {
     }
     await writeCheckpoint(this.#checkpointFolder, { state, tensors: await this.#runner!.readState() })
     this.#lastCheckpoint = performance.now()
+    this.#isAheadOfCheckpoint = false
   }
 
   async #restore(state: CheckpointState, tensors: ReadonlyMap<string, Tensor>): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { drawBatch } from '../../data/synthetic/formula/batch.ts'
-import { maskStride, resolvePretraining } from './options.ts'
+import { formulaParts } from '../../data/synthetic/formula/scene.ts'
+import { cellStride, resolvePretraining } from './options.ts'
 import { type SceneBatch, Scenes } from './scenes.ts'
 
 const recipe = resolvePretraining({ model: 'small-cnn', out: '', scenes: 22, batchSize: 4, imageSize: 32, heldOut: 6, seed: 3, threads: 1 })
@@ -25,22 +26,42 @@ async function withScenes<T>(work: (scenes: Scenes) => Promise<T>): Promise<T> {
   }
 }
 
-const whole = drawBatch({ start: 0, count: recipe.scenes }, { seed: recipe.seed, size: 32, maskStride })
+const whole = drawBatch({ start: 0, count: recipe.scenes }, { seed: recipe.seed, size: 32, cellStride })
 const pixels = 32 * 32 * 3
 const cells = 16
+
+/** The parts of a scene as they were drawn, one plane behind the other, and the classes of their textures. */
+function drawnParts(number: number): { cover: Float32Array; textures: number[] } {
+  const from = number * cells * formulaParts
+  return {
+    cover: Float32Array.from(
+      { length: formulaParts * cells },
+      (_, i) => whole.cover[from + (i % cells) * formulaParts + Math.floor(i / cells)]! / 255,
+    ),
+    textures: [...whole.textures.subarray(number * formulaParts, (number + 1) * formulaParts)],
+  }
+}
+
+/** The same of one scene of a batch. */
+function partsOf({ textures, cover }: SceneBatch, i: number): { cover: Float32Array; textures: number[] } {
+  const length = formulaParts * cells
+  return {
+    cover: (cover.data as Float32Array).slice(i * length, (i + 1) * length),
+    textures: [...(textures.data as BigInt64Array).subarray(i * formulaParts, (i + 1) * formulaParts)].map(Number),
+  }
+}
 
 describe('scenes', () => {
   test('come first as they are drawn, in their order, in full batches', async () => {
     const batches = await collect(0, 0)
     expect(batches.length).toBe(5)
-    batches.forEach(({ images, shape, texture, fill, mask }, i) => {
-      expect(images.dims).toEqual([4, 32, 32, 3])
-      expect(mask.dims).toEqual([4, 1, 4, 4])
-      expect(images.data).toEqual(whole.images.subarray(4 * i * pixels, 4 * (i + 1) * pixels))
-      expect([...shape, ...texture, ...fill]).toEqual(
-        [whole.shape, whole.texture, whole.fill].flatMap((all) => [...all.subarray(4 * i, 4 * i + 4)]),
-      )
-      expect(mask.data).toEqual(Float32Array.from(whole.mask.subarray(4 * i * cells, 4 * (i + 1) * cells), (cover) => cover / 255))
+    batches.forEach((batch, at) => {
+      expect(batch.images.dims).toEqual([4, 32, 32, 3])
+      expect(batch.textures.dims).toEqual([4, formulaParts])
+      expect(batch.cover.dims).toEqual([4, formulaParts, 4, 4])
+      expect(batch.images.data).toEqual(whole.images.subarray(4 * at * pixels, 4 * (at + 1) * pixels))
+      expect(batch.shape).toEqual(whole.shape.slice(4 * at, 4 * at + 4))
+      for (let i = 0; i < 4; i++) expect(partsOf(batch, i)).toEqual(drawnParts(4 * at + i))
     })
   })
 
@@ -55,17 +76,17 @@ describe('scenes', () => {
     expect(inOneGo[2]).not.toEqual(inOneGo[1])
   })
 
-  test('are shown again turned together with their mask, under other light, with their labels', async () => {
+  test('are shown again turned together with their parts, under other light, with their labels', async () => {
     const turned = new Set<number>()
-    for (const { images, shape, texture, fill, mask } of (await Promise.all([1, 2, 3].map((epoch) => collect(epoch, 0)))).flat())
-      shape.forEach((label, i) => {
-        const image = (images.data as Uint8Array).subarray(i * pixels, (i + 1) * pixels)
-        const cover = (mask.data as Float32Array).subarray(i * cells, (i + 1) * cells)
+    for (const batch of (await Promise.all([1, 2, 3].map((epoch) => collect(epoch, 0)))).flat())
+      batch.shape.forEach((label, i) => {
+        const image = (batch.images.data as Uint8Array).subarray(i * pixels, (i + 1) * pixels)
         const { number, turn, likeness } = original(image)
         expect(likeness).toBeGreaterThan(0.8)
-        expect([label, texture[i], fill[i]]).toEqual([whole.shape[number], whole.texture[number], whole.fill[number]])
-        const drawn = Float32Array.from(whole.mask.subarray(number * cells, (number + 1) * cells), (value) => value / 255)
-        expect(cover).toEqual(drawn.map((_, cell) => drawn[turnedIndex(cell, 4, turn)]!))
+        expect(label).toBe(whole.shape[number])
+        const [shown, drawn] = [partsOf(batch, i), drawnParts(number)]
+        expect(shown.textures).toEqual(drawn.textures)
+        expect(shown.cover).toEqual(drawn.cover.map((_, at) => drawn.cover[at - (at % cells) + turnedIndex(at % cells, 4, turn)]!))
         turned.add(turn)
       })
     expect(turned.size).toBe(8)

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { drawBatch } from './batch.ts'
 import { FormulaPool } from './pool.ts'
-import { drawFormula } from './scene.ts'
+import { drawFormula, formulaParts } from './scene.ts'
 
-const plan = { seed: 4, size: 32, maskStride: 8 }
+const plan = { seed: 4, size: 32, cellStride: 8 }
 
 async function withPool<T>(threads: number, work: (pool: FormulaPool) => Promise<T>, more = {}): Promise<T> {
   const pool = new FormulaPool({ ...plan, ...more, threads })
@@ -15,16 +15,18 @@ async function withPool<T>(threads: number, work: (pool: FormulaPool) => Promise
 }
 
 describe('a batch', () => {
-  test('holds the scenes as they are drawn, and the mask averaged over its cells', () => {
-    const { images, shape, texture, fill, mask } = drawBatch({ start: 7, count: 3 }, plan)
+  test('holds the scenes as they are drawn, and its parts averaged over cells', () => {
+    const { images, shape, textures, cover } = drawBatch({ start: 7, count: 3 }, plan)
     for (let i = 0; i < 3; i++) {
       const scene = drawFormula(7 + i, plan)
       expect(images.subarray(i * 3072, (i + 1) * 3072)).toEqual(scene.image.data)
-      expect([shape[i], texture[i], fill[i]]).toEqual([scene.shape, scene.texture, scene.fill])
+      expect([shape[i], ...textures.subarray(i * formulaParts, (i + 1) * formulaParts)]).toEqual([scene.shape, ...scene.textures])
       // Cell 6 of 4 x 4: rows 8 to 15, columns 16 to 23.
-      let sum = 0
-      for (let y = 8; y < 16; y++) for (let x = 16; x < 24; x++) sum += scene.mask[32 * y + x]!
-      expect(mask[16 * i + 6]).toBe(Math.round(sum / 64))
+      for (let part = 0; part < formulaParts; part++) {
+        let sum = 0
+        for (let y = 8; y < 16; y++) for (let x = 16; x < 24; x++) sum += scene.cover[(32 * y + x) * formulaParts + part]!
+        expect(cover[(16 * i + 6) * formulaParts + part]).toBe(Math.round(sum / 64))
+      }
     }
   })
 })
@@ -34,7 +36,7 @@ describe('the pool', () => {
     const whole = drawBatch({ start: 0, count: 10 }, plan)
     for (const threads of [1, 3]) {
       const parts = await withPool(threads, (pool) => Promise.all([pool.batch(0, 4), pool.batch(4, 1), pool.batch(5, 5)]))
-      for (const name of ['images', 'shape', 'texture', 'fill', 'mask'] as const)
+      for (const name of ['images', 'shape', 'textures', 'cover'] as const)
         expect(parts.flatMap((part) => [...part[name]])).toEqual([...whole[name]])
     }
   })
@@ -72,7 +74,7 @@ describe('the pool', () => {
             },
           })
       },
-      { maskStride: 0 },
+      { cellStride: 0 },
     )
   })
 })

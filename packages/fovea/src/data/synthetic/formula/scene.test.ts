@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../../util/random.ts'
-import { drawFormula, formulaClasses, formulaVersion, Painter } from './scene.ts'
+import { drawFormula, type FormulaScene, formulaClasses, formulaParts, formulaVersion, Painter } from './scene.ts'
 
 const drawn = (count: number, size: number, seed = 0) => Array.from({ length: count }, (_, i) => drawFormula(i, { seed, size }))
 
@@ -17,52 +17,65 @@ describe('a scene', () => {
   })
 
   test('of a number and a version stays what it is', () => {
-    const mean = (data: Uint8Array) => data.reduce((sum, value) => sum + value, 0) / data.length
-    const figures = drawn(6, 64).map(({ shape, texture, fill, image, mask }) =>
-      [shape, texture, fill, mean(image.data).toFixed(1), mean(mask).toFixed(1)].join(' '),
+    const mean = (data: Uint8Array) => (data.reduce((sum, value) => sum + value, 0) / data.length).toFixed(1)
+    const figures = drawn(6, 64).map((scene) =>
+      [scene.shape, scene.textures.join(','), mean(scene.image.data), mean(partOf(scene, objectPart))].join(' '),
     )
     // Another drawing asks for another version: raise it, and write these anew.
     expect({ formulaVersion, figures }).toMatchInlineSnapshot(`
       {
         "figures": [
-          "95 4 4 134.6 0.0",
-          "95 60 60 139.1 0.0",
-          "64 161 166 172.2 35.7",
-          "95 174 174 145.0 0.0",
-          "49 155 130 133.4 35.7",
-          "5 81 55 152.6 29.8",
+          "95 104,-1,-1,-1 126.4 0.0",
+          "95 54,-1,-1,-1 110.3 0.0",
+          "45 79,48,139,150 97.4 18.5",
+          "18 5,116,-1,5 126.1 31.1",
+          "88 179,45,178,104 103.7 45.3",
+          "78 55,-1,-1,139 172.7 65.1",
         ],
-        "formulaVersion": 3,
+        "formulaVersion": 4,
       }
     `)
   })
 
   test('has labels of all classes, about as many of each', () => {
     const scenes = drawn(1500, 16)
-    const bare = formulaClasses.shape - 1
-    const share = scenes.filter(({ shape }) => shape === bare).length / scenes.length
-    expect(share).toBeGreaterThan(0.1)
-    expect(share).toBeLessThan(0.5)
-    for (const { shape, texture, fill } of scenes) if (shape === bare) expect(fill).toBe(texture)
-    const objects = scenes.filter(({ shape }) => shape !== bare)
-    expect(
-      dispersion(
-        objects.map(({ shape }) => shape),
-        bare,
-      ),
-    ).toBeLessThan(1.4)
-    expect(
-      dispersion(
-        scenes.map(({ texture }) => texture),
-        formulaClasses.texture,
-      ),
-    ).toBeLessThan(1.4)
-    expect(
-      dispersion(
-        objects.map(({ fill }) => fill),
-        formulaClasses.texture,
-      ),
-    ).toBeLessThan(1.4)
+    const share = scenes.filter(isBare).length / scenes.length
+    expect(share).toBeGreaterThan(0.3)
+    expect(share).toBeLessThan(0.4)
+    for (const scene of scenes) expect(scene.textures[objectPart] === -1).toBe(isBare(scene))
+    const objects = scenes.filter((scene) => !isBare(scene))
+    const shapes = objects.map(({ shape }) => shape)
+    expect(dispersion(shapes, formulaClasses.shape - 1)).toBeLessThan(1.4)
+    for (const part of [...Array(formulaParts).keys()]) {
+      const there = scenes.map(({ textures }) => textures[part]!).filter((texture) => texture !== -1)
+      expect(there.length).toBeGreaterThan(200)
+      expect(dispersion(there, formulaClasses.texture)).toBeLessThan(1.4)
+    }
+  })
+
+  test('has a ground of one to three textures, and says where each part is to be seen', () => {
+    const scenes = drawn(300, 32)
+    const grounds = scenes.map(({ textures }) => textures.slice(0, objectPart).filter((texture) => texture !== -1).length)
+    const shares = [1, 2, 3].map((count) => grounds.filter((each) => each === count).length / 300)
+    for (const [i, share] of [0.4, 0.36, 0.24].entries()) expect(Math.abs(shares[i]! - share)).toBeLessThan(0.1)
+    let hidden = 0
+    scenes.forEach((scene, i) => {
+      // Grounds come first, without a gap.
+      expect(scene.textures.slice(0, grounds[i]).includes(-1)).toBe(false)
+      const parts = scene.textures.map((_, part) => partOf(scene, part))
+      scene.textures.forEach((texture, part) => {
+        if (texture === -1) expect(parts[part]!.every((share) => share === 0)).toBe(true)
+      })
+      for (let pixel = 0; pixel < 32 * 32; pixel++) {
+        const sum = parts.reduce((total, part) => total + part[pixel]!, 0)
+        // Each share is rounded by itself.
+        expect(sum).toBeLessThanOrEqual(255 + formulaParts / 2)
+        if (sum < 250) hidden++
+      }
+    })
+    // Occluders are the only thing that belongs to no part.
+    expect(hidden / (300 * 32 * 32)).toBeGreaterThan(0.001)
+    expect(hidden / (300 * 32 * 32)).toBeLessThan(0.05)
   })
 
   test('is grey in four of ten', () => {
@@ -74,8 +87,8 @@ describe('a scene', () => {
 
   test('covers nothing where it has no object, and a visible part where it has one', () => {
     const scenes = drawn(400, 64)
-    const covered = ({ mask }: { mask: Uint8Array }) => mask.reduce((sum, value) => sum + value, 0) / 255 / mask.length
-    const [bare, objects] = [true, false].map((is) => scenes.filter(({ shape }) => (shape === formulaClasses.shape - 1) === is))
+    const covered = (scene: FormulaScene) => partOf(scene, objectPart).reduce((sum, value) => sum + value, 0) / 255 / 64 ** 2
+    const [bare, objects] = [true, false].map((is) => scenes.filter((scene) => isBare(scene) === is))
     expect(bare!.every((scene) => covered(scene) === 0)).toBe(true)
     const shares = objects!.map(covered).sort((a, b) => a - b)
     expect(shares[Math.floor(shares.length / 50)]).toBeGreaterThan(0.01)
@@ -93,6 +106,17 @@ describe('a scene', () => {
   })
 })
 
+const objectPart = formulaParts - 1
+
+function isBare({ shape }: FormulaScene): boolean {
+  return shape === formulaClasses.shape - 1
+}
+
+/** The share of each pixel that a part fills. */
+function partOf({ cover }: FormulaScene, part: number): Uint8Array {
+  return cover.filter((_, i) => i % formulaParts === part)
+}
+
 /** Chi-squared over its degrees of freedom: about 1 where all classes are equally likely. */
 function dispersion(labels: readonly number[], classes: number): number {
   const counts = new Float64Array(classes)
@@ -106,14 +130,15 @@ describe('the painter', () => {
   const size = 32
   const disc = Float32Array.from({ length: size * size }, (_, i) => Number(Math.hypot((i % size) - 16, Math.floor(i / size) - 16) < 9))
   const nothing = new Float32Array(size * size)
+  const everywhere = new Float32Array(size * size).fill(1)
 
-  test('changes the picture within the mask and nowhere else', () => {
+  test('paints within its layer and nowhere else', () => {
     let inside = 0
     for (let seed = 0; seed < 30; seed++) {
       const paintings = [disc, nothing].map((cover) => {
         const painter = new Painter(new Random(seed), size)
-        painter.cover(seed % 20, cover, 1)
-        painter.paint((seed * 7) % 20, cover, 1)
+        painter.paint(seed % 20, everywhere, everywhere, 1)
+        painter.paint((seed * 7) % 20, cover, cover, 1)
         return painter.develop()
       })
       for (let i = 0; i < disc.length; i++) {
@@ -127,12 +152,12 @@ describe('the painter', () => {
     expect(inside).toBeGreaterThan(0.5 * 30 * disc.reduce((sum, value) => sum + value, 0))
   })
 
-  test('takes from the mask what it lays before the object', () => {
+  test('takes from the parts what it lays before them', () => {
     let taken = 0
     for (let seed = 0; seed < 20; seed++) {
       const painter = new Painter(new Random(seed), size)
       const cover = Float32Array.from(disc)
-      painter.occlude(cover)
+      painter.occlude([cover])
       for (let i = 0; i < disc.length; i++) {
         expect(cover[i]).toBeGreaterThanOrEqual(0)
         expect(cover[i]).toBeLessThanOrEqual(disc[i]!)

@@ -6,14 +6,15 @@ import { join } from 'node:path'
 import { encodeModel } from '../packages/fovea/src/graph/codec/encode.ts'
 import { readMetadata, writeMetadata } from '../packages/fovea/src/model/metadata.ts'
 import { openModel } from '../packages/fovea/src/model/open-model.ts'
-import { architectureOf } from '../packages/fovea/src/nn/architectures.ts'
 import { storeHalf } from '../packages/fovea/src/passes/store-half.ts'
+
+/** Side of the input that is taken where nobody says: larger than the scenes, since photographs hold more, and bearable on a CPU. */
+const shippedSize = 128
 
 const [source, name, version] = process.argv.slice(2)
 if (source === undefined || name === undefined || version === undefined) throw new Error('usage: ship-model.ts MODEL NAME VERSION')
 const { model, metadata } = await openModel(source)
-const { inputSize } = architectureOf(name).defaults
-const preprocessing = { ...metadata.preprocessing, size: [inputSize, inputSize] as const }
+const preprocessing = { ...metadata.preprocessing, size: [shippedSize, shippedSize] as const }
 // Where and by how many threads it was trained says nothing of the model.
 const { threads: _, ...recipe } = metadata.recipe ?? {}
 const named = writeMetadata(model, { ...metadata, name, version, licence: 'Apache-2.0', preprocessing, recipe })

@@ -195,7 +195,7 @@ test('refuses what does not fit', () => {
     /MASK_INVALID/,
   )
   expect(() => masks.merge(metric)).toThrowError(/METRIC_INVALID/)
-  expect(() => metric.mergeState({ ...before, lists: { ...before.lists, ranks: [1] } })).toThrowError(/equal length/)
+  expect(() => metric.mergeState({ ...before, lists: { ...before.lists, ranks: [1] } })).toThrowError(/0 items/)
   expect(() => metric.mergeState({ ...before, lists: { ...before.lists, truths: [1] } })).toThrowError(/8 numbers/)
   expect(() => metric.curve(0, 0.6001)).toThrowError(/METRIC_INVALID/)
   expect(() => new CocoMetric(['a'], { maxDetections: [10, 1, 100] })).toThrowError(/rise/)

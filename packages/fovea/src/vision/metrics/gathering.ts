@@ -5,8 +5,8 @@ import type { Metric, MetricState } from './metric.ts'
 
 type Item = number | string
 
-/** How a list meets that of another shard: item by item added, or put behind it. */
-export type MergeRule = 'add' | 'append'
+/** How a list meets that of another shard: item by item added, or put behind it. Lists that are columns of one table are equally long. */
+export type MergeRule = 'add' | `column of ${string}`
 
 /** A metric whose whole state is a few lists. */
 export abstract class GatheringMetric<Batch, Result, Lists extends Record<string, Item[]>> implements Metric<Batch, Result> {
@@ -28,7 +28,7 @@ export abstract class GatheringMetric<Batch, Result, Lists extends Record<string
   abstract compute(): Result
 
   get state(): MetricState {
-    return { of: this.#of, lists: Object.fromEntries(Object.entries(this.lists).map(([name, list]) => [name, [...list]])) }
+    return { of: this.#of, lists: Object.fromEntries(Object.entries(this.lists).map(([name, list]) => [name, list.slice()])) }
   }
 
   reset(): void {
@@ -43,19 +43,24 @@ export abstract class GatheringMetric<Batch, Result, Lists extends Record<string
     if (of !== this.#of) throw new FoveaError('METRIC_INVALID', { field: 'state', expected: this.#of, found: String(of) })
     const names = Object.keys(this.lists)
     // All are checked before any is taken, so that a refused state leaves the metric as it was.
-    const appended = new Set(names.filter((name) => this.#rules[name] === 'append').map((name) => lists[name]?.length))
-    for (const name of names) this.#check(name, lists[name])
-    if (appended.size > 1)
-      throw new FoveaError('METRIC_INVALID', { field: 'state', expected: 'lists of equal length', found: [...appended].join(', ') })
+    const lengths = new Map<string, number>()
+    for (const name of names) {
+      const list = this.#checked(name, lists[name])
+      const rule = this.#rules[name]!
+      const length = lengths.get(rule) ?? list.length
+      if (rule !== 'add' && list.length !== length)
+        throw new FoveaError('METRIC_INVALID', { field: `state.lists.${name}`, expected: `${length} items`, found: String(list.length) })
+      lengths.set(rule, length)
+    }
     for (const name of names) {
       const own: Item[] = this.lists[name]!
       const added = lists[name]!
-      if (this.#rules[name] === 'append') for (const item of added) own.push(item)
+      if (this.#rules[name] !== 'add') for (const item of added) own.push(item)
       else for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) + (added[i] as number)
     }
   }
 
-  #check(name: string, list: readonly Item[] | undefined): void {
+  #checked(name: string, list: readonly Item[] | undefined): readonly Item[] {
     const field = `state.lists.${name}`
     if (!Array.isArray(list)) throw new FoveaError('METRIC_INVALID', { field, expected: 'a list', found: String(list) })
     const adds = this.#rules[name] === 'add'
@@ -64,6 +69,7 @@ export abstract class GatheringMetric<Batch, Result, Lists extends Record<string
     const wrong = list.findIndex((item) => typeof item !== 'number' && (adds || typeof item !== 'string'))
     if (wrong >= 0)
       throw new FoveaError('METRIC_INVALID', { field: `${field}[${wrong}]`, expected: 'a number or text', found: String(list[wrong]) })
+    return list
   }
 }
 

@@ -18,7 +18,7 @@ export interface Metric<Batch, Result> {
   merge(other: Metric<Batch, Result>): void
   /** A copy of what has been gathered. */
   readonly state: MetricState
-  /** Adds what was gathered elsewhere, a worker say. @throws METRIC_INVALID where the state is another metric's, or damaged */
+  /** Adds what was gathered elsewhere, a worker say. @throws METRIC_INVALID where the state is another metric's, or its lists do not fit together */
   mergeState(state: MetricState): void
 }
 

@@ -5,11 +5,11 @@ import { Random } from '../../util/random.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import { adjustColors } from './color-jitter.ts'
 import { applyTransform, isIdentity, normalizationOf, parseTransform, type Transform } from './compose.ts'
-import { windowOf } from './crop.ts'
 import { flipHorizontal, flipVertical } from './flip.ts'
 import { transforms as t } from './index.ts'
 import { reflect } from './parameters.ts'
 import { rotateImage } from './rotation.ts'
+import { windowOf } from './window.ts'
 
 const anyImage: fc.Arbitrary<Image> = fc
   .tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), fc.constantFrom(1, 3, 4), fc.integer())

@@ -13,6 +13,17 @@ export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
 export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
+export {
+  type BatchMix,
+  blendSamples,
+  drawPartners,
+  joinMosaic,
+  type Mosaic,
+  mixBatch,
+  parseMix,
+  type SoftBatch,
+  softLabels,
+} from './data/transforms/mix.ts'
 export { type AnnotatedImage, fiveCrop, transformSample } from './data/transforms/sample.ts'
 export { type FromFolderOptions, VisionDataLoader, type VisionDataset } from './data/vision-data-loader.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'

@@ -10,6 +10,7 @@ import { centerCrop, crop, pad, randomCrop } from './crop.ts'
 import { erase, randomErasing } from './erasing.ts'
 import { randomHorizontalFlip, randomVerticalFlip } from './flip.ts'
 import { autocontrast, equalize, grayscale, invert, posterize, solarize } from './levels.ts'
+import { cutMix, mixUp, mosaic } from './mix.ts'
 import { normalize } from './normalize.ts'
 import { perspective, randomPerspective } from './perspective.ts'
 import { letterbox, resize } from './resize.ts'
@@ -56,4 +57,8 @@ export const transforms = {
   randAugment,
   trivialAugment,
   normalize,
+  // of several samples: not steps of a `compose`, see mixBatch and joinMosaic
+  mixUp,
+  cutMix,
+  mosaic,
 } as const

@@ -340,6 +340,10 @@ describe('the rule', () => {
     const mask = { width: 4, height: 4, counts: [16] }
     const flip = t.randomHorizontalFlip(1)
     expect(field(() => transformSample(sampleOf({ label: 0, mask }), flip, new Random(0)))).toBe('mask')
+    const endless = { width, height, counts: [0, Infinity] }
+    expect(field(() => transformSample(sampleOf({ label: 0, mask: endless }), flip, new Random(0)))).toBe('mask')
+    const nowhere = { x1: Number.NaN, y1: 0, x2: 4, y2: 4 }
+    expect(transformSample(sampleOf({ label: 0, box: nowhere }), flip, new Random(0)).annotations).toEqual([])
     expect(field(() => transformSample(sampleOf(), flip, new Random(0), { minVisible: 2 }))).toBe('minVisible')
     const labelMap = { width: 2, height: 2, data: new Uint8Array(4), unknown: 255 }
     expect(field(() => transformSample({ ...sampleOf(), labelMap }, flip, new Random(0)))).toBe('labelMap')

@@ -1,7 +1,7 @@
 // Boxes, turned boxes, outlines, masks and keypoints after a geometric transform, and the rule of what is kept.
 
 import { FoveaError } from '../../util/errors.ts'
-import type { Annotation, Box, Keypoint, Polygon } from '../annotation.ts'
+import type { Annotation, Box, Keypoint, Polygon, RunLengths } from '../annotation.ts'
 import type { Geometry } from './geometry.ts'
 import { moveMask, seenMaskArea } from './label-map.ts'
 import { keepsAngles, keepsAxes, mirrors, movePoint } from './matrix.ts'
@@ -48,7 +48,8 @@ function moveAnnotation(annotation: Annotation, geometry: Geometry, rule: Annota
   const left = mask !== undefined ? seenMaskArea(mask, geometry) : areaOf(outline.map((part) => clipToConvex(part, geometry.seen)))
   const { width, height } = geometry.from
   const inside = mask !== undefined ? before : areaOf(outline.map((part) => clipToConvex(part, [0, 0, width, 0, width, height, 0, height])))
-  if (hasShape && (left <= 0 || left < minVisible * inside * (1 - 1e-9))) return undefined
+  // Not the other way round: what is no number is dropped too.
+  if (hasShape && !(left > 0 && left >= minVisible * inside * (1 - 1e-9))) return undefined
 
   const movedMask = mask && moveMask(mask, geometry)
   const movedPolygons = polygons && cutAndMove(polygons, geometry)
@@ -119,12 +120,14 @@ function moveKeypoints(
   return moved
 }
 
-function checkMask(mask: { readonly width: number; readonly height: number }, { from }: Geometry): void {
-  if (mask.width === from.width && mask.height === from.height) return
+function checkMask({ width, height, counts }: RunLengths, { from }: Geometry): void {
+  const whole = counts.every((count) => Number.isSafeInteger(count) && count >= 0)
+  const sum = counts.reduce((total, count) => total + count, 0)
+  if (width === from.width && height === from.height && whole && sum === width * height) return
   throw new FoveaError('DATA_TRANSFORM_INVALID', {
     field: 'mask',
     expected: `a mask of the picture's ${from.width}x${from.height} pixels`,
-    found: `${mask.width}x${mask.height}`,
+    found: `${width}x${height}, ${whole ? `runs of ${sum} in all` : 'runs that are no whole numbers'}`,
     remedy: 'Make the mask of the decoded picture, upright and at full size.',
   })
 }

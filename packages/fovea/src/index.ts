@@ -8,6 +8,7 @@ import { preprocessImage } from './vision/resize.ts'
 export const vision = { loadImage, writePng, preprocessImage } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
+export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isFoveaError } from '../../util/errors.ts'
+import { wrongField } from '../../../test/wrong-field.ts'
 import { Random } from '../../util/random.ts'
 import type { Annotation, Box, Polygon, RunLengths } from '../../vision/annotation.ts'
 import { invert3, movePoint } from '../../vision/geometry/matrix.ts'
@@ -329,25 +329,17 @@ describe('the rule', () => {
   })
 
   test('a mask of another size and a wrong figure are told', () => {
-    const field = (work: () => unknown) => {
-      try {
-        work()
-      } catch (error) {
-        if (isFoveaError(error, 'DATA_TRANSFORM_INVALID')) return error.details.field
-      }
-      return 'no error'
-    }
     const mask = { width: 4, height: 4, counts: [16] }
     const flip = t.randomHorizontalFlip(1)
-    expect(field(() => transformSample(sampleOf({ label: 0, mask }), flip, new Random(0)))).toBe('mask')
+    expect(wrongField(() => transformSample(sampleOf({ label: 0, mask }), flip, new Random(0)))).toBe('mask')
     const endless = { width, height, counts: [0, Infinity] }
-    expect(field(() => transformSample(sampleOf({ label: 0, mask: endless }), flip, new Random(0)))).toBe('mask')
+    expect(wrongField(() => transformSample(sampleOf({ label: 0, mask: endless }), flip, new Random(0)))).toBe('mask')
     const nowhere = { x1: Number.NaN, y1: 0, x2: 4, y2: 4 }
     expect(transformSample(sampleOf({ label: 0, box: nowhere }), flip, new Random(0)).annotations).toEqual([])
-    expect(field(() => transformSample(sampleOf(), flip, new Random(0), { minVisible: 2 }))).toBe('minVisible')
+    expect(wrongField(() => transformSample(sampleOf(), flip, new Random(0), { minVisible: 2 }))).toBe('minVisible')
     const labelMap = { width: 2, height: 2, data: new Uint8Array(4), unknown: 255 }
-    expect(field(() => transformSample({ ...sampleOf(), labelMap }, flip, new Random(0)))).toBe('labelMap')
-    expect(field(() => fiveCrop(sampleOf(), 35))).toBe('size')
+    expect(wrongField(() => transformSample({ ...sampleOf(), labelMap }, flip, new Random(0)))).toBe('labelMap')
+    expect(wrongField(() => fiveCrop(sampleOf(), 35))).toBe('size')
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isFoveaError } from '../../util/errors.ts'
+import { wrongField } from '../../../test/wrong-field.ts'
 import { Random } from '../../util/random.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import { adjustColors } from './color-jitter.ts'
@@ -54,24 +54,16 @@ describe('every transform', () => {
   })
 
   test('names the figure that is wrong', () => {
-    const field = (work: () => unknown) => {
-      try {
-        work()
-      } catch (error) {
-        if (isFoveaError(error, 'DATA_TRANSFORM_INVALID')) return error.details.field
-      }
-      return 'no error'
-    }
-    expect(field(() => t.randomHorizontalFlip(1.5))).toBe('probability')
-    expect(field(() => t.randomRotation(Number.NaN))).toBe('degrees')
-    expect(field(() => t.randomCrop(0))).toBe('size')
-    expect(field(() => t.randomCrop(3, { fill: [0, 0, 300] }))).toBe('fill')
-    expect(field(() => t.randomResizedCrop(3, { scale: [0.9, 0.5] }))).toBe('scale')
-    expect(field(() => t.colorJitter({ hue: 0.6 }))).toBe('hue')
-    expect(field(() => t.normalize({ mean: [0, 0, 0], std: [1, 1, 0] }))).toBe('std')
-    expect(field(() => t.compose([t.normalize({ mean: [0], std: [1] }), t.randomRotation(3)]))).toBe('compose')
-    expect(field(() => parseTransform({ kind: 'toString' }))).toBe('kind')
-    expect(field(() => applyTransform(createImage(2, 2, 3), t.randomCrop(5), new Random(0)))).toBe('randomCrop.size')
+    expect(wrongField(() => t.randomHorizontalFlip(1.5))).toBe('probability')
+    expect(wrongField(() => t.randomRotation(Number.NaN))).toBe('degrees')
+    expect(wrongField(() => t.randomCrop(0))).toBe('size')
+    expect(wrongField(() => t.randomCrop(3, { fill: [0, 0, 300] }))).toBe('fill')
+    expect(wrongField(() => t.randomResizedCrop(3, { scale: [0.9, 0.5] }))).toBe('scale')
+    expect(wrongField(() => t.colorJitter({ hue: 0.6 }))).toBe('hue')
+    expect(wrongField(() => t.normalize({ mean: [0, 0, 0], std: [1, 1, 0] }))).toBe('std')
+    expect(wrongField(() => t.compose([t.normalize({ mean: [0], std: [1] }), t.randomRotation(3)]))).toBe('compose')
+    expect(wrongField(() => parseTransform({ kind: 'toString' }))).toBe('kind')
+    expect(wrongField(() => applyTransform(createImage(2, 2, 3), t.randomCrop(5), new Random(0)))).toBe('randomCrop.size')
   })
 })
 

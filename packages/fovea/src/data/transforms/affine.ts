@@ -60,7 +60,10 @@ export function checkResampling({ interpolation = 'bilinear', fill = [0, 0, 0] }
 
 export type RotateOptions = Partial<Omit<Rotate, 'kind' | 'degrees'>>
 
-/** Rotates counter-clockwise. Equal to torchvision's `rotate` on PIL images of grey or RGB, byte for byte (where `fill` is equal). */
+/**
+ * Rotates counter-clockwise. Equal to torchvision's `rotate` on PIL images of grey or RGB: nearest byte for byte, bilinear within 1 of 255 (one
+ * byte in 100,000 differs, by rounding of positions).
+ */
 export function rotate(degrees: number, { expand = false, center, ...rest }: RotateOptions = {}): Rotate {
   if (typeof expand !== 'boolean') throw invalid('expand', 'true or false', expand)
   const params = { kind: 'rotate', degrees: checkNumber('degrees', degrees, -36_000, 36_000), expand, ...checkResampling(rest) } as const
@@ -69,7 +72,7 @@ export function rotate(degrees: number, { expand = false, center, ...rest }: Rot
 
 /**
  * Shears, scales, rotates about the centre and shifts, in this order; what is not given does nothing. Equal to torchvision's `affine` on PIL
- * images of grey or RGB, byte for byte, but where a position falls on the border of two pixels to the last bit.
+ * images of grey or RGB: nearest byte for byte, bilinear within 1 of 255 (fewer than one byte in 50,000 differs, by rounding of positions).
  */
 export function affine(options: Partial<AffineMap & Resampling>): Affine {
   if (typeof options !== 'object' || options === null) throw invalid('affine', 'an object such as { degrees: 10 }', options)

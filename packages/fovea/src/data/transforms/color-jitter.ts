@@ -20,8 +20,8 @@ export interface ColorJitter {
 /**
  * Changes the colours by random amounts; all default to 0, no change. Grey pictures take brightness and contrast only.
  * Not torchvision's bytes: there each change is rounded and clipped by itself, in a random order, and hue is turned in HSV; here all are one
- * matrix, as one step costs a quarter. For brightness, contrast or saturation alone the difference is at most 2 of 255 where nothing is
- * clipped in between; `adjustBrightness` and its like are equal.
+ * matrix, so that each pixel is visited once. For brightness, contrast or saturation alone the difference is at most 1 of 255;
+ * `adjustBrightness` and its like are equal.
  */
 export function colorJitter(options: Partial<Omit<ColorJitter, 'kind'>>): ColorJitter {
   if (typeof options !== 'object' || options === null) throw invalid('colorJitter', 'an object such as { brightness: 0.2 }', options)

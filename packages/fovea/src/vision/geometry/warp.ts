@@ -11,7 +11,7 @@ const one = 65_536
 
 /**
  * The picture after `inverse`, which maps a point of the new picture to one of `image`; what lies outside is `fill`. Grey and RGB are equal
- * to Pillow's byte for byte, but for rounding of the last bit of a position; alpha is blended straight and filled with 255.
+ * to Pillow's: nearest byte for byte, bilinear within 1 of 255 (a byte in 50,000 differs, by rounding of positions); alpha is blended straight and filled with 255.
  */
 export function warpImage(image: Image, inverse: Matrix3, to: PictureSize, interpolation: WarpInterpolation, fill: Rgb): Image {
   const { channels } = image

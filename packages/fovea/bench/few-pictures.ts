@@ -108,7 +108,7 @@ const { values, positionals } = parseArgs({
   options: {
     model: { type: 'string' },
     scratch: { type: 'boolean', default: false },
-    rates: { type: 'string', default: '0.0003,0.001,0.003' },
+    rates: { type: 'string', default: '0.0001,0.0003,0.001,0.003' },
     size: { type: 'string', default: '64' },
     threads: { type: 'string', default: '1' },
     label: { type: 'string' },

@@ -8,6 +8,24 @@ import { preprocessImage } from './vision/resize.ts'
 export const vision = { loadImage, writePng, preprocessImage } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
+export {
+  type ConvertDatasetOptions,
+  type ConvertedDataset,
+  convertDataset,
+  type OpenDatasetOptions,
+  type OpenedDataset,
+  openDataset,
+  type ReadDataset,
+  readDataset,
+  type WriteDatasetOptions,
+  type WrittenDataset,
+  writeDataset,
+} from './data/formats/dataset-files.ts'
+export { type DatasetProblem, type ProblemCode, problemCatalogue } from './data/formats/problems.ts'
+export { type SplitOptions, splitDataset } from './data/formats/split.ts'
+export { type DatasetStatistics, datasetStatistics, statisticsText } from './data/formats/statistics.ts'
+export { type DetectedFormat, datasetFormats, detectFormat } from './data/formats/table.ts'
+export { type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
@@ -65,5 +83,7 @@ export type { EpochRecord } from './train/history.ts'
 export type { Recipe, TrainOptions } from './train/options.ts'
 export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
+export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from './vision/annotation.ts'
 export type { Image } from './vision/image.ts'
+export type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from './vision/labelled-set.ts'
 export type { Preprocessing } from './vision/preprocessing.ts'

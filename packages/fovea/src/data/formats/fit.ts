@@ -135,6 +135,12 @@ const finest: readonly Shape[] = ['mask', 'polygons', 'orientedBox', 'box', 'key
 /** The shapes that the format holds; the nearest coarser one where it holds none of them; undefined where nothing is left. */
 function fitShapes(annotation: Annotation, holds: Holdings, lose: (what: string) => void): Partial<Mutable> | undefined {
   let present = finest.filter((shape) => hasShape(annotation, shape))
+  // A line or an ellipse, which only its own format knows.
+  if (
+    present.length === 0 &&
+    Object.keys(annotation.attributes ?? {}).some((name) => holds.attributes === 'json' || holds.ownAttributes?.includes(name))
+  )
+    return {}
   const kept: Partial<Mutable> = {}
   if (present.includes('keypoints') && holds.shapes.includes('keypoints') && !holds.visibility) {
     if (annotation.keypoints!.some(({ visibility }) => visibility !== 2)) {
@@ -204,7 +210,15 @@ function fitAttributes(
   return Object.keys(kept).length === 0 ? undefined : kept
 }
 
-/** A rectangle can be told by its centre, sides and turn; other sets of four corners become outlines. */
-export function isTurnedBox(annotation: Annotation): boolean {
-  return annotation.orientedBox !== undefined && asTurnedBox(annotation.orientedBox) !== undefined
+/** For formats that know a turned box as a box and its turn: other sets of four corners become outlines, and what is not turned a box. */
+export function settleTurned(annotation: Annotation, lose: (what: string) => void): Annotation {
+  if (annotation.orientedBox === undefined) return annotation
+  const turned = asTurnedBox(annotation.orientedBox)
+  if (turned !== undefined && Math.abs(turned.degrees) > 1e-9) return annotation
+  const { orientedBox, ...rest } = annotation
+  const { box, polygons } = rest
+  if (turned === undefined && polygons === undefined) return { ...rest, polygons: [orientedBox] }
+  if (turned !== undefined && box === undefined) return { ...rest, box: boxOf({ label: 0, orientedBox })! }
+  lose(shapeNames.orientedBox)
+  return rest
 }

@@ -17,6 +17,9 @@ import type { DatasetFormat } from './format.ts'
 import type { DatasetProblem } from './problems.ts'
 import { detectFormat } from './table.ts'
 
+/** Broken files for each format; FOVEA_FUZZ_RUNS makes it more. */
+const mutations = Number(process.env.FOVEA_FUZZ_RUNS ?? 40)
+
 const [width, height] = [24, 16]
 
 /** A data set with labels by the names of classes, in an order of its own, numbers rounded to what any format keeps. */
@@ -201,7 +204,7 @@ export function datasetFormatCases(format: DatasetFormat): void {
       await writeDataset(fullSet(fc.sample(setOf(image), { numRuns: 1, seed: 9 })[0]!), path, { format: format.name })
       const files = (await labelFiles(path)).slice(0, 8)
       const random = new Random(5, format.name)
-      for (let i = 0; i < 150 && files.length > 0; i++) {
+      for (let i = 0; i < mutations && files.length > 0; i++) {
         const file = random.pick(files)
         const bytes = await readFile(file)
         await writeFile(file, mutate(bytes, random))

@@ -31,6 +31,7 @@ export const problemCatalogue = {
   'image-size': { severity: 'warning', message: 'the picture has another size than stated' },
   'duplicate-image': { severity: 'warning', message: 'two pictures have the same content' },
   'split-leakage': { severity: 'warning', message: 'the same picture or group is in two splits' },
+  'absent-class': { severity: 'note', message: 'that a class is not in a picture is left out' },
   'empty-class': { severity: 'note', message: 'a class is never used' },
   'unlabelled-image': { severity: 'note', message: 'a picture has no labels' },
 } as const satisfies Record<string, ProblemEntry>

@@ -1,14 +1,31 @@
 // The formats, in the order they are tried.
 
 import { FoveaError } from '../../util/errors.ts'
+import { anomalyFolder } from './anomaly-folder.ts'
 import { coco } from './coco.ts'
+import { csvLabels } from './csv-labels.ts'
+import { cvat } from './cvat.ts'
 import type { DatasetFormat, Recognition } from './format.ts'
+import { imageFolder } from './image-folder-format.ts'
 import { type Listing, listDataset } from './listing.ts'
+import { maskFolder } from './mask-folder.ts'
+import { openImages } from './open-images.ts'
 import { voc } from './voc.ts'
 import { yolo, yoloObb } from './yolo.ts'
 
 /** A new format is enrolled here, and with that in the command line and in every test of the shared suite. */
-export const datasetFormats: readonly DatasetFormat[] = [coco, voc, yolo, yoloObb]
+export const datasetFormats: readonly DatasetFormat[] = [
+  coco,
+  voc,
+  yolo,
+  yoloObb,
+  cvat,
+  openImages,
+  csvLabels,
+  maskFolder,
+  anomalyFolder,
+  imageFolder,
+]
 
 /** @throws DATASET_UNKNOWN_FORMAT */
 export function formatByName(name: string): DatasetFormat {

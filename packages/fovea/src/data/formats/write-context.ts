@@ -1,10 +1,10 @@
 // What a writer of a format is given: a folder that only it fills, and the pictures to place in it.
 
-import { constants, copyFile, link, symlink } from 'node:fs/promises'
+import { constants, copyFile, link, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
-import { makeFolder, writeError, writeFileAtomically } from '../files.ts'
+import { makeFolder, writeError } from '../files.ts'
 import { insidePath } from './read-context.ts'
 
 /** How pictures get into a data set that is written: their bytes, hard links or symbolic links to them, or not at all. */
@@ -20,10 +20,14 @@ export class WriteContext {
     this.placement = placement
   }
 
-  /** Writes a file below the root, whole or not at all. @throws DATASET_PATH, FILE_WRITE */
+  /** Writes a file below the root. @throws DATASET_PATH, DATASET_EXISTS, FILE_WRITE */
   async write(path: string, content: string | Uint8Array): Promise<void> {
     const file = await this.#place(path)
-    await writeFileAtomically(file, typeof content === 'string' ? content : [content])
+    // The folder is new, so a file that is there is ours; it is not flushed, since there may be a million of them.
+    await writeFile(file, content, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'EEXIST') throw new FoveaError('DATASET_EXISTS', { file, expected: 'one label file of a name', found: 'two' })
+      throw writeError(file, cause)
+    })
   }
 
   /** Places the picture at a path below the root; a missing one is left out, since the label files still name it. */
@@ -44,6 +48,17 @@ export class WriteContext {
   /** Makes a folder below the root. */
   async folder(path: string): Promise<void> {
     await this.#place(`${path}/x`)
+  }
+
+  /** @throws DATASET_UNSUPPORTED where a name cannot be that of one folder */
+  checkFolderName(name: string, field: string): void {
+    if (name === '' || /[/\\\0]/.test(name) || name.startsWith('.'))
+      throw new FoveaError('DATASET_UNSUPPORTED', {
+        field,
+        expected: 'a name that a folder can have',
+        found: name.slice(0, 100),
+        remedy: 'Rename it, or choose a format that does not make folders of it.',
+      })
   }
 
   async #place(path: string): Promise<string> {

@@ -1,0 +1,102 @@
+// Masks as pictures: PNG files of class numbers, and run lengths to and from pixels.
+
+import { readFile } from 'node:fs/promises'
+import sharp from 'sharp'
+import { FoveaError } from '../../util/errors.ts'
+import type { RunLengths } from '../../vision/annotation.ts'
+
+const maxPixels = 2 ** 27
+
+/** What a mask file holds at each pixel, row by row: a number, or a colour as 0xRRGGBB where `colored`. */
+export interface MaskPixels {
+  readonly width: number
+  readonly height: number
+  readonly values: Uint16Array | Uint32Array
+  readonly colored: boolean
+}
+
+/**
+ * @param byColor whether a palette's colours are wanted, instead of their numbers
+ * @throws DATASET_MALFORMED where it is no picture of 8 or 16 bits
+ */
+export async function readMask(path: string, file: string, byColor = false): Promise<MaskPixels> {
+  try {
+    const { channels, depth, format } = await sharp(path, { limitInputPixels: maxPixels }).metadata()
+    const open = () => sharp(path, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true })
+    if (channels <= 2) {
+      const deep = depth === 'ushort'
+      const pipeline = deep ? open().toColourspace('grey16') : open().toColourspace('b-w')
+      const { data, info } = await pipeline
+        .extractChannel(0)
+        .raw({ depth: deep ? 'ushort' : 'uchar' })
+        .toBuffer({ resolveWithObject: true })
+      const values = deep ? new Uint16Array(Uint8Array.from(data).buffer) : Uint16Array.from(data)
+      return { width: info.width, height: info.height, values, colored: false }
+    }
+    const { data, info } = await open().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+    const values = Uint32Array.from(
+      { length: info.width * info.height },
+      (_, i) => (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!,
+    )
+    const palette = byColor || format !== 'png' ? undefined : paletteOf(await readFile(path))
+    if (palette === undefined) return { width: info.width, height: info.height, values, colored: true }
+    return { width: info.width, height: info.height, values: values.map((color) => palette.get(color) ?? 0), colored: false }
+  } catch (cause) {
+    throw new FoveaError('DATASET_MALFORMED', {
+      file,
+      expected: 'a mask as a picture',
+      found: (cause as Error).message.split('\n')[0] ?? '',
+      cause,
+    })
+  }
+}
+
+/** The numbers of a PNG's colours by its PLTE chunk (PNG 1.2, section 4.1.2); undefined where it has none. */
+function paletteOf(bytes: Buffer): ReadonlyMap<number, number> | undefined {
+  // Colour type 3.
+  if (bytes[25] !== 3) return undefined
+  for (let at = 8; at + 12 <= bytes.length; at += 12 + bytes.readUInt32BE(at)) {
+    if (bytes.toString('latin1', at + 4, at + 8) !== 'PLTE') continue
+    const entries = Math.floor(Math.min(bytes.readUInt32BE(at), 768) / 3)
+    const colors = Array.from({ length: entries }, (_, i) => [bytes.readUIntBE(at + 8 + 3 * i, 3), i] as const)
+    // Of equal colours the first counts.
+    return new Map(colors.reverse())
+  }
+  return undefined
+}
+
+/** A grey PNG of 8-bit numbers, row by row. */
+export async function writeMask(values: Uint8Array, width: number, height: number): Promise<Uint8Array> {
+  return new Uint8Array(
+    await sharp(values, { raw: { width, height, channels: 1 } })
+      .toColourspace('b-w')
+      .png()
+      .toBuffer(),
+  )
+}
+
+/** Run lengths down the columns of the pixels that are true. */
+export function runsOf(width: number, height: number, isSet: (x: number, y: number) => boolean): RunLengths {
+  const counts: number[] = []
+  let [run, value] = [0, false]
+  for (let x = 0; x < width; x++)
+    for (let y = 0; y < height; y++) {
+      if (isSet(x, y) === value) run++
+      else {
+        counts.push(run)
+        run = 1
+        value = !value
+      }
+    }
+  counts.push(run)
+  return { width, height, counts }
+}
+
+/** Calls `paint` for every pixel of the mask. */
+export function eachPixel({ height, counts }: RunLengths, paint: (x: number, y: number) => void): void {
+  let at = 0
+  counts.forEach((count, i) => {
+    if (i % 2 === 1) for (let k = at; k < at + count; k++) paint(Math.floor(k / height), k % height)
+    at += count
+  })
+}

@@ -18,7 +18,7 @@ import type { DatasetProblem } from './problems.ts'
 import { detectFormat } from './table.ts'
 
 /** Broken files for each format; FOVEA_FUZZ_RUNS makes it more. */
-const mutations = Number(process.env.FOVEA_FUZZ_RUNS ?? 40)
+const mutations = Number(process.env.FOVEA_FUZZ_RUNS ?? 25)
 
 const [width, height] = [24, 16]
 

@@ -14,7 +14,7 @@ import { splitName } from './split-folders.ts'
 import type { WriteContext } from './write-context.ts'
 
 const pictureFolder = /^(images?|imgs?|rgb)$/i
-const maskFolders = ['masks', 'mask', 'labels', 'annotations', 'gt', 'Masks']
+const maskFolders = ['masks', 'mask', 'labels', 'label', 'annotations', 'gt', 'Masks']
 /** What stands for a pixel of no known class when it is written. */
 const unknownValue = 255
 

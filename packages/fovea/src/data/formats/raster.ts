@@ -20,41 +20,40 @@ export interface MaskPixels {
  * @throws DATASET_MALFORMED where it is no picture of 8 or 16 bits
  */
 export async function readMask(path: string, file: string, byColor = false): Promise<MaskPixels> {
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw new FoveaError('DATASET_MALFORMED', { file, expected: 'a mask as a picture', found: cause.message, cause })
+  })
+  return decodeMask(bytes, file, byColor)
+}
+
+/** As `readMask`, of bytes. */
+export async function decodeMask(bytes: Buffer, file: string, byColor = false): Promise<MaskPixels> {
   try {
-    const { channels, depth, format } = await sharp(path, { limitInputPixels: maxPixels }).metadata()
-    const open = () => sharp(path, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true })
+    const { channels, depth } = await sharp(bytes, { limitInputPixels: maxPixels }).metadata()
+    const pipeline = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true })
     if (channels <= 2) {
       const deep = depth === 'ushort'
-      const pipeline = deep ? open().toColourspace('grey16') : open().toColourspace('b-w')
-      const { data, info } = await pipeline
-        .extractChannel(0)
-        .raw({ depth: deep ? 'ushort' : 'uchar' })
-        .toBuffer({ resolveWithObject: true })
+      const grey = pipeline.toColourspace(deep ? 'grey16' : 'b-w').extractChannel(0)
+      const { data, info } = await grey.raw({ depth: deep ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true })
       const values = deep ? new Uint16Array(Uint8Array.from(data).buffer) : Uint16Array.from(data)
       return { width: info.width, height: info.height, values, colored: false }
     }
-    const { data, info } = await open().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
-    const values = Uint32Array.from(
-      { length: info.width * info.height },
-      (_, i) => (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!,
-    )
-    const palette = byColor || format !== 'png' ? undefined : paletteOf(await readFile(path))
-    if (palette === undefined) return { width: info.width, height: info.height, values, colored: true }
-    return { width: info.width, height: info.height, values: values.map((color) => palette.get(color) ?? 0), colored: false }
+    const { data, info } = await pipeline.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+    const { width, height } = info
+    const values = Uint32Array.from({ length: width * height }, (_, i) => (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!)
+    const palette = byColor ? undefined : paletteOf(bytes)
+    if (palette === undefined) return { width, height, values, colored: true }
+    return { width, height, values: values.map((color) => palette.get(color) ?? 0), colored: false }
   } catch (cause) {
-    throw new FoveaError('DATASET_MALFORMED', {
-      file,
-      expected: 'a mask as a picture',
-      found: (cause as Error).message.split('\n')[0] ?? '',
-      cause,
-    })
+    const found = (cause as Error).message.split('\n')[0] ?? ''
+    throw new FoveaError('DATASET_MALFORMED', { file, expected: 'a mask as a picture', found, cause })
   }
 }
 
 /** The numbers of a PNG's colours by its PLTE chunk (PNG 1.2, section 4.1.2); undefined where it has none. */
 function paletteOf(bytes: Buffer): ReadonlyMap<number, number> | undefined {
-  // Colour type 3.
-  if (bytes[25] !== 3) return undefined
+  // A PNG of colour type 3.
+  if (bytes.length < 33 || bytes.readUInt32BE(0) !== 0x89504e47 || bytes[25] !== 3) return undefined
   for (let at = 8; at + 12 <= bytes.length; at += 12 + bytes.readUInt32BE(at)) {
     if (bytes.toString('latin1', at + 4, at + 8) !== 'PLTE') continue
     const entries = Math.floor(Math.min(bytes.readUInt32BE(at), 768) / 3)

@@ -7,6 +7,8 @@ import { csvLabels } from './csv-labels.ts'
 import { cvat } from './cvat.ts'
 import type { DatasetFormat, Recognition } from './format.ts'
 import { imageFolder } from './image-folder-format.ts'
+import { labelStudio } from './label-studio.ts'
+import { labelme } from './labelme.ts'
 import { type Listing, listDataset } from './listing.ts'
 import { maskFolder } from './mask-folder.ts'
 import { openImages } from './open-images.ts'
@@ -20,6 +22,8 @@ export const datasetFormats: readonly DatasetFormat[] = [
   yolo,
   yoloObb,
   cvat,
+  labelme,
+  labelStudio,
   openImages,
   csvLabels,
   maskFolder,

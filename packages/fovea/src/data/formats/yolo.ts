@@ -53,8 +53,10 @@ async function detect(listing: Listing, turned: boolean): Promise<{ confidence: 
       .split('\n')
       .slice(0, 5)
       .filter((text) => text.trim() !== '')
-    if (lines.length === 0 || !lines.every((text) => line.test(text))) continue
-    if (lines.every((text) => text.trim().split(/\s+/).length === 9) === turned)
+    const good = lines.filter((text) => line.test(text))
+    // A broken line does not make it something else.
+    if (good.length * 2 <= lines.length) continue
+    if (good.every((text) => text.trim().split(/\s+/).length === 9) === turned)
       return { confidence: turned ? 0.5 : 0.6, reason: `${file} has a class and parts of a picture in each line` }
   }
   return undefined

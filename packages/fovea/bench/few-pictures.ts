@@ -43,7 +43,7 @@ const tasks: Readonly<Record<string, Task>> = {
   neu: {
     perClass: [10, 10],
     augment: 'strong',
-    epochs: 200,
+    epochs: 120,
     patience: 50,
     batchSize: 12,
     async open(root) {

@@ -95,9 +95,13 @@ export const errorCatalogue = {
     message: 'The preprocessing of the model is not valid',
     remedy: 'Mend the named field; docs/model-file.md lists them.',
   },
+  MASK_INVALID: {
+    message: 'The mask is not well formed',
+    remedy: 'Check its size, and that its runs fill the picture; or make it anew from pixels or outlines.',
+  },
   METRIC_INVALID: {
     message: 'The metric was given values that do not fit together',
-    remedy: 'Give one label per row of scores, each below the number of classes.',
+    remedy: 'Mend the named field: lists of equal length, labels below the number of classes, scores that are numbers.',
   },
   DRAWING_INVALID: { message: 'The picture cannot be drawn from these values', remedy: 'Give finite numbers, and lists of equal length.' },
   // data

@@ -2,11 +2,12 @@
 
 import { posix } from 'node:path'
 import type { LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { decodeMask, encodeMask, mergeMasks } from '../../vision/run-lengths.ts'
 import type { AdaptContext, DatasetFormat } from './format.ts'
 import { nameInFolder } from './image-folder-format.ts'
 import { Labels } from './labels.ts'
 import { type Listing, stemOf } from './listing.ts'
-import { eachPixel, readMask, runsOf, writeMask } from './raster.ts'
+import { readMask, writeMask } from './raster.ts'
 import type { ReadContext } from './read-context.ts'
 import type { WriteContext } from './write-context.ts'
 
@@ -54,7 +55,7 @@ async function read(context: ReadContext): Promise<LabelledStream> {
       const file = listing.imageByStem(`${stem}_mask`) ?? listing.imageByStem(stem)
       const pixels =
         file === undefined ? undefined : await context.attempt('malformed-file', file, () => readMask(listing.full(file), file))
-      const runs = pixels && runsOf(pixels.width, pixels.height, (x, y) => pixels.values[y * pixels.width + x] !== 0)
+      const runs = pixels && encodeMask(pixels.values, pixels.width, pixels.height)
       pictures.push({
         name,
         file: listing.full(path),
@@ -79,13 +80,7 @@ function adapt(picture: LabelledPicture, { className, lose }: AdaptContext): Lab
   const same = others.filter(({ width, height }) => width === first.width && height === first.height)
   for (const _ of others.slice(same.length)) lose('mask of another size than its picture')
   if (same.length > 0) lose('difference between things of one class')
-  const values = new Uint8Array(first.width * first.height)
-  for (const mask of [first, ...same])
-    eachPixel(mask, (x, y) => {
-      values[y * first.width + x] = 1
-    })
-  const { width, height } = first
-  return { ...picture, name, annotations: [{ label, mask: runsOf(width, height, (x, y) => values[y * width + x] === 1) }] }
+  return { ...picture, name, annotations: [{ label, mask: mergeMasks([first, ...same]) }] }
 }
 
 async function write(set: LabelledStream, context: WriteContext): Promise<void> {
@@ -97,10 +92,7 @@ async function write(set: LabelledStream, context: WriteContext): Promise<void> 
     await context.folder(posix.join(group, truth))
     const mask = annotations[0]?.mask
     if (mask === undefined) continue
-    const values = new Uint8Array(mask.width * mask.height)
-    eachPixel(mask, (x, y) => {
-      values[y * mask.width + x] = 255
-    })
+    const values = decodeMask(mask).map((one) => 255 * one)
     await context.write(posix.join(group, truth, `${stemOf(name)}_mask.png`), await writeMask(values, mask.width, mask.height))
   }
 }

@@ -1,10 +1,10 @@
 // What can be wrong with a picture's annotations by themselves, whatever the format.
 
 import type { Annotation, Box, Polygon } from '../../vision/annotation.ts'
+import { boundsOf } from '../../vision/geometry/polygon.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
 import { hasShape } from './fit.ts'
 import type { ProblemCode } from './problems.ts'
-import { pointsBox } from './shapes.ts'
 
 /** Formats round to parts of a pixel: only what reaches further out is reported. */
 const tolerance = 0.01
@@ -36,7 +36,7 @@ function reachesOut(annotation: Annotation, { width, height }: LabelledPicture):
   if (width === undefined || height === undefined) return undefined
   const points: Polygon[] = [...(annotation.polygons ?? []), ...(annotation.orientedBox === undefined ? [] : [annotation.orientedBox])]
   const seen = annotation.keypoints?.filter(({ visibility }) => visibility > 0).flatMap(({ x, y }) => [x, y]) ?? []
-  const bounds = [annotation.box, ...[...points, seen].map(pointsBox)].filter((box) => box !== undefined)
+  const bounds = [annotation.box, ...[...points, seen].map((one) => boundsOf([one]))].filter((box) => box !== undefined)
   return bounds.find(
     (box) =>
       Math.min(box.x1, box.x2) < -tolerance ||

@@ -1,8 +1,11 @@
 // COCO: one JSON file for each split and kind (Lin et al. 2014; cocodataset.org, "Data format").
 
 import { basename, dirname, posix } from 'node:path'
+import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import type { Annotation, Keypoint, RunLengths } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { fromRunLengthText } from '../../vision/run-length-text.ts'
+import { checkRunLengths } from '../../vision/run-lengths.ts'
 import { compareText } from '../dataset.ts'
 import type { DatasetFormat } from './format.ts'
 import { isObject, JsonFile, type JsonObject, parseJson } from './json.ts'
@@ -244,12 +247,15 @@ function readSegmentation(take: JsonFile, value: unknown, field: string): { poly
   return { mask: readRuns(take, counts, width, height, `${field}.counts`) }
 }
 
+/** Run lengths as a list, or as COCO's compressed text. */
 function readRuns(take: JsonFile, counts: unknown, width: number, height: number, field: string): RunLengths {
-  const runs = take.numbers(counts, field)
-  const total = runs.reduce((sum, count) => sum + count, 0)
-  if (runs.some((count) => !Number.isSafeInteger(count) || count < 0) || total !== width * height)
-    take.fail(field, `run lengths that add up to ${width * height}`, total)
-  return { width, height, counts: runs }
+  try {
+    if (typeof counts === 'string') return fromRunLengthText(counts, width, height)
+    return checkRunLengths({ width, height, counts: take.numbers(counts, field) })
+  } catch (error) {
+    if (!isFoveaError(error, 'MASK_INVALID')) throw error
+    throw new FoveaError('DATASET_MALFORMED', { ...error.details, file: take.file, field, cause: error })
+  }
 }
 
 function readKeypoints(take: JsonFile, value: unknown, field: string): Keypoint[] {

@@ -7,9 +7,9 @@ import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/l
 import { settleTurned } from './fit.ts'
 import type { DatasetFormat } from './format.ts'
 import { Labels } from './labels.ts'
-import { eachPixel, runsOf } from './raster.ts'
+import { checkPart, cutMask, type MaskPart, placeMask } from './mask-part.ts'
 import { type ReadContext, readHead } from './read-context.ts'
-import { asTurnedBox, maskBox, turnedBox } from './shapes.ts'
+import { asTurnedBox, turnedBox } from './shapes.ts'
 import type { WriteContext } from './write-context.ts'
 import { childOf, childrenOf, numberOf, parseXml, printXml, textOf, type XmlElement, type XmlTree } from './xml.ts'
 
@@ -17,7 +17,6 @@ import { childOf, childrenOf, numberOf, parseXml, printXml, textOf, type XmlElem
 const flags = ['occluded', 'z_order', 'source', 'group_id'] as const
 /** Shapes that we have no field for are kept as they are written. */
 const others = ['polyline', 'ellipse', 'cuboid'] as const
-const maxMaskPixels = 2 ** 27
 
 export const cvat: DatasetFormat = {
   name: 'cvat',
@@ -139,10 +138,10 @@ function readShape(element: XmlElement, field: string, file: string, width: numb
         })),
       }
     }
-    case 'mask':
-      return {
-        mask: readMask(attributes.rle ?? '', number('left'), number('top'), number('width'), number('height'), width, height, field, file),
-      }
+    case 'mask': {
+      const part = { left: number('left'), top: number('top'), width: number('width'), height: number('height') }
+      return { mask: readMask(attributes.rle ?? '', part, width, height, field, file) }
+    }
     case 'polyline':
       readPoints(attributes.points, field, file)
       return { attributes: { polyline: attributes.points } }
@@ -169,39 +168,19 @@ function readPoints(text: string | undefined, field: string, file: string): numb
 }
 
 /** Runs along the rows of a part of the picture, those of 0 first. */
-function readMask(
-  rle: string,
-  left: number,
-  top: number,
-  across: number,
-  down: number,
-  width: number,
-  height: number,
-  field: string,
-  file: string,
-): RunLengths {
+function readMask(rle: string, part: Omit<MaskPart, 'pixels'>, width: number, height: number, field: string, file: string): RunLengths {
+  checkPart(part, width, height, field, file)
   const counts = rle.split(',').map((count) => numberOf(count, `${field}.rle`, file))
   const total = counts.reduce((sum, count) => sum + count, 0)
-  const inside = left >= 0 && top >= 0 && left + across <= width && top + down <= height
-  const whole = [left, top, across, down, width, height, ...counts].every((value) => Number.isSafeInteger(value) && value >= 0)
-  if (!whole || !inside || total !== across * down || width * height > maxMaskPixels)
-    throw new FoveaError('DATASET_MALFORMED', {
-      file,
-      field,
-      expected: `runs of ${across} x ${down} pixels inside the picture`,
-      found: `${total}`,
-    })
+  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0) || total !== part.width * part.height)
+    throw new FoveaError('DATASET_MALFORMED', { file, field, expected: `runs of ${part.width * part.height} pixels`, found: String(total) })
   const pixels = new Uint8Array(total)
   let at = 0
   counts.forEach((count, i) => {
     pixels.fill(i % 2, at, at + count)
     at += count
   })
-  return runsOf(
-    width,
-    height,
-    (x, y) => x >= left && x < left + across && y >= top && y < top + down && pixels[(y - top) * across + x - left] === 1,
-  )
+  return placeMask({ ...part, pixels }, width, height, field, file)
 }
 
 async function write(set: LabelledStream, context: WriteContext): Promise<void> {
@@ -275,15 +254,10 @@ function shapeOf({ box, orientedBox, polygons, mask, keypoints, attributes = {} 
 }
 
 function maskAttributes(mask: RunLengths): Record<string, string | number> {
-  const { x1, y1, x2, y2 } = maskBox(mask) ?? { x1: 0, y1: 0, x2: 1, y2: 1 }
-  const [across, down] = [x2 - x1, y2 - y1]
-  const pixels = new Uint8Array(across * down)
-  eachPixel(mask, (x, y) => {
-    pixels[(y - y1) * across + x - x1] = 1
-  })
+  const { left, top, width, height, pixels } = cutMask(mask)
   const counts: number[] = []
   let [run, value] = [0, 0]
-  for (const pixel of pixels) {
+  for (const pixel of Array.from(pixels)) {
     if (pixel === value) run++
     else {
       counts.push(run)
@@ -291,5 +265,5 @@ function maskAttributes(mask: RunLengths): Record<string, string | number> {
       value = pixel
     }
   }
-  return { rle: [...counts, run].join(', '), left: x1, top: y1, width: across, height: down }
+  return { rle: [...counts, run].join(', '), left, top, width, height }
 }

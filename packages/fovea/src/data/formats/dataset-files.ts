@@ -122,9 +122,11 @@ function noteUnused(classes: readonly LabelClass[], used: ReadonlySet<number>, l
   })
 }
 
-/** Formats that state parts of a picture need its size: of the file, where the data set does not tell. */
+/** Formats that state parts of a picture, or draw outlines as masks, need its size: of the file, where the data set does not tell. */
 async function withSize(picture: LabelledPicture, format: DatasetFormat): Promise<LabelledPicture> {
-  if (!format.needsSize || picture.width !== undefined || picture.file === undefined) return picture
+  const { shapes } = format.holds
+  const drawsMasks = shapes.includes('mask') && !shapes.includes('polygons')
+  if (!(format.needsSize || drawsMasks) || picture.width !== undefined || picture.file === undefined) return picture
   const size = await imageSize(picture.file).catch(() => undefined)
   return { ...picture, ...size }
 }

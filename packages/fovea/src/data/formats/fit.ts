@@ -2,6 +2,7 @@
 
 import type { Annotation } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture } from '../../vision/labelled-set.ts'
+import { polygonsMask } from '../../vision/polygon-mask.ts'
 import type { DatasetFormat, Holdings, Shape } from './format.ts'
 import { areaOf, asTurnedBox, boxOf, turnedBox } from './shapes.ts'
 
@@ -93,7 +94,7 @@ function fitAnnotation(
     lose('annotation of unknown class')
     return undefined
   }
-  const shapes = fitShapes(annotation, holds, lose)
+  const shapes = fitShapes(annotation, picture, holds, lose)
   if (shapes === undefined) return undefined
   if (format.needsSize && (picture.width === undefined || picture.height === undefined)) {
     lose('annotation of a picture whose size is not known')
@@ -132,8 +133,13 @@ function fitAnnotation(
 
 const finest: readonly Shape[] = ['mask', 'polygons', 'orientedBox', 'box', 'keypoints']
 
-/** The shapes that the format holds; the nearest coarser one where it holds none of them; undefined where nothing is left. */
-function fitShapes(annotation: Annotation, holds: Holdings, lose: (what: string) => void): Partial<Mutable> | undefined {
+/** The shapes that the format holds; the nearest other one where it holds none of them; undefined where nothing is left. */
+function fitShapes(
+  annotation: Annotation,
+  { width, height }: LabelledPicture,
+  holds: Holdings,
+  lose: (what: string) => void,
+): Partial<Mutable> | undefined {
   let present = finest.filter((shape) => hasShape(annotation, shape))
   // A line or an ellipse, which only its own format knows.
   if (
@@ -155,7 +161,10 @@ function fitShapes(annotation: Annotation, holds: Holdings, lose: (what: string)
   for (const shape of held) Object.assign(kept, { [shape]: annotation[shape] })
   // A turned box is an outline of four corners, and a box is one that is not turned.
   if (held.length === 0 && present.includes('orientedBox') && holds.shapes.includes('polygons')) kept.polygons = [annotation.orientedBox!]
-  else if (held.length === 0 && (holds.shapes.includes('box') || holds.shapes.includes('orientedBox'))) {
+  else if (held.length === 0 && holds.shapes.includes('mask') && width !== undefined && height !== undefined) {
+    const outlines = annotation.polygons ?? (annotation.orientedBox === undefined ? [] : [annotation.orientedBox])
+    if (outlines.length > 0) kept.mask = polygonsMask(outlines, width, height)
+  } else if (held.length === 0 && (holds.shapes.includes('box') || holds.shapes.includes('orientedBox'))) {
     const box = boxOf(annotation)
     if (box !== undefined && holds.shapes.includes('box')) kept.box = box
     else if (box !== undefined) kept.orientedBox = turnedBox(box, 0)

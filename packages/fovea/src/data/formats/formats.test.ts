@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { toRunLengthText } from '../../vision/run-length-text.ts'
 import { convertDataset, type OpenDatasetOptions, readDataset, writeDataset } from './dataset-files.ts'
 import { datasetFormatCases } from './format.case.ts'
 import type { DatasetProblem } from './problems.ts'
@@ -181,6 +182,34 @@ test('converting tells what was wrong and what is lost', async () => {
     { x1: 8, y1: 3, x2: 12, y2: 7 },
     { x1: 0, y1: 0, x2: 20, y2: 10 },
   ])
+})
+
+test("COCO's compressed run lengths are read, and broken ones refused", async () => {
+  const file = (counts: string) =>
+    JSON.stringify({
+      images: [{ id: 1, file_name: 'a.png', width: 4, height: 3 }],
+      categories: [{ id: 1, name: 'x' }],
+      annotations: [{ id: 1, image_id: 1, category_id: 1, iscrowd: 1, segmentation: { size: [3, 4], counts } }],
+    })
+  const mask = { width: 4, height: 3, counts: [4, 2, 6] }
+  await put('a.json', file(toRunLengthText(mask)))
+  expect((await readDataset(root)).pictures[0]!.annotations[0]).toMatchObject({ mask, isCrowd: true })
+  await put('a.json', file('~'))
+  await expect(readDataset(root)).rejects.toMatchObject({
+    code: 'DATASET_MALFORMED',
+    details: { field: 'annotations[0].segmentation.counts' },
+  })
+})
+
+test('outlines become masks where a format holds only these', async () => {
+  const annotations = [{ label: 0, polygons: [[2, 1, 8, 1, 8, 5, 2, 5]] }]
+  const item = { name: 'a.png', width: 20, height: 10, labels: [], captions: [], annotations }
+  const { losses } = await writeDataset({ classes: [{ name: 'x' }], pictures: [item] }, root, { format: 'mask-folder' })
+  expect(losses).toEqual([{ what: 'outline', count: 1, example: 'a.png' }])
+  // The picture is missing, so its mask is all there is: it is found by its picture's name.
+  await put('images/a.png', await picture('red'))
+  const { pictures } = await readDataset(root, { format: 'mask-folder' })
+  expect(pictures[0]!.annotations[0]!.mask!.counts.reduce((sum, count, i) => sum + (i % 2) * count, 0)).toBe(24)
 })
 
 test('without somebody to tell, what is broken is thrown', async () => {

@@ -3,12 +3,13 @@
 import { basename, posix } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation } from '../../vision/annotation.ts'
+import { boundsOf } from '../../vision/geometry/polygon.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
+import { encodeMask } from '../../vision/run-lengths.ts'
 import type { Labels } from './labels.ts'
 import { stemOf } from './listing.ts'
-import { readMask, runsOf } from './raster.ts'
+import { readMask } from './raster.ts'
 import type { ReadContext } from './read-context.ts'
-import { pointsBox } from './shapes.ts'
 import { childOf, childrenOf, numberOf, parseXml, textOf, type XmlElement } from './xml.ts'
 
 /** Whether the beginning of an XML file is that of LabelMe. */
@@ -60,12 +61,12 @@ async function readObject(
     const path = context.listing.first([stated]) ?? context.listing.files.find((one) => basename(one) === textOf(segment, 'mask'))
     if (path === undefined) throw new FoveaError('DATASET_MALFORMED', { file, field, expected: 'a mask file', found: stated })
     const { width, height, values } = await readMask(context.listing.full(path), path)
-    return { ...start, mask: runsOf(width, height, (x, y) => values[y * width + x] !== 0) }
+    return { ...start, mask: encodeMask(values, width, height) }
   }
   const polygon = childOf(object, 'polygon')
   const points = (polygon === undefined ? [] : childrenOf(polygon, 'pt')).flatMap((point) =>
     ['x', 'y'].map((axis) => numberOf(textOf(point, axis), `${field}.${axis}`, file)),
   )
-  const box = textOf(object, 'type') === 'bounding_box' ? pointsBox(points) : undefined
+  const box = textOf(object, 'type') === 'bounding_box' ? boundsOf([points]) : undefined
   return { ...start, ...(box === undefined ? { polygons: [points] } : { box }) }
 }

@@ -1,7 +1,7 @@
 // LabelMe: a JSON file beside each picture (wkentaro/labelme); the XML of the original is read too.
 
 import { basename, dirname, posix } from 'node:path'
-import { FoveaError, isFoveaError } from '../../util/errors.ts'
+import { isFoveaError } from '../../util/errors.ts'
 import type { Annotation, RunLengths } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import type { DatasetFormat } from './format.ts'
@@ -10,9 +10,9 @@ import { GroupedAnnotations } from './label-groups.ts'
 import { isLabelmeXml, readLabelmeXml } from './labelme-xml.ts'
 import { Labels } from './labels.ts'
 import { stemOf } from './listing.ts'
-import { decodeMask, eachPixel, runsOf, writeMask } from './raster.ts'
+import { cutMask, placeMask } from './mask-part.ts'
+import { decodeMaskFile, writeMask } from './raster.ts'
 import { type ReadContext, readHead } from './read-context.ts'
-import { maskBox } from './shapes.ts'
 import { splitName } from './split-folders.ts'
 import type { WriteContext } from './write-context.ts'
 
@@ -149,21 +149,11 @@ async function readMaskShape(
   { width, height }: { width: number; height: number },
   field: string,
 ): Promise<RunLengths> {
-  const part = await decodeMask(Buffer.from(base64, 'base64'), take.file).catch((error: unknown) => {
+  const part = await decodeMaskFile(Buffer.from(base64, 'base64'), take.file).catch((error: unknown) => {
     if (!isFoveaError(error)) throw error
     return take.fail(field, 'a PNG in base64', base64)
   })
-  if (left < 0 || top < 0 || left + part.width > width || top + part.height > height || width * height > 2 ** 27)
-    throw new FoveaError('DATASET_MALFORMED', {
-      file: take.file,
-      field,
-      expected: 'a mask inside its picture',
-      found: `${part.width} x ${part.height} at ${left}, ${top}`,
-    })
-  return runsOf(width, height, (x, y) => {
-    const [across, down] = [x - left, y - top]
-    return across >= 0 && down >= 0 && across < part.width && down < part.height && part.values[down * part.width + across] !== 0
-  })
+  return placeMask({ left, top, width: part.width, height: part.height, pixels: part.values }, width, height, field, take.file)
 }
 
 async function write(set: LabelledStream, context: WriteContext): Promise<void> {
@@ -207,11 +197,12 @@ function pairs(points: readonly number[]): number[][] {
 
 /** The second corner is the last pixel. */
 async function maskShape(mask: RunLengths): Promise<JsonObject> {
-  const { x1, y1, x2, y2 } = maskBox(mask) ?? { x1: 0, y1: 0, x2: 1, y2: 1 }
-  const pixels = new Uint8Array((x2 - x1) * (y2 - y1))
-  eachPixel(mask, (x, y) => {
-    pixels[(y - y1) * (x2 - x1) + x - x1] = 255
-  })
-  const png = await writeMask(pixels, x2 - x1, y2 - y1)
-  return { points: pairs([x1, y1, x2 - 1, y2 - 1]), shape_type: 'mask', mask: Buffer.from(png).toString('base64') }
+  const { left, top, width, height, pixels } = cutMask(mask)
+  const png = await writeMask(
+    Uint8Array.from(pixels, (one) => 255 * one),
+    width,
+    height,
+  )
+  const points = pairs([left, top, left + width - 1, top + height - 1])
+  return { points, shape_type: 'mask', mask: Buffer.from(png).toString('base64') }
 }

@@ -4,11 +4,12 @@ import { basename, posix } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { decodeMask, encodeMask } from '../../vision/run-lengths.ts'
 import { namedRows, parseCsv } from './csv.ts'
 import type { AdaptContext, DatasetFormat } from './format.ts'
 import { JsonFile, parseJson } from './json.ts'
 import { type Listing, stemOf } from './listing.ts'
-import { eachPixel, type MaskPixels, readMask, runsOf, writeMask } from './raster.ts'
+import { type MaskPixels, readMask, writeMask } from './raster.ts'
 import type { ReadContext } from './read-context.ts'
 import { splitName } from './split-folders.ts'
 import type { WriteContext } from './write-context.ts'
@@ -112,7 +113,14 @@ function annotationsOf({ width, height, values, colored }: MaskPixels, map: Clas
     )
   return found
     .sort((a, b) => rank(a) - rank(b))
-    .map((label) => ({ label, mask: runsOf(width, height, (x, y) => labels.get(values[y * width + x]!) === label) }))
+    .map((label) => ({
+      label,
+      mask: encodeMask(
+        values.map((value) => Number(labels.get(value) === label)),
+        width,
+        height,
+      ),
+    }))
 }
 
 /** Unknown ones last. */
@@ -217,16 +225,24 @@ function oneClassAPixel(picture: LabelledPicture, { lose }: AdaptContext): Label
     if (met.has(label)) lose('difference between things of one class')
     met.add(label)
     let covered = 0
-    eachPixel(mask!, (x, y) => {
-      if (labels[y * width + x] !== -2 && labels[y * width + x] !== label) covered++
-      labels[y * width + x] = label
+    decodeMask(mask!).forEach((one, at) => {
+      if (one === 0) return
+      if (labels[at] !== -2 && labels[at] !== label) covered++
+      labels[at] = label
     })
     if (covered > 0) lose('part of a mask under another')
   }
   const left = [...new Set(labels)].filter((label) => label > -2).sort((a, b) => rank(a) - rank(b))
   return {
     ...picture,
-    annotations: left.map((label) => ({ label, mask: runsOf(width, height, (x, y) => labels[y * width + x] === label) })),
+    annotations: left.map((label) => ({
+      label,
+      mask: encodeMask(
+        labels.map((one) => Number(one === label)),
+        width,
+        height,
+      ),
+    })),
   }
 }
 
@@ -244,8 +260,8 @@ async function write(set: LabelledStream, context: WriteContext): Promise<void> 
     if (width === undefined || height === undefined) continue
     const values = new Uint8Array(width * height)
     for (const { label, mask } of annotations)
-      eachPixel(mask!, (x, y) => {
-        values[y * width + x] = label < 0 ? unknownValue : label + 1
+      decodeMask(mask!).forEach((one, at) => {
+        if (one === 1) values[at] = label < 0 ? unknownValue : label + 1
       })
     await context.write(posix.join('masks', folder, `${stemOf(name)}.png`), await writeMask(values, width, height))
   }

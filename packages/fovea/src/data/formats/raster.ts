@@ -1,9 +1,8 @@
-// Masks as pictures: PNG files of class numbers, and run lengths to and from pixels.
+// Masks as pictures: PNG files of numbers or colours of classes.
 
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import { FoveaError } from '../../util/errors.ts'
-import type { RunLengths } from '../../vision/annotation.ts'
 
 const maxPixels = 2 ** 27
 
@@ -23,11 +22,11 @@ export async function readMask(path: string, file: string, byColor = false): Pro
   const bytes = await readFile(path).catch((cause: Error) => {
     throw new FoveaError('DATASET_MALFORMED', { file, expected: 'a mask as a picture', found: cause.message, cause })
   })
-  return decodeMask(bytes, file, byColor)
+  return decodeMaskFile(bytes, file, byColor)
 }
 
 /** As `readMask`, of bytes. */
-export async function decodeMask(bytes: Buffer, file: string, byColor = false): Promise<MaskPixels> {
+export async function decodeMaskFile(bytes: Buffer, file: string, byColor = false): Promise<MaskPixels> {
   try {
     const { channels, depth } = await sharp(bytes, { limitInputPixels: maxPixels }).metadata()
     const pipeline = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', ignoreIcc: true })
@@ -72,30 +71,4 @@ export async function writeMask(values: Uint8Array, width: number, height: numbe
       .png()
       .toBuffer(),
   )
-}
-
-/** Run lengths down the columns of the pixels that are true. */
-export function runsOf(width: number, height: number, isSet: (x: number, y: number) => boolean): RunLengths {
-  const counts: number[] = []
-  let [run, value] = [0, false]
-  for (let x = 0; x < width; x++)
-    for (let y = 0; y < height; y++) {
-      if (isSet(x, y) === value) run++
-      else {
-        counts.push(run)
-        run = 1
-        value = !value
-      }
-    }
-  counts.push(run)
-  return { width, height, counts }
-}
-
-/** Calls `paint` for every pixel of the mask. */
-export function eachPixel({ height, counts }: RunLengths, paint: (x: number, y: number) => void): void {
-  let at = 0
-  counts.forEach((count, i) => {
-    if (i % 2 === 1) for (let k = at; k < at + count; k++) paint(Math.floor(k / height), k % height)
-    at += count
-  })
 }

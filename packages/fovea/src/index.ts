@@ -22,11 +22,15 @@ export {
   type WrittenDataset,
   writeDataset,
 } from './data/formats/dataset-files.ts'
+export type { Loss } from './data/formats/fit.ts'
+export type { DatasetFormat, Holdings } from './data/formats/format.ts'
 export { type DatasetProblem, type ProblemCode, problemCatalogue } from './data/formats/problems.ts'
+export type { ReadOptions } from './data/formats/read-context.ts'
 export { type SplitOptions, splitDataset } from './data/formats/split.ts'
 export { type DatasetStatistics, datasetStatistics, statisticsText } from './data/formats/statistics.ts'
 export { type DetectedFormat, datasetFormats, detectFormat } from './data/formats/table.ts'
 export { type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
+export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'

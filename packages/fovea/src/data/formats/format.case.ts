@@ -199,23 +199,27 @@ export function datasetFormatCases(format: DatasetFormat): void {
       expect((await detectFormat(path)).map((one) => one.format)).not.toContain(format.name)
     })
 
-    test('broken files give coded errors, or problems where these are asked for', async () => {
-      const path = folder()
-      await writeDataset(fullSet(fc.sample(setOf(image), { numRuns: 1, seed: 9 })[0]!), path, { format: format.name })
-      const files = (await labelFiles(path)).slice(0, 8)
-      const random = new Random(5, format.name)
-      for (let i = 0; i < mutations && files.length > 0; i++) {
-        const file = random.pick(files)
-        const bytes = await readFile(file)
-        await writeFile(file, mutate(bytes, random))
-        await expectCoded(() => read(path))
-        const problems: DatasetProblem[] = []
-        await expectCoded(() => readDataset(path, { format: format.name, onProblem: (problem) => problems.push(problem) }))
-        for (const { code, file: place, detail } of problems)
-          expect([code, place, detail].every((text) => typeof text === 'string')).toBe(true)
-        await writeFile(file, bytes)
-      }
-    })
+    test(
+      'broken files give coded errors, or problems where these are asked for',
+      async () => {
+        const path = folder()
+        await writeDataset(fullSet(fc.sample(setOf(image), { numRuns: 1, seed: 9 })[0]!), path, { format: format.name })
+        const files = (await labelFiles(path)).slice(0, 8)
+        const random = new Random(5, format.name)
+        for (let i = 0; i < mutations && files.length > 0; i++) {
+          const file = random.pick(files)
+          const bytes = await readFile(file)
+          await writeFile(file, mutate(bytes, random))
+          await expectCoded(() => read(path))
+          const problems: DatasetProblem[] = []
+          await expectCoded(() => readDataset(path, { format: format.name, onProblem: (problem) => problems.push(problem) }))
+          for (const { code, file: place, detail } of problems)
+            expect([code, place, detail].every((text) => typeof text === 'string')).toBe(true)
+          await writeFile(file, bytes)
+        }
+      },
+      60_000 + 1000 * mutations,
+    )
 
     test('a folder that is not empty is not written to', async () => {
       const path = folder()

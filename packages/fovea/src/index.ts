@@ -9,6 +9,28 @@ export const vision = { loadImage, writePng, preprocessImage } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
 export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
+export {
+  type ConvertDatasetOptions,
+  type ConvertedDataset,
+  convertDataset,
+  type OpenDatasetOptions,
+  type OpenedDataset,
+  openDataset,
+  type ReadDataset,
+  readDataset,
+  type WriteDatasetOptions,
+  type WrittenDataset,
+  writeDataset,
+} from './data/formats/dataset-files.ts'
+export type { Loss } from './data/formats/fit.ts'
+export type { DatasetFormat, Holdings } from './data/formats/format.ts'
+export { type DatasetProblem, type ProblemCode, problemCatalogue } from './data/formats/problems.ts'
+export type { ReadOptions } from './data/formats/read-context.ts'
+export { type SplitOptions, splitDataset } from './data/formats/split.ts'
+export { type DatasetStatistics, datasetStatistics, statisticsText } from './data/formats/statistics.ts'
+export { type DetectedFormat, datasetFormats, detectFormat } from './data/formats/table.ts'
+export { type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
+export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
@@ -83,4 +105,5 @@ export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from '
 export type { LabelMap } from './vision/geometry/label-map.ts'
 export type { AnnotationRule } from './vision/geometry/move-annotations.ts'
 export type { Image } from './vision/image.ts'
+export type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from './vision/labelled-set.ts'
 export type { Preprocessing } from './vision/preprocessing.ts'

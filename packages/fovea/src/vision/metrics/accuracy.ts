@@ -1,44 +1,34 @@
 // The part of predictions that is right: the first guess, or one of the first k.
 
 import { FoveaError } from '../../util/errors.ts'
-import { type ClassificationBatch, checkBatch, checkClasses, type Metric } from './metric.ts'
+import { SummedMetric } from './gathering.ts'
+import { type ClassificationBatch, checkBatch, checkClasses } from './metric.ts'
 
 /** Part of the rows whose true class is among the `k` highest scores, 0 to 1; NaN where nothing was counted. */
-export class TopKAccuracy implements Metric<ClassificationBatch, number> {
+export class TopKAccuracy extends SummedMetric<ClassificationBatch, number> {
   readonly classes: number
   readonly k: number
-  #right = 0
-  #samples = 0
 
   constructor(classes: number, k: number) {
+    super(`top-${k} accuracy of ${classes} classes`, 2)
     this.classes = checkClasses(classes)
     if (!Number.isInteger(k) || k < 1) throw new FoveaError('METRIC_INVALID', { field: 'k', expected: 'at least 1', found: String(k) })
     this.k = k
   }
 
   get samples(): number {
-    return this.#samples
+    return this.sums[1]!
   }
 
   update(batch: ClassificationBatch): void {
     checkBatch(batch, this.classes)
     for (let row = 0; row < batch.labels.length; row++)
-      if (rankOf(batch.scores, row, this.classes, batch.labels[row]!) < this.k) this.#right++
-    this.#samples += batch.labels.length
+      if (rankOf(batch.scores, row, this.classes, batch.labels[row]!) < this.k) this.add(0, 1)
+    this.add(1, batch.labels.length)
   }
 
   compute(): number {
-    return this.#samples === 0 ? Number.NaN : this.#right / this.#samples
-  }
-
-  reset(): void {
-    this.#right = 0
-    this.#samples = 0
-  }
-
-  merge(other: TopKAccuracy): void {
-    this.#right += other.#right
-    this.#samples += other.#samples
+    return this.sums[0]! / this.samples
   }
 }
 

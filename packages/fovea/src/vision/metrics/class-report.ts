@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import { type ConfusionCounts, ConfusionMatrix } from './confusion-matrix.ts'
-import type { ClassificationBatch, Metric } from './metric.ts'
+import type { ClassificationBatch, Metric, MetricState } from './metric.ts'
 
 export interface ClassScores {
   readonly precision: number
@@ -77,8 +77,16 @@ export class ClassReportMetric implements Metric<ClassificationBatch, ClassRepor
     this.confusion.reset()
   }
 
-  merge(other: ClassReportMetric): void {
-    this.confusion.merge(other.confusion)
+  merge(other: Metric<ClassificationBatch, ClassReport>): void {
+    this.confusion.mergeState(other.state)
+  }
+
+  get state(): MetricState {
+    return this.confusion.state
+  }
+
+  mergeState(state: MetricState): void {
+    this.confusion.mergeState(state)
   }
 }
 

@@ -2,13 +2,24 @@
 
 import { FoveaError } from '../../util/errors.ts'
 
+/** What a metric has gathered, as plain data: workers send it as it is, files hold it as JSON (where all numbers are finite). */
+export interface MetricState {
+  /** The kind of metric and its options. */
+  readonly of: string
+  readonly lists: Readonly<Record<string, readonly (number | string)[]>>
+}
+
 /** A figure that is gathered batch by batch. Two halves merged give what the whole would. */
 export interface Metric<Batch, Result> {
   update(batch: Batch): void
   compute(): Result
   reset(): void
-  /** Adds what another metric of the same kind has gathered; the other one is left as it was. */
+  /** Adds what another metric of the same kind has gathered; the other one is left as it was. @throws METRIC_INVALID for another kind or other options */
   merge(other: Metric<Batch, Result>): void
+  /** A copy of what has been gathered. */
+  readonly state: MetricState
+  /** Adds what was gathered elsewhere, a worker say. @throws METRIC_INVALID where the state is another metric's, or damaged */
+  mergeState(state: MetricState): void
 }
 
 export interface ClassificationBatch {

@@ -17,6 +17,7 @@ test('train-and-predict.ts', async () => {
   expect(stderr).toBe('')
   expect(stdout).toMatch(/accuracy: [\d.]+/)
   expect(stdout).toMatch(/label: '(good|stain)',\s+probability: 0\.\d+/)
+  expect(stdout).toMatch(/features: \d{3,}/)
 })
 
 test('the program in the README is this one', () => {
@@ -29,6 +30,7 @@ test('the program in the README is this one', () => {
   const written = {
     'fromFolder(photos)': "fromFolder('photos/')",
     'predict(photo)': "predict('photo.jpg')",
+    'extractFeatures(photo,': "extractFeatures('photo.jpg',",
     'epochs: Number(epochs), out': "epochs: 10, out: 'runs/example'",
   }
   const filled = program.map((line) => Object.entries(written).reduce((text, [name, value]) => text.replace(name, value), line))

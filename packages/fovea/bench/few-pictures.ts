@@ -43,7 +43,7 @@ const tasks: Readonly<Record<string, Task>> = {
   neu: {
     perClass: [10, 10],
     augment: 'strong',
-    epochs: 200,
+    epochs: 120,
     patience: 50,
     batchSize: 12,
     async open(root) {
@@ -108,7 +108,7 @@ const { values, positionals } = parseArgs({
   options: {
     model: { type: 'string' },
     scratch: { type: 'boolean', default: false },
-    rates: { type: 'string', default: '0.0003,0.001,0.003' },
+    rates: { type: 'string', default: '0.0001,0.0003,0.001,0.003' },
     size: { type: 'string', default: '64' },
     threads: { type: 'string', default: '1' },
     label: { type: 'string' },

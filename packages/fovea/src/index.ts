@@ -8,11 +8,46 @@ import { preprocessImage } from './vision/resize.ts'
 export const vision = { loadImage, writePng, preprocessImage } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
+export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
+export {
+  type ConvertDatasetOptions,
+  type ConvertedDataset,
+  convertDataset,
+  type OpenDatasetOptions,
+  type OpenedDataset,
+  openDataset,
+  type ReadDataset,
+  readDataset,
+  type WriteDatasetOptions,
+  type WrittenDataset,
+  writeDataset,
+} from './data/formats/dataset-files.ts'
+export type { Loss } from './data/formats/fit.ts'
+export type { DatasetFormat, Holdings } from './data/formats/format.ts'
+export { type DatasetProblem, type ProblemCode, problemCatalogue } from './data/formats/problems.ts'
+export type { ReadOptions } from './data/formats/read-context.ts'
+export { type SplitOptions, splitDataset } from './data/formats/split.ts'
+export { type DatasetStatistics, datasetStatistics, statisticsText } from './data/formats/statistics.ts'
+export { type DetectedFormat, datasetFormats, detectFormat } from './data/formats/table.ts'
+export { type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
+export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
-export type { Transform } from './data/transforms/compose.ts'
+export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
+export {
+  type BatchMix,
+  blendSamples,
+  drawPartners,
+  joinMosaic,
+  type Mosaic,
+  mixBatch,
+  parseMix,
+  type SoftBatch,
+  softLabels,
+} from './data/transforms/mix.ts'
+export { type AnnotatedImage, fiveCrop, transformSample } from './data/transforms/sample.ts'
 export { type FromFolderOptions, VisionDataLoader, type VisionDataset } from './data/vision-data-loader.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'
 export { evaluationText, writeEvaluationPlots } from './evaluate/report.ts'
@@ -65,5 +100,10 @@ export type { EpochRecord } from './train/history.ts'
 export type { Recipe, TrainOptions } from './train/options.ts'
 export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
+export { Random } from './util/random.ts'
+export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from './vision/annotation.ts'
+export type { LabelMap } from './vision/geometry/label-map.ts'
+export type { AnnotationRule } from './vision/geometry/move-annotations.ts'
 export type { Image } from './vision/image.ts'
+export type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from './vision/labelled-set.ts'
 export type { Preprocessing } from './vision/preprocessing.ts'

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import pc from 'picocolors'
 import { isFoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
+import { dataCommand } from './data.ts'
 import { doctorCommand } from './doctor.ts'
 import { evaluateCommand } from './evaluate.ts'
 import { featuresCommand } from './features.ts'
@@ -27,6 +28,7 @@ for (const command of [
   featuresCommand,
   inspectCommand,
   pretrainCommand,
+  dataCommand,
   doctorCommand,
   roadCommand,
 ])

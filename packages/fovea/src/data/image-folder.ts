@@ -5,6 +5,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { FoveaError } from '../util/errors.ts'
 import { compareText, type ImageDataset, type Sample, stratifiedSplit } from './dataset.ts'
+import { type SplitName, splitName } from './formats/split-folders.ts'
 import { imageExtensions } from './image-format.ts'
 
 /** How a file's name tells its class: an expression whose first group is the class, or a function; undefined leaves the file out. */
@@ -27,8 +28,6 @@ export interface ImageFolderOptions {
   readonly minClasses?: number
 }
 
-export type SplitName = 'train' | 'val' | 'test'
-
 export interface ImageFolder {
   readonly root: string
   readonly classes: readonly string[]
@@ -37,16 +36,6 @@ export interface ImageFolder {
   readonly splitBySeed: boolean
   /** One sentence each, for the user. */
   readonly warnings: readonly string[]
-}
-
-const splitFolders: Record<string, SplitName> = {
-  train: 'train',
-  training: 'train',
-  val: 'val',
-  valid: 'val',
-  validation: 'val',
-  test: 'test',
-  testing: 'test',
 }
 
 /**
@@ -58,7 +47,7 @@ export async function openImageFolder(root: string, options: ImageFolderOptions 
   const entries = await listFolder(root)
   const named = new Map<SplitName, string>()
   for (const { name } of entries.filter((entry) => entry.directory)) {
-    const split = splitFolders[name.toLowerCase()]
+    const split = splitName(name)
     if (split !== undefined && !named.has(split)) named.set(split, join(root, name))
   }
   // A folder that only happens to be called `test` beside class folders is a class, unless `train` or `val` is there too.

@@ -2,6 +2,7 @@
 
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { workerFlags } from '../runtime/worker-flags.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { BatchJob, BatchPlan, MadeBatch } from './batch-maker.ts'
 import type { WorkerReply, WorkerRequest } from './worker.ts'
@@ -77,7 +78,7 @@ export class WorkerPool {
     const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
       workerData: this.#plan,
       name: 'fovea-data',
-      execArgv: process.execArgv.filter((flag) => !/^(-e|-p|-pe|--eval|--print|--input-type)/.test(flag)),
+      execArgv: workerFlags(),
     })
     const thread: Thread = { worker, task: undefined }
     this.#threads.add(thread)

@@ -1,6 +1,7 @@
 // Device names: what a user writes, what ONNX Runtime is told, what this machine has.
 
 import { FoveaError } from '../util/errors.ts'
+import { loadRuntime } from './onnx-runtime.ts'
 
 export type DeviceKind = 'cpu' | 'webgpu' | 'cuda' | 'tensorrt'
 
@@ -40,7 +41,7 @@ export interface Provider {
 
 /** The providers that the installed ONNX Runtime knows. */
 export async function listProviders(): Promise<Provider[]> {
-  const { listSupportedBackends } = await import('onnxruntime-node')
+  const { listSupportedBackends } = await loadRuntime()
   const bundled = new Set(listSupportedBackends().map((backend) => backend.name))
   return (['cpu', 'webgpu', 'cuda', 'tensorrt'] as const).map((kind) => ({ kind, bundled: bundled.has(kind) }))
 }

@@ -10,6 +10,7 @@ import { FoveaError } from '../util/errors.ts'
 import { narrowed, widen } from './carriers.ts'
 import { checkFeeds } from './check-feeds.ts'
 import { executionProviders, parseDevice } from './device.ts'
+import { loadRuntime } from './onnx-runtime.ts'
 import type { Feeds, Port, RunOptions, Session, SessionOptions } from './session.ts'
 import type { JoinedSource } from './source.ts'
 import { fromRuntime, isRuntimeType, toRuntime } from './tensors.ts'
@@ -19,7 +20,7 @@ type Runtime = typeof import('onnxruntime-node')
 /** Compiles a model. @throws FoveaError as `openSession` */
 export async function openNative({ model, narrow }: JoinedSource, options: SessionOptions): Promise<Session> {
   const device = parseDevice(options.device ?? 'cpu')
-  const runtime = await import('onnxruntime-node')
+  const runtime = await loadRuntime()
   // What ONNX Runtime would print is either thrown as an error too, or of no use to our users.
   runtime.env.logLevel = 'fatal'
   if (typeof model === 'string' && !existsSync(model)) throw new FoveaError('RUNTIME_LOAD_FAILED', { file: model, found: 'no such file' })

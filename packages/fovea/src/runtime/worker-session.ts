@@ -5,9 +5,11 @@ import type { Model } from '../graph/model.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { FoveaError } from '../util/errors.ts'
 import { FeedBuffers } from './feed-buffers.ts'
+import { refuseTelemetry } from './onnx-runtime.ts'
 import type { Feeds, Port, RunOptions, Session, SessionOptions } from './session.ts'
 import { joinSource, type Source, sourceOf } from './source.ts'
 import { type Answer, fromWire, type Reply, type Request, toWire } from './wire.ts'
+import { workerFlags } from './worker-flags.ts'
 
 /** The file beside this one, with its ending: TypeScript when the source is run, JavaScript when the build is. */
 function workerFile(): URL {
@@ -19,8 +21,9 @@ export async function openWorkerSession(model: Model | Uint8Array | string, opti
 }
 
 export async function openWorkerSource(source: Source, options: SessionOptions): Promise<Session> {
+  refuseTelemetry()
   const buffers = new FeedBuffers()
-  const connection = new Connection(new Worker(workerFile()), buffers)
+  const connection = new Connection(new Worker(workerFile(), { execArgv: workerFlags() }), buffers)
   const { initialState = {}, ...rest } = options
   try {
     // The worker starts while the pieces are joined; handing the result over copies nothing.

@@ -132,6 +132,34 @@ export const errorCatalogue = {
   },
   DATA_OPTION_INVALID: { message: 'An option of the data loader is not valid', remedy: 'Mend the named field.' },
   DATA_TRANSFORM_INVALID: { message: 'The image transform is not valid', remedy: 'Build it with the functions of transforms.' },
+  DATASET_UNKNOWN_FORMAT: {
+    message: 'The format of the data set cannot be told',
+    remedy: 'Name it with --format or the option format; `fovea data formats` lists them.',
+  },
+  DATASET_MALFORMED: {
+    message: 'A file of the data set is not well formed',
+    remedy: 'Mend the named file; `fovea data validate` lists everything that is wrong with a data set.',
+  },
+  DATASET_UNSUPPORTED: {
+    message: 'The data set uses a part of its format that Fovea does not read',
+    remedy: 'Export it again in another format; `fovea data formats` lists what each can hold.',
+  },
+  DATASET_PATH: {
+    message: 'A path inside the data set leads out of its folder',
+    remedy: 'Give the folder that holds both the pictures and their labels, and mend the path.',
+  },
+  DATASET_TOO_LARGE: {
+    message: 'A file of the data set is larger or deeper than this reader allows',
+    remedy: 'Part the data set into several; a label file of an ordinary data set is far smaller.',
+  },
+  DATASET_EXISTS: {
+    message: 'The folder to write the data set to is not empty',
+    remedy: 'Name a new folder, or empty this one first.',
+  },
+  DATASET_SPLIT: {
+    message: 'The data set cannot be split this way',
+    remedy: 'Give parts above 0 that add up to at most 1, and at least as many groups as parts.',
+  },
   NUMPY_MALFORMED: {
     message: 'The arrays cannot be read or written as .npy or .npz',
     remedy: 'Check that the file is complete and holds plain arrays of numbers or text.',

@@ -32,7 +32,8 @@ export function planResize(width: number, height: number, preprocessing: Preproc
   return { size, scaled, offset: [0 - roundHalfEven((scaled[0] - outHeight) / 2), 0 - roundHalfEven((scaled[1] - outWidth) / 2)] }
 }
 
-function roundHalfEven(value: number): number {
+/** Halves go to the even neighbour, as in Python. */
+export function roundHalfEven(value: number): number {
   const rounded = Math.round(value)
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
 }

@@ -1,8 +1,11 @@
 // Random brightness, contrast, saturation and hue, folded into one matrix so that each pixel is visited once.
 
 import type { Random } from '../../util/random.ts'
+import type { PictureSize } from '../../vision/geometry/geometry.ts'
+import { invert3, multiply3 } from '../../vision/geometry/matrix.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import { checkNumber, invalid } from './parameters.ts'
+import type { Step } from './step.ts'
 
 export interface ColorJitter {
   readonly kind: 'colorJitter'
@@ -14,7 +17,12 @@ export interface ColorJitter {
   readonly hue: number
 }
 
-/** Changes the colours by random amounts; all default to 0, no change. Grey pictures take brightness and contrast only. */
+/**
+ * Changes the colours by random amounts; all default to 0, no change. Grey pictures take brightness and contrast only.
+ * Not torchvision's bytes: there each change is rounded and clipped by itself, in a random order, and hue is turned in HSV; here all are one
+ * matrix, so that each pixel is visited once. For brightness, contrast or saturation alone the difference is at most 1 of 255;
+ * `adjustBrightness` and its like are equal.
+ */
 export function colorJitter(options: Partial<Omit<ColorJitter, 'kind'>>): ColorJitter {
   if (typeof options !== 'object' || options === null) throw invalid('colorJitter', 'an object such as { brightness: 0.2 }', options)
   return {
@@ -33,14 +41,15 @@ export interface ColorFactors {
   readonly hue: number
 }
 
-export function applyColorJitter(image: Image, { brightness, contrast, saturation, hue }: ColorJitter, random: Random): Image {
+export function drawColorJitter({ brightness, contrast, saturation, hue }: ColorJitter, _from: PictureSize, random: Random): Step[] {
   const factor = (strength: number) => random.uniform(Math.max(0, 1 - strength), 1 + strength)
-  return adjustColors(image, {
+  const factors = {
     brightness: factor(brightness),
     contrast: factor(contrast),
     saturation: factor(saturation),
     hue: random.uniform(-hue, hue),
-  })
+  }
+  return [{ apply: (image) => adjustColors(image, factors) }]
 }
 
 // Luma of ITU-R BT.601 and the YIQ axes, on which hue is an angle and saturation a radius.
@@ -94,20 +103,4 @@ function meanLuma({ channels, data }: Image): number {
 
 function clip(value: number): number {
   return value <= 0 ? 0 : value >= 255 ? 255 : Math.floor(value)
-}
-
-function multiply3(a: readonly number[], b: readonly number[]): number[] {
-  return Array.from({ length: 9 }, (_, i) => {
-    const row = Math.floor(i / 3) * 3
-    return a[row]! * b[i % 3]! + a[row + 1]! * b[(i % 3) + 3]! + a[row + 2]! * b[(i % 3) + 6]!
-  })
-}
-
-function invert3(m: readonly number[]): number[] {
-  const cofactor = (i: number, j: number) => {
-    const at = (row: number, column: number) => m[(row % 3) * 3 + (column % 3)]!
-    return at(i + 1, j + 1) * at(i + 2, j + 2) - at(i + 1, j + 2) * at(i + 2, j + 1)
-  }
-  const determinant = m[0]! * cofactor(0, 0) + m[1]! * cofactor(0, 1) + m[2]! * cofactor(0, 2)
-  return Array.from({ length: 9 }, (_, k) => cofactor(k % 3, Math.floor(k / 3)) / determinant)
 }

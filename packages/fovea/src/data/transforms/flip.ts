@@ -1,8 +1,10 @@
-// Random mirror images.
+// Random mirror images; equal to torchvision's `horizontal_flip` and `vertical_flip` byte for byte.
 
 import type { Random } from '../../util/random.ts'
+import { geometryOf, type PictureSize } from '../../vision/geometry/geometry.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import { checkNumber } from './parameters.ts'
+import type { Step } from './step.ts'
 
 export interface RandomHorizontalFlip {
   readonly kind: 'randomHorizontalFlip'
@@ -26,9 +28,12 @@ export function randomVerticalFlip(probability = 0.5): RandomVerticalFlip {
   return { kind: 'randomVerticalFlip', probability: checkNumber('probability', probability, 0, 1) }
 }
 
-export function applyFlip(image: Image, { kind, probability }: RandomHorizontalFlip | RandomVerticalFlip, random: Random): Image {
-  if (!random.chance(probability)) return image
-  return kind === 'randomHorizontalFlip' ? flipHorizontal(image) : flipVertical(image)
+export function drawFlip({ kind, probability }: RandomHorizontalFlip | RandomVerticalFlip, from: PictureSize, random: Random): Step[] {
+  if (!random.chance(probability)) return []
+  const { width, height } = from
+  if (kind === 'randomHorizontalFlip')
+    return [{ geometry: geometryOf(from, from, [-1, 0, width, 0, 1, 0, 0, 0, 1]), apply: flipHorizontal }]
+  return [{ geometry: geometryOf(from, from, [1, 0, 0, 0, -1, height, 0, 0, 1]), apply: flipVertical }]
 }
 
 export function flipHorizontal(image: Image): Image {

@@ -1,7 +1,9 @@
 // Checks that the transforms share: a wrong figure is named where it is given, not where it bites.
 
 import { FoveaError } from '../../util/errors.ts'
+import type { WarpInterpolation } from '../../vision/geometry/warp.ts'
 import type { Rgb } from '../../vision/image.ts'
+import type { Interpolation } from '../../vision/preprocessing.ts'
 
 /** Pixels outside the picture: mirrored at the border, or one colour. */
 export type Fill = 'reflect' | Rgb
@@ -25,6 +27,26 @@ export function checkRange(field: string, value: unknown, low: number, high: num
   return value as unknown as readonly [number, number]
 }
 
+/** A whole number. */
+export function checkWhole(field: string, value: unknown, low: number, high: number): number {
+  if (!Number.isInteger(value)) throw invalid(field, `a whole number from ${low} to ${high}`, value)
+  return checkNumber(field, value, low, high)
+}
+
+/** A pair of numbers, each within the bounds. */
+export function checkPair(field: string, value: unknown, low: number, high: number): readonly [number, number] {
+  const good = Array.isArray(value) && value.length === 2 && value.every((v) => typeof v === 'number' && v >= low && v <= high)
+  if (!good) throw invalid(field, `two numbers from ${low} to ${high}`, value)
+  return value as unknown as readonly [number, number]
+}
+
+/** As `checkSize`, and it must be given. */
+export function checkSizeGiven(field: string, value: unknown): Size {
+  const size = checkSize(field, value)
+  if (size === undefined) throw invalid(field, 'a side length or [height, width] in pixels', value)
+  return size
+}
+
 /** A side length, or [height, width]; undefined keeps the picture's own size. */
 export function checkSize(field: string, value: unknown): Size | undefined {
   if (value === undefined || value === null) return undefined
@@ -39,6 +61,23 @@ export function checkFill(field: string, value: unknown): Fill {
   const good = Array.isArray(value) && value.length === 3 && value.every((n) => Number.isInteger(n) && n >= 0 && n <= 255)
   if (!good) throw invalid(field, '"reflect" or [red, green, blue] from 0 to 255', value)
   return value as unknown as Fill
+}
+
+export function checkColor(field: string, value: unknown): Rgb {
+  const fill = checkFill(field, value)
+  if (fill === 'reflect') throw invalid(field, '[red, green, blue] from 0 to 255', value)
+  return fill
+}
+
+export function checkInterpolation(value: unknown): Interpolation {
+  const known: readonly unknown[] = ['nearest', 'bilinear', 'bicubic', 'lanczos3']
+  if (!known.includes(value)) throw invalid('interpolation', known.join(', '), value)
+  return value as Interpolation
+}
+
+export function checkWarp(value: unknown): WarpInterpolation {
+  if (value !== 'nearest' && value !== 'bilinear') throw invalid('interpolation', 'nearest or bilinear', value)
+  return value
 }
 
 /** The position inside 0 to `size` - 1 that `at` mirrors to, the border sample not repeated. */

@@ -1,10 +1,10 @@
 // A random part of the picture, stretched to a fixed size (Szegedy et al. 2015, section 6).
 
 import type { Random } from '../../util/random.ts'
-import { cropImage, type Image } from '../../vision/image.ts'
+import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import type { Interpolation } from '../../vision/preprocessing.ts'
-import { resizeImage } from '../../vision/resize.ts'
-import { checkRange, checkSize, invalid, type Size } from './parameters.ts'
+import { checkInterpolation, checkRange, checkSize, type Size } from './parameters.ts'
+import { resizeStep, type Step, windowStep } from './step.ts'
 
 export interface RandomResizedCrop {
   readonly kind: 'randomResizedCrop'
@@ -26,26 +26,26 @@ export interface RandomResizedCropOptions {
 /** Takes a random rectangle of 8 to 100 % of the area and an aspect ratio of 3/4 to 4/3 (defaults), resized to `size`, bilinear. */
 export function randomResizedCrop(size?: number | Size, options: RandomResizedCropOptions = {}): RandomResizedCrop {
   const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], interpolation = 'bilinear' } = options
-  if (!['nearest', 'bilinear', 'bicubic', 'lanczos3'].includes(interpolation))
-    throw invalid('interpolation', 'nearest, bilinear, bicubic or lanczos3', interpolation)
   const checked = checkSize('size', size)
   const params = {
     kind: 'randomResizedCrop',
     scale: checkRange('scale', scale, 1e-4, 1),
     ratio: checkRange('ratio', ratio, 1e-2, 100),
-    interpolation,
+    interpolation: checkInterpolation(interpolation),
   } as const
   return checked === undefined ? params : { ...params, size: checked }
 }
 
-export function applyResizedCrop(image: Image, { size, scale, ratio, interpolation }: RandomResizedCrop, random: Random): Image {
-  const [top, left, height, width] = pickRectangle(image, scale, ratio, random)
-  const part = cropImage(image, left, top, width, height)
-  return resizeImage(part, size?.[0] ?? image.height, size?.[1] ?? image.width, interpolation)
+export function drawResizedCrop({ size, scale, ratio, interpolation }: RandomResizedCrop, from: PictureSize, random: Random): Step[] {
+  const [top, left, height, width] = pickRectangle(from, scale, ratio, random)
+  return [
+    windowStep(from, top, left, height, width, 'reflect'),
+    resizeStep({ width, height }, size?.[0] ?? from.height, size?.[1] ?? from.width, interpolation),
+  ]
 }
 
 function pickRectangle(
-  image: Image,
+  image: PictureSize,
   scale: readonly [number, number],
   ratio: readonly [number, number],
   random: Random,

@@ -1,8 +1,11 @@
 // Rotation about the centre by a random angle.
 
 import type { Random } from '../../util/random.ts'
+import { geometryOf, type PictureSize } from '../../vision/geometry/geometry.ts'
+import { aboutPoint, invert3, type Matrix3 } from '../../vision/geometry/matrix.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import { checkFill, checkNumber, type Fill, reflect } from './parameters.ts'
+import type { Step } from './step.ts'
 
 export interface RandomRotation {
   readonly kind: 'randomRotation'
@@ -16,8 +19,16 @@ export function randomRotation(degrees: number, { fill = 'reflect' }: { readonly
   return { kind: 'randomRotation', degrees: checkNumber('degrees', degrees, 0, 180), fill: checkFill('fill', fill) }
 }
 
-export function applyRotation(image: Image, { degrees, fill }: RandomRotation, random: Random): Image {
-  return rotateImage(image, random.uniform(-degrees, degrees), fill)
+export function drawRotation({ degrees, fill }: RandomRotation, from: PictureSize, random: Random): Step[] {
+  const angle = random.uniform(-degrees, degrees)
+  const matrix = aboutPoint(invert3(turn(angle)), from.width / 2, from.height / 2)
+  return [{ geometry: geometryOf(from, from, matrix), apply: (image) => rotateImage(image, angle, fill) }]
+}
+
+/** Where the points of a picture come from that is turned counter-clockwise as seen. */
+function turn(degrees: number): Matrix3 {
+  const angle = (degrees * Math.PI) / 180
+  return [Math.cos(angle), -Math.sin(angle), 0, Math.sin(angle), Math.cos(angle), 0, 0, 0, 1]
 }
 
 /** Fixed point: 16 bits after the point for positions, 8 for the blend. Whole numbers give the same bytes on every machine. */

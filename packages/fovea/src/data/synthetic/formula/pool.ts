@@ -2,6 +2,7 @@
 
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { workerFlags } from '../../../runtime/worker-flags.ts'
 import { FoveaError } from '../../../util/errors.ts'
 import type { FormulaBatch, FormulaJob, FormulaPlan } from './batch.ts'
 
@@ -76,7 +77,7 @@ export class FormulaPool {
     const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
       workerData: this.#plan,
       name: 'fovea-formula',
-      execArgv: process.execArgv.filter((flag) => !/^(-e|-p|-pe|--eval|--print|--input-type)/.test(flag)),
+      execArgv: workerFlags(),
     })
     this.#busy.set(worker, undefined)
     let reason: unknown

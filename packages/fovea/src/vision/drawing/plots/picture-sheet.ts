@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../../../util/errors.ts'
 import { ink } from '../colors.ts'
-import { picture, rect, svgDocument } from '../svg.ts'
+import { element, picture, rect, svgDocument } from '../svg.ts'
 import type { TextFont } from '../text.ts'
 import { drawTitle } from './axes.ts'
 
@@ -16,6 +16,8 @@ export interface SheetPicture {
   readonly note?: string
   /** Draws a frame: green for right, red for wrong. */
   readonly tone?: 'good' | 'bad'
+  /** SVG to lie over the thumbnail, in its pixels; what reaches beyond the picture is cut off. */
+  readonly overlay?: string
 }
 
 export interface SheetOptions {
@@ -44,6 +46,8 @@ export function drawPictureSheet(pictures: readonly SheetPicture[], font: TextFo
     const scale = side / Math.max(item.width, item.height)
     const [w, h] = [item.width * scale, item.height * scale]
     drawn.push(rect(x, y, side, side, { fill: '#f3f4f6' }), picture(item.href, x + (side - w) / 2, y + (side - h) / 2, w, h))
+    if (item.overlay !== undefined)
+      drawn.push(element('svg', { x: x + (side - w) / 2, y: y + (side - h) / 2, width: w, height: h, overflow: 'hidden' }, item.overlay))
     if (item.tone !== undefined)
       drawn.push(rect(x + 1.25, y + 1.25, side - 2.5, side - 2.5, { fill: 'none', stroke: ink[item.tone], 'stroke-width': 2.5 }))
     const size = side < 96 ? 10 : 11.5

@@ -1,0 +1,201 @@
+// `fovea data …`: data sets of every format: what is wrong with them, what they hold, and the same in another format.
+
+import { Command, InvalidArgumentError, Option } from 'commander'
+import pc from 'picocolors'
+import { writePng } from '../data/encode.ts'
+import { loadFont } from '../data/font.ts'
+import { convertDataset, openDataset, readDataset, writeDataset } from '../data/formats/dataset-files.ts'
+import type { DatasetProblem } from '../data/formats/problems.ts'
+import { problemCatalogue } from '../data/formats/problems.ts'
+import { splitDataset } from '../data/formats/split.ts'
+import { datasetStatistics, drawStatistics, statisticsText } from '../data/formats/statistics.ts'
+import { datasetFormats } from '../data/formats/table.ts'
+import { validateDataset } from '../data/formats/validate.ts'
+import type { Placement } from '../data/formats/write-context.ts'
+import { textTable } from '../util/text-table.ts'
+import { interruptSignal, LiveLine, parseNumber, parsePattern } from './terminal.ts'
+
+interface ReadFlags {
+  format?: string
+  vocOrigin?: 'one' | 'zero'
+  json?: boolean
+}
+
+const formatNames = datasetFormats.map(({ name }) => name)
+
+export function dataCommand(): Command {
+  return new Command('data')
+    .description('look at data sets: what is wrong with them, what they hold; convert them')
+    .addCommand(validateCommand())
+    .addCommand(statsCommand())
+    .addCommand(convertCommand())
+    .addCommand(splitCommand())
+    .addCommand(formatsCommand())
+}
+
+function reading(command: Command): Command {
+  return command
+    .argument('<data>', 'a folder, or one of its label files')
+    .addOption(new Option('--format <name>', 'the format, where it cannot be told').choices(formatNames))
+    .addOption(new Option('--voc-origin <pixel>', 'Pascal VOC: the number of the first pixel').choices(['one', 'zero']))
+    .option('--json', 'print JSON')
+}
+
+function readOptions({ format, vocOrigin }: ReadFlags) {
+  return { ...(format === undefined ? {} : { format }), ...(vocOrigin === undefined ? {} : { vocOrigin }) }
+}
+
+function validateCommand(): Command {
+  return reading(new Command('validate'))
+    .description('report every problem of a data set')
+    .option('--no-open', 'do not open the pictures: quick, but finds no duplicates and no wrong sizes')
+    .option('--strict', 'exit with 1 where there is a problem')
+    .action(async (source: string, flags: ReadFlags & { open: boolean; strict?: boolean }) => {
+      const report = await working((line, signal) =>
+        validateDataset(source, {
+          ...readOptions(flags),
+          openPictures: flags.open,
+          onPicture: (count) => line.update(`${count} images`),
+          signal,
+        }),
+      )
+      if (flags.json) print(report)
+      else process.stdout.write(`${report.format}\n${statisticsText(report)}\n${problemsText(report.problems)}`)
+      if (flags.strict && report.problems.length > 0) process.exitCode = 1
+    })
+}
+
+function statsCommand(): Command {
+  return reading(new Command('stats'))
+    .description('count images, shapes and classes')
+    .option('--plot <file>', 'draw the classes there as PNG')
+    .action(async (source: string, flags: ReadFlags & { plot?: string }) => {
+      const problems: DatasetProblem[] = []
+      const { format, statistics } = await working(async (_, signal) => {
+        const opened = await openDataset(source, { ...readOptions(flags), onProblem: (problem) => problems.push(problem), signal })
+        return { format: opened.format, statistics: await datasetStatistics(opened) }
+      })
+      if (flags.plot !== undefined) await writePng(flags.plot, drawStatistics(statistics, await loadFont()))
+      if (flags.json) print({ format, ...statistics, problems })
+      else process.stdout.write(`${format}\n${statisticsText(statistics)}\n${problemsText(problems)}`)
+    })
+}
+
+function convertCommand(): Command {
+  return reading(new Command('convert'))
+    .description('write a data set in another format, and say what that cannot hold')
+    .argument('<out>', 'a new folder')
+    .addOption(new Option('--to <name>', 'the new format').choices(formatNames).makeOptionMandatory())
+    .addOption(placementOption())
+    .action(async (source: string, out: string, flags: ReadFlags & { to: string; pictures: Placement }) => {
+      const result = await working((line, signal) =>
+        convertDataset(source, out, {
+          ...readOptions(flags),
+          to: flags.to,
+          pictures: flags.pictures,
+          onPicture: (count) => line.update(`${count} images`),
+          signal,
+        }),
+      )
+      if (flags.json) return print(result)
+      process.stdout.write(`${result.pictures} images from ${result.from} to ${result.format} in ${out}\n`)
+      if (result.losses.length > 0)
+        process.stdout.write(
+          `${pc.yellow(`not there, since ${result.format} cannot hold it:`)}\n${textTable(
+            result.losses.map(({ what, count, example }) => [what, String(count), `as of ${example}`]),
+          )}\n`,
+        )
+      if (result.problems.length > 0) process.stdout.write(problemsText(result.problems))
+    })
+}
+
+function splitCommand(): Command {
+  return reading(new Command('split'))
+    .description('write a data set with new splits: the same mixture of classes in each, groups kept together')
+    .argument('<out>', 'a new folder')
+    .requiredOption('--parts <list>', 'such as train=0.7,val=0.2,test=0.1', parseParts)
+    .addOption(new Option('--to <name>', 'the new format (default: as it was)').choices(formatNames))
+    .option('--group-from-name <regexp>', 'pictures whose names give the same first group stay together', parsePattern)
+    .option('--seed <n>', 'the same seed gives the same splits', parseNumber, 0)
+    .addOption(placementOption())
+    .action(
+      async (
+        source: string,
+        out: string,
+        flags: ReadFlags & { parts: Record<string, number>; to?: string; groupFromName?: RegExp; seed: number; pictures: Placement },
+      ) => {
+        const { groupFromName: pattern } = flags
+        const groupBy =
+          pattern === undefined ? {} : { groupBy: ({ name }: { name: string }) => pattern.exec(name)?.[1] ?? pattern.exec(name)?.[0] }
+        const result = await working(async (line, signal) => {
+          const set = await readDataset(source, { ...readOptions(flags), signal })
+          const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, ...groupBy })
+          const { splits } = await datasetStatistics(parted)
+          const written = await writeDataset(parted, out, {
+            format: flags.to ?? set.format,
+            pictures: flags.pictures,
+            onPicture: (count) => line.update(`${count} images`),
+            signal,
+          })
+          return { ...written, splits }
+        })
+        if (flags.json) print(result)
+        else process.stdout.write(`${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n`)
+      },
+    )
+}
+
+function formatsCommand(): Command {
+  return new Command('formats')
+    .description('list the formats and what each can hold')
+    .option('--json', 'print JSON')
+    .action((flags: { json?: boolean }) => {
+      if (flags.json) print(datasetFormats.map(({ name, title, holds }) => ({ name, title, holds })))
+      else process.stdout.write(`${datasetFormats.map(({ name, title }) => `${name.padEnd(16)}${title}`).join('\n')}\n`)
+    })
+}
+
+function placementOption(): Option {
+  return new Option('--pictures <how>', 'how pictures get there').choices(['copy', 'link', 'symlink', 'none']).default('copy')
+}
+
+/** Runs the work with a live line, until it is done or Ctrl-C. */
+async function working<T>(work: (line: LiveLine, signal: AbortSignal) => Promise<T>): Promise<T> {
+  const line = new LiveLine()
+  const { signal, release } = interruptSignal()
+  try {
+    return await work(line, signal)
+  } finally {
+    line.clear()
+    release()
+  }
+}
+
+function print(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+
+/** Problems by kind, those that lose data first, with a few examples of each. */
+function problemsText(problems: readonly DatasetProblem[]): string {
+  if (problems.length === 0) return `${pc.green('no problems')}\n`
+  const rank = { error: 0, warning: 1, note: 2 }
+  const paint = { error: pc.red, warning: pc.yellow, note: pc.dim }
+  const kinds = [...Map.groupBy(problems, ({ code }) => code)].sort(
+    ([a], [b]) => rank[problemCatalogue[a].severity] - rank[problemCatalogue[b].severity],
+  )
+  return kinds
+    .map(([code, list]) => {
+      const { severity, message } = problemCatalogue[code]
+      const shown = list.slice(0, 5).map(({ file, detail }) => `  ${file}: ${detail}`)
+      const more = list.length > 5 ? [`  and ${list.length - 5} more`] : []
+      return `${paint[severity](`${list.length} ${code}`)}: ${message}\n${[...shown, ...more].join('\n')}\n`
+    })
+    .join('')
+}
+
+function parseParts(text: string): Record<string, number> {
+  const parts = text.split(',').map((part) => part.split('='))
+  if (!parts.every(([name, share]) => name && Number.isFinite(Number(share)) && share !== ''))
+    throw new InvalidArgumentError('Write train=0.8,val=0.2.')
+  return Object.fromEntries(parts.map(([name, share]) => [name, Number(share)]))
+}

@@ -1,0 +1,343 @@
+// COCO: one JSON file for each split and kind (Lin et al. 2014; cocodataset.org, "Data format").
+
+import { basename, dirname, posix } from 'node:path'
+import { FoveaError, isFoveaError } from '../../util/errors.ts'
+import type { Annotation, Keypoint, RunLengths } from '../../vision/annotation.ts'
+import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { fromRunLengthText } from '../../vision/run-length-text.ts'
+import { checkRunLengths } from '../../vision/run-lengths.ts'
+import { compareText } from '../dataset.ts'
+import type { DatasetFormat } from './format.ts'
+import { isObject, JsonFile, type JsonObject, parseJson } from './json.ts'
+import { type ReadContext, readHead } from './read-context.ts'
+import { boxOf } from './shapes.ts'
+import type { WriteContext } from './write-context.ts'
+
+/** Kinds of files in the order they are read: what comes first decides the classes and their order. */
+const kinds = ['instances', 'person_keypoints', 'stuff', 'labels', 'captions', 'image_info', 'panoptic']
+const kindPattern = new RegExp(`^(${kinds.join('|')})(?:_(.+))?\\.json$`)
+
+export const coco: DatasetFormat = {
+  name: 'coco',
+  title: 'COCO JSON: boxes, outlines, run lengths, keypoints, captions',
+  holds: {
+    splits: true,
+    labels: 'several',
+    captions: true,
+    shapes: ['box', 'polygons', 'mask', 'keypoints'],
+    together: 'outline',
+    parts: true,
+    visibility: true,
+    isCrowd: true,
+    area: true,
+    ids: 'number',
+    attributes: 'json',
+    sizes: true,
+    unusedClasses: true,
+    classDetails: ['supercategory', 'keypoints', 'skeleton'],
+  },
+  derives: ['box', 'area'],
+  async detect(listing) {
+    for (const file of listing.withEnding('.json')) {
+      const head = await readHead(listing, file)
+      if (/"segments_info"|"shapes"/.test(head)) continue
+      if (/"(images|categories|licenses)"\s*:\s*\[/.test(head) || (kindPattern.test(basename(file)) && /"info"\s*:/.test(head)))
+        return { confidence: 0.95, reason: `${file} has COCO's lists of images and categories` }
+    }
+    return undefined
+  },
+  read,
+  write,
+}
+
+interface Growing {
+  readonly picture: LabelledPicture
+  readonly labels: number[]
+  readonly annotations: Annotation[]
+  readonly captions: string[]
+}
+
+async function read(context: ReadContext): Promise<LabelledStream> {
+  const files = context.listing.withEnding('.json').sort((a, b) => rank(a) - rank(b) || compareText(a, b))
+  const reader = new CocoReader(context)
+  for (const file of files)
+    await context.attempt('malformed-file', file, async () => reader.readFile(file, parseJson(await context.text(file), file)))
+  return { classes: reader.classes, pictures: reader.finish() }
+}
+
+function rank(file: string): number {
+  const kind = kindPattern.exec(basename(file))?.[1]
+  return kind === undefined ? kinds.length : kinds.indexOf(kind)
+}
+
+/** `annotations/instances_train.json` is of the split `train`, and so is `train/_annotations.coco.json`. */
+function splitOf(file: string): string | undefined {
+  const named = kindPattern.exec(basename(file))
+  if (named !== null) return named[2]
+  const folder = basename(dirname(file))
+  return folder === '.' || folder === 'annotations' ? undefined : folder
+}
+
+class CocoReader {
+  readonly classes: LabelClass[] = []
+  readonly #context: ReadContext
+  readonly #labels = new Map<string, number>()
+  readonly #pictures = new Map<string, Growing>()
+
+  constructor(context: ReadContext) {
+    this.#context = context
+  }
+
+  readFile(file: string, json: unknown): void {
+    // Other JSON may lie beside it.
+    if (!isObject(json) || !Array.isArray(json.images)) return
+    const take = new JsonFile(file)
+    const split = splitOf(file)
+    const categories = new Map<unknown, number>()
+    take.optionalList(json.categories, 'categories').forEach((value, i) => {
+      this.#entry(file, () => {
+        const category = take.object(value, `categories[${i}]`)
+        categories.set(take.id(category.id, `categories[${i}].id`), this.#addClass(take, category, `categories[${i}]`))
+      })
+    })
+    const images = new Map<unknown, Growing>()
+    json.images.forEach((value, i) => {
+      this.#entry(file, () => {
+        const image = take.object(value, `images[${i}]`)
+        images.set(take.id(image.id, `images[${i}].id`), this.#addPicture(take, image, `images[${i}]`, split))
+      })
+    })
+    take.optionalList(json.annotations, 'annotations').forEach((value, i) => {
+      this.#entry(file, () => this.#addAnnotation(take, take.object(value, `annotations[${i}]`), `annotations[${i}]`, images, categories))
+    })
+  }
+
+  *finish(): Iterable<LabelledPicture> {
+    for (const { picture, labels, annotations, captions } of this.#pictures.values()) yield { ...picture, labels, annotations, captions }
+  }
+
+  #entry(file: string, read: () => void): void {
+    this.#context.attemptNow('malformed-entry', file, read)
+  }
+
+  #addClass(take: JsonFile, category: JsonObject, field: string): number {
+    const name = take.text(category.name, `${field}.name`)
+    const known = this.#labels.get(name)
+    if (known !== undefined && (this.classes[known]!.keypoints ?? category.keypoints) === this.classes[known]!.keypoints) return known
+    const { supercategory, keypoints, skeleton } = category
+    const one: LabelClass = {
+      name,
+      ...(typeof supercategory === 'string' && supercategory !== '' ? { supercategory } : {}),
+      ...(keypoints === undefined
+        ? {}
+        : { keypoints: take.list(keypoints, `${field}.keypoints`).map((key) => take.text(key, `${field}.keypoints`)) }),
+      ...(skeleton === undefined
+        ? {}
+        : { skeleton: take.list(skeleton, `${field}.skeleton`).map((pair) => pairOf(take, pair, `${field}.skeleton`)) }),
+    }
+    const label = known ?? this.classes.length
+    this.classes[label] = { ...this.classes[label], ...one }
+    this.#labels.set(name, label)
+    return label
+  }
+
+  #addPicture(take: JsonFile, image: JsonObject, field: string, split: string | undefined): Growing {
+    const stated = take.text(image.file_name, `${field}.file_name`)
+    const name = this.#context.inside(stated, '', take.file)
+    const key = `${split ?? ''}\0${name}`
+    const known = this.#pictures.get(key)
+    if (known !== undefined) return known
+    const folder = dirname(take.file)
+    const splits = split === undefined ? [] : [`images/${split}`, split]
+    const path = this.#context.listing.first([...splits, folder, 'images', ''].map((place) => posix.join(place, name)))
+    const [width, height] = [image.width, image.height]
+    const sized = typeof width === 'number' && typeof height === 'number' && width > 0 && height > 0
+    const growing: Growing = {
+      picture: {
+        name,
+        ...this.#context.picture(path, name),
+        ...(sized ? { width, height } : {}),
+        ...(split === undefined ? {} : { split }),
+        labels: [],
+        annotations: [],
+        captions: [],
+      },
+      labels: [],
+      annotations: [],
+      captions: [],
+    }
+    this.#pictures.set(key, growing)
+    return growing
+  }
+
+  #addAnnotation(
+    take: JsonFile,
+    entry: JsonObject,
+    field: string,
+    images: ReadonlyMap<unknown, Growing>,
+    categories: ReadonlyMap<unknown, number>,
+  ): void {
+    if (entry.segments_info !== undefined) {
+      this.#context.report('unsupported-part', take.file, `${field}: panoptic segments`)
+      return
+    }
+    const growing = images.get(entry.image_id)
+    if (growing === undefined) {
+      this.#context.report('orphan-labels', take.file, `${field}: image_id ${String(entry.image_id)}`)
+      return
+    }
+    if (entry.caption !== undefined) {
+      growing.captions.push(take.text(entry.caption, `${field}.caption`))
+      return
+    }
+    const label = categories.get(entry.category_id) ?? -1
+    if (label < 0) this.#context.report('unknown-class', take.file, `${field}: category_id ${String(entry.category_id)}`)
+    const annotation = readAnnotation(take, entry, field, label)
+    if (boxOf(annotation) === undefined && annotation.keypoints === undefined) {
+      // A category alone is of the whole picture.
+      if (label >= 0 && !growing.labels.includes(label)) growing.labels.push(label)
+      return
+    }
+    // person_keypoints repeats what instances tells, under the same id.
+    const same = growing.annotations.findIndex(
+      (other) => other.id !== undefined && other.id === annotation.id && other.label === label && sameNumbers(other, annotation),
+    )
+    if (same >= 0) growing.annotations[same] = { ...growing.annotations[same], ...annotation }
+    else growing.annotations.push(annotation)
+  }
+}
+
+function sameNumbers(a: Annotation, b: Annotation): boolean {
+  return JSON.stringify([a.box, a.polygons, a.mask]) === JSON.stringify([b.box, b.polygons, b.mask])
+}
+
+function pairOf(take: JsonFile, value: unknown, field: string): readonly [number, number] {
+  const [a, b, ...more] = take.numbers(value, field)
+  return a === undefined || b === undefined || more.length > 0 ? take.fail(field, 'pairs of numbers', value) : [a, b]
+}
+
+function readAnnotation(take: JsonFile, entry: JsonObject, field: string, label: number): Annotation {
+  const { bbox, segmentation, keypoints, area, iscrowd, id, attributes } = entry
+  const corners = bbox === undefined || bbox === null ? [] : take.numbers(bbox, `${field}.bbox`)
+  if (corners.length !== 0 && corners.length !== 4) take.fail(`${field}.bbox`, '[x, y, width, height]', bbox)
+  const [x, y, width, height] = corners as [number, number, number, number]
+  const outline = segmentation === undefined || segmentation === null ? {} : readSegmentation(take, segmentation, `${field}.segmentation`)
+  const points = keypoints === undefined || keypoints === null ? [] : readKeypoints(take, keypoints, `${field}.keypoints`)
+  return {
+    label,
+    ...(corners.length === 4 ? { box: { x1: x, y1: y, x2: x + width, y2: y + height } } : {}),
+    ...outline,
+    ...(points.length > 0 ? { keypoints: points } : {}),
+    ...(typeof area === 'number' && Number.isFinite(area) ? { area } : {}),
+    ...(iscrowd === 1 || iscrowd === true ? { isCrowd: true } : {}),
+    ...(id === undefined || id === null ? {} : { id: take.id(id, `${field}.id`) }),
+    ...(isObject(attributes) && Object.keys(attributes).length > 0 ? { attributes } : {}),
+  }
+}
+
+function readSegmentation(take: JsonFile, value: unknown, field: string): { polygons?: number[][]; mask?: RunLengths } {
+  if (Array.isArray(value)) {
+    const polygons = value.map((one) => take.numbers(one, field)).filter((one) => one.length > 0)
+    if (polygons.some((one) => one.length % 2 === 1)) take.fail(field, 'x and y in turn', value)
+    return polygons.length === 0 ? {} : { polygons }
+  }
+  const { size, counts } = take.object(value, field)
+  const [height, width, ...more] = take.numbers(size, `${field}.size`)
+  if (height === undefined || width === undefined || more.length > 0) return take.fail(`${field}.size`, '[height, width]', size)
+  return { mask: readRuns(take, counts, width, height, `${field}.counts`) }
+}
+
+/** Run lengths as a list, or as COCO's compressed text. */
+function readRuns(take: JsonFile, counts: unknown, width: number, height: number, field: string): RunLengths {
+  try {
+    if (typeof counts === 'string') return fromRunLengthText(counts, width, height)
+    return checkRunLengths({ width, height, counts: take.numbers(counts, field) })
+  } catch (error) {
+    if (!isFoveaError(error, 'MASK_INVALID')) throw error
+    throw new FoveaError('DATASET_MALFORMED', { ...error.details, file: take.file, field, cause: error })
+  }
+}
+
+function readKeypoints(take: JsonFile, value: unknown, field: string): Keypoint[] {
+  const numbers = take.numbers(value, field)
+  if (numbers.length % 3 !== 0) take.fail(field, 'x, y and visibility in turn', value)
+  return Array.from({ length: numbers.length / 3 }, (_, i) => {
+    const [x, y, visibility] = numbers.slice(3 * i, 3 * i + 3) as [number, number, number]
+    if (visibility !== 0 && visibility !== 1 && visibility !== 2) return take.fail(field, 'a visibility of 0, 1 or 2', visibility)
+    return { x, y, visibility }
+  })
+}
+
+interface Output {
+  readonly images: string[]
+  readonly annotations: string[]
+  readonly captions: string[]
+  readonly labels: string[]
+}
+
+async function write(set: LabelledStream, context: WriteContext): Promise<void> {
+  const outputs = new Map<string | undefined, Output>()
+  let imageId = 0
+  const ids = new IdMaker()
+  for await (const picture of set.pictures) {
+    const output = outputs.get(picture.split) ?? { images: [], annotations: [], captions: [], labels: [] }
+    outputs.set(picture.split, output)
+    const image_id = ++imageId
+    output.images.push(JSON.stringify({ id: image_id, file_name: picture.name, width: picture.width ?? 0, height: picture.height ?? 0 }))
+    for (const annotation of picture.annotations) output.annotations.push(JSON.stringify(writeAnnotation(annotation, image_id, ids)))
+    for (const caption of picture.captions) output.captions.push(JSON.stringify({ id: output.captions.length + 1, image_id, caption }))
+    for (const label of picture.labels)
+      output.labels.push(JSON.stringify({ id: output.labels.length + 1, image_id, category_id: label + 1 }))
+    await context.placePicture(picture, posix.join('images', picture.split ?? '', picture.name))
+  }
+  const categories = set.classes.map(({ name, supercategory, keypoints, skeleton }, i) =>
+    JSON.stringify({ id: i + 1, name, supercategory: supercategory ?? '', keypoints, skeleton }),
+  )
+  for (const [split, { images, annotations, captions, labels }] of outputs) {
+    const ending = split === undefined ? '.json' : `_${split}.json`
+    await context.write(`annotations/instances${ending}`, document(images, annotations, categories))
+    if (captions.length > 0) await context.write(`annotations/captions${ending}`, document(images, captions, []))
+    if (labels.length > 0) await context.write(`annotations/labels${ending}`, document(images, labels, categories))
+  }
+}
+
+/** Ids that annotations bring along are kept where no other has them; the rest get the next free ones. */
+class IdMaker {
+  readonly #taken = new Set<number>()
+  #next = 1
+
+  take(wanted: number | string | undefined): number {
+    if (typeof wanted === 'number' && !this.#taken.has(wanted)) {
+      this.#taken.add(wanted)
+      return wanted
+    }
+    while (this.#taken.has(this.#next)) this.#next++
+    this.#taken.add(this.#next)
+    return this.#next++
+  }
+}
+
+function writeAnnotation(annotation: Annotation, image_id: number, ids: IdMaker): JsonObject {
+  const { label, box, polygons, mask, keypoints, area, isCrowd, id, attributes } = annotation
+  return {
+    id: ids.take(id),
+    image_id,
+    category_id: label + 1,
+    ...(box === undefined ? {} : { bbox: [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1] }),
+    area,
+    segmentation: mask === undefined ? (polygons ?? []) : { size: [mask.height, mask.width], counts: mask.counts },
+    iscrowd: isCrowd ? 1 : 0,
+    ...(keypoints === undefined
+      ? {}
+      : {
+          keypoints: keypoints.flatMap(({ x, y, visibility }) => [x, y, visibility]),
+          num_keypoints: keypoints.filter(({ visibility }) => visibility > 0).length,
+        }),
+    attributes,
+  }
+}
+
+function document(images: readonly string[], annotations: readonly string[], categories: readonly string[]): string {
+  const list = (entries: readonly string[]) => (entries.length === 0 ? '[]' : `[\n${entries.join(',\n')}\n]`)
+  return `{"info":{},"licenses":[],"categories":${list(categories)},\n"images":${list(images)},\n"annotations":${list(annotations)}}\n`
+}

@@ -1,0 +1,191 @@
+// Data sets on disk, whatever their format: open, read, write, convert.
+
+import { readdir } from 'node:fs/promises'
+import { FoveaError } from '../../util/errors.ts'
+import type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from '../../vision/labelled-set.ts'
+import { makeFolder } from '../files.ts'
+import { checkShapes } from './check.ts'
+import { fitClasses, fitPicture, type Loss, Losses } from './fit.ts'
+import type { DatasetFormat } from './format.ts'
+import { imageSize } from './image-size.ts'
+import { listDataset, stemOf } from './listing.ts'
+import type { DatasetProblem } from './problems.ts'
+import { insidePath, ReadContext, type ReadOptions } from './read-context.ts'
+import { formatByName, recognitions } from './table.ts'
+import { type Placement, WriteContext } from './write-context.ts'
+
+export interface OpenDatasetOptions extends ReadOptions {
+  /** The format by name. Default: the likeliest by `detectFormat`. */
+  readonly format?: string
+}
+
+export interface OpenedDataset extends LabelledStream {
+  readonly format: string
+  readonly root: string
+  /** Read them one at a time, or all with `readDataset`. Formats with a label file for each picture read it only then. */
+  readonly pictures: AsyncIterable<LabelledPicture>
+}
+
+/**
+ * Opens a data set: a folder, or one of its label files. With `onProblem`, reading goes on without what is broken, and problems of
+ * shapes (zero size, outside the picture) are told too.
+ * @throws DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED
+ */
+export async function openDataset(source: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
+  const listing = await listDataset(source)
+  const name = options.format ?? (await recognitions(listing))[0]?.format
+  if (name === undefined)
+    throw new FoveaError('DATASET_UNKNOWN_FORMAT', { file: source, found: `${listing.files.length} files that tell nothing` })
+  const format = formatByName(name)
+  const context = new ReadContext(listing, options)
+  const stream = await format.read(context)
+  const pictures = async function* () {
+    const names = new Set<string>()
+    for await (const picture of stream.pictures) {
+      if (options.signal?.aborted) throw new FoveaError('CANCELLED', { cause: options.signal.reason })
+      const { onProblem } = options
+      if (onProblem !== undefined) {
+        const file = picture.split === undefined ? picture.name : `${picture.split}/${picture.name}`
+        checkShapes(picture, (code, detail) => onProblem({ code, file, detail }))
+        if (names.has(file)) onProblem({ code: 'duplicate-name', file, detail: picture.name })
+        names.add(file)
+      }
+      yield picture
+    }
+  }
+  return { format: name, root: listing.root, classes: stream.classes, pictures: { [Symbol.asyncIterator]: pictures } }
+}
+
+/** All of a data set in memory. */
+export interface ReadDataset extends LabelledSet {
+  readonly format: string
+  readonly root: string
+}
+
+/** As `openDataset`, with all pictures in memory. */
+export async function readDataset(source: string, options: OpenDatasetOptions = {}): Promise<ReadDataset> {
+  const { format, root, classes, pictures } = await openDataset(source, options)
+  const all: LabelledPicture[] = []
+  for await (const picture of pictures) all.push(picture)
+  return { format, root, classes, pictures: all }
+}
+
+export interface WriteDatasetOptions {
+  readonly format: string
+  /** How pictures get there. Default `copy`. */
+  readonly pictures?: Placement
+  /** Is told of each picture that is done. */
+  readonly onPicture?: (count: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface WrittenDataset {
+  readonly format: string
+  readonly pictures: number
+  /** What the format cannot hold, and so is not there. */
+  readonly losses: readonly Loss[]
+}
+
+/**
+ * Writes a data set into a folder that is empty or not there yet. What the format cannot hold is left out and listed; where it holds
+ * boxes only, the box around an outline is written, and the outline is listed as lost.
+ * @throws DATASET_EXISTS, DATASET_UNKNOWN_FORMAT, DATASET_PATH for a picture's name that leads out of the folder, FILE_WRITE, CANCELLED
+ */
+export async function writeDataset(set: LabelledStream, folder: string, options: WriteDatasetOptions): Promise<WrittenDataset> {
+  const format = formatByName(options.format)
+  await makeFolder(folder)
+  if ((await readdir(folder)).length > 0) throw new FoveaError('DATASET_EXISTS', { file: folder })
+  const losses = new Losses()
+  let count = 0
+  const classes = fitClasses(set.classes, format, losses)
+  const names = new UniqueNames(format)
+  const used = new Set<number>()
+  async function* pictures() {
+    for await (const picture of set.pictures) {
+      if (options.signal?.aborted) throw new FoveaError('CANCELLED', { cause: options.signal.reason })
+      insidePath(picture.name, '', picture.name)
+      const fitted = names.give(fitPicture(await withSize(picture, format), format, set.classes, losses), losses)
+      for (const label of [...fitted.labels, ...fitted.annotations.map((annotation) => annotation.label)]) used.add(label)
+      count++
+      options.onPicture?.(count)
+      yield fitted
+    }
+  }
+  await format.write({ classes, pictures: { [Symbol.asyncIterator]: pictures } }, new WriteContext(folder, options.pictures))
+  if (!format.holds.unusedClasses) noteUnused(set.classes, used, losses)
+  return { format: format.name, pictures: count, losses: losses.list }
+}
+
+function noteUnused(classes: readonly LabelClass[], used: ReadonlySet<number>, losses: Losses): void {
+  classes.forEach(({ name }, label) => {
+    if (!used.has(label)) losses.add('class that no picture has', name)
+  })
+}
+
+/** Formats that state parts of a picture, or draw outlines as masks, need its size: of the file, where the data set does not tell. */
+async function withSize(picture: LabelledPicture, format: DatasetFormat): Promise<LabelledPicture> {
+  const { shapes } = format.holds
+  const drawsMasks = shapes.includes('mask') && !shapes.includes('polygons')
+  if (!(format.needsSize || drawsMasks) || picture.width !== undefined || picture.file === undefined) return picture
+  const size = await imageSize(picture.file).catch(() => undefined)
+  return { ...picture, ...size }
+}
+
+/** Gives another name to a picture whose name is taken, as where two splits have a picture of the same name and the format has one folder. */
+class UniqueNames {
+  readonly #format: DatasetFormat
+  readonly #taken = new Set<string>()
+
+  constructor(format: DatasetFormat) {
+    this.#format = format
+  }
+
+  give(picture: LabelledPicture, losses: Losses): LabelledPicture {
+    const stem = stemOf(picture.name)
+    const ending = picture.name.slice(stem.length)
+    const places = this.#format.holds.namesPerSplit === false && picture.split !== undefined ? [stem, `${picture.split}/${stem}`] : [stem]
+    for (let i = 0; ; i++) {
+      const name = `${places[i] ?? `${places.at(-1)}-${i + 2 - places.length}`}${ending}`
+      const scope = this.#format.holds.namesPerSplit === false ? '' : (picture.split ?? '')
+      const key = `${scope}\0${this.#format.holds.namesByStem ? stemOf(name) : name}`
+      if (this.#taken.has(key)) continue
+      this.#taken.add(key)
+      if (i > 0) losses.add('name of a picture, which is taken', picture.name)
+      return i === 0 ? picture : { ...picture, name }
+    }
+  }
+}
+
+export interface ConvertDatasetOptions extends OpenDatasetOptions {
+  /** The format to write. */
+  readonly to: string
+  readonly pictures?: Placement
+  readonly onPicture?: (count: number) => void
+}
+
+export interface ConvertedDataset extends WrittenDataset {
+  readonly from: string
+  /** What was wrong with the data set that was read. */
+  readonly problems: readonly DatasetProblem[]
+}
+
+/**
+ * Reads one format and writes another. Entries that cannot be read are left out; every problem is in the answer.
+ * @throws what `openDataset` and `writeDataset` throw
+ */
+export async function convertDataset(source: string, folder: string, options: ConvertDatasetOptions): Promise<ConvertedDataset> {
+  const { to, pictures, onPicture, ...reading } = options
+  const problems: DatasetProblem[] = []
+  const onProblem = (problem: DatasetProblem) => {
+    problems.push(problem)
+    options.onProblem?.(problem)
+  }
+  const opened = await openDataset(source, { ...reading, onProblem })
+  const written = await writeDataset(opened, folder, {
+    format: to,
+    ...(pictures === undefined ? {} : { pictures }),
+    ...(onPicture === undefined ? {} : { onPicture }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+  return { from: opened.format, ...written, problems }
+}

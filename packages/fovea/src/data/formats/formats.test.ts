@@ -1,0 +1,272 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { toRunLengthText } from '../../vision/run-length-text.ts'
+import { convertDataset, type OpenDatasetOptions, readDataset, writeDataset } from './dataset-files.ts'
+import { datasetFormatCases } from './format.case.ts'
+import type { DatasetProblem } from './problems.ts'
+import { datasetStatistics, statisticsText } from './statistics.ts'
+import { datasetFormats, detectFormat } from './table.ts'
+import { validateDataset } from './validate.ts'
+
+for (const format of datasetFormats) datasetFormatCases(format)
+
+let base = ''
+let root = ''
+let run = 0
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'fovea-formats-'))
+})
+beforeEach(() => {
+  root = join(base, String(run++))
+})
+afterAll(() => rm(base, { recursive: true }))
+
+async function put(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true })
+  await writeFile(join(root, path), content)
+}
+
+const picture = (background: string, width = 20, height = 10) =>
+  sharp({ create: { width, height, channels: 3, background } })
+    .png()
+    .toBuffer()
+
+async function problemsOf(options: OpenDatasetOptions = {}): Promise<string[]> {
+  const problems: DatasetProblem[] = []
+  await readDataset(root, { ...options, onProblem: (problem) => problems.push(problem) })
+  return problems.map(({ code }) => code)
+}
+
+describe('pixels of Pascal VOC', () => {
+  const xml = (xmin: number, ymin: number, xmax: number, ymax: number) =>
+    `<annotation><filename>a.png</filename><size><width>20</width><height>10</height></size><object><name>x</name><bndbox><xmin>${xmin}</xmin><ymin>${ymin}</ymin><xmax>${xmax}</xmax><ymax>${ymax}</ymax></bndbox></object></annotation>`
+  const boxOf = async (options?: OpenDatasetOptions) =>
+    (await readDataset(root, { format: 'voc', ...options })).pictures[0]!.annotations[0]!.box
+
+  test('begin at 1 and end with the last pixel, unless they are said to begin at 0', async () => {
+    await put('a.xml', xml(1, 1, 20, 10))
+    expect(await boxOf()).toEqual({ x1: 0, y1: 0, x2: 20, y2: 10 })
+    expect(await boxOf({ vocOrigin: 'zero' })).toEqual({ x1: 1, y1: 1, x2: 20, y2: 10 })
+  })
+
+  test('are written as they are read', async () => {
+    const box = { x1: 2, y1: 0, x2: 5, y2: 4 }
+    const item = { name: 'a.png', width: 20, height: 10, labels: [], captions: [], annotations: [{ label: 0, box }] }
+    await writeDataset({ classes: [{ name: 'x' }], pictures: [item] }, root, { format: 'voc' })
+    expect(await readFile(join(root, 'Annotations/a.xml'), 'utf8')).toMatch(/<xmin>3<.*<ymin>1<.*<xmax>5<.*<ymax>4</s)
+    expect(await boxOf()).toEqual(box)
+  })
+
+  test('of a click without a drag have no size, and a first pixel of 0 is told', async () => {
+    await put('a.xml', xml(7, 3, 7, 3))
+    expect(await boxOf()).toEqual({ x1: 6, y1: 2, x2: 6, y2: 2 })
+    expect(await problemsOf({ format: 'voc' })).toContain('zero-size-box')
+    await put('a.xml', xml(0, 0, 7, 3))
+    expect(await problemsOf({ format: 'voc' })).toEqual(['first-pixel', 'missing-file', 'outside-image'])
+  })
+})
+
+describe('hostile label files', () => {
+  const codeOf = (format: string) =>
+    readDataset(root, { format }).then(
+      () => 'no error',
+      (error: { code: string }) => error.code,
+    )
+
+  test('no entity is expanded or fetched', async () => {
+    const entities = '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">'
+    await put('a.xml', `<?xml version="1.0"?><!DOCTYPE annotation [${entities}]><annotation><filename>&b;&c;</filename></annotation>`)
+    expect(await codeOf('voc')).toBe('DATASET_MALFORMED')
+    await put('a.xml', '<annotation><filename>&c;</filename></annotation>')
+    expect(await codeOf('voc')).toBe('DATASET_MALFORMED')
+  })
+
+  test('nothing is as deep as it likes', async () => {
+    await put('a.xml', `${'<annotation>'.repeat(100_000)}`)
+    expect(await codeOf('voc')).toBe('DATASET_TOO_LARGE')
+    await put('a.json', `{"images":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)
+    expect(await codeOf('coco')).toBe('DATASET_MALFORMED')
+  })
+
+  test.each([
+    ['coco', 'a.json', '{"images":[{"id":1,"file_name":"../secret.png"}],"annotations":[],"categories":[]}'],
+    ['voc', 'a.xml', '<annotation><filename>/etc/passwd</filename></annotation>'],
+    ['cvat', 'a.xml', '<annotations><image name="..\\..\\x.png" width="1" height="1"/></annotations>'],
+    ['labelme', 'a.json', '{"shapes":[],"imagePath":"../../x.png"}'],
+    ['csv', 'labels.csv', 'image,label\n../x.png,a\n'],
+    ['open-images', 'annotations/images-with-rotation.csv', 'ImageID,Subset\n../../x,\n'],
+  ])('no path of %s leads out of the folder', async (format, file, content) => {
+    await put(file, content)
+    expect(await codeOf(format)).toBe('DATASET_PATH')
+    expect(await problemsOf({ format })).toContain('path-outside')
+  })
+
+  test('of YAML no alias is followed', async () => {
+    await put('data.yaml', 'a: &a [1]\nnames: [*a, *a]\n')
+    expect(await codeOf('yolo')).toBe('DATASET_MALFORMED')
+  })
+})
+
+describe('validateDataset', () => {
+  test('reports every problem with its code and file', async () => {
+    await put('images/train/a.png', await picture('red'))
+    await put('images/val/b.png', await picture('red'))
+    await put('images/train/c.png', 'no picture')
+    await put('images/train/d.png', await picture('blue'))
+    const box = (x: number, y: number, w: number, h: number) => ({ image_id: 1, category_id: 1, bbox: [x, y, w, h] })
+    const images = ['a', 'c', 'd', 'gone'].map((name, i) => ({
+      id: i + 1,
+      file_name: `${name}.png`,
+      width: 20,
+      height: name === 'd' ? 11 : 10,
+    }))
+    const annotations = [
+      box(1, 1, 4, 4),
+      box(1, 1, 0, 4),
+      box(15, 1, 10, 4),
+      box(5, 5, -2, 2),
+      { ...box(1, 1, 2, 2), category_id: 9 },
+      { ...box(1, 1, 2, 2), image_id: 77 },
+    ]
+    const categories = [
+      { id: 1, name: 'x' },
+      { id: 2, name: 'never' },
+    ]
+    await put('annotations/instances_train.json', JSON.stringify({ images, annotations, categories }))
+    await put(
+      'annotations/instances_val.json',
+      JSON.stringify({ images: [{ id: 1, file_name: 'b.png', width: 20, height: 10 }], categories }),
+    )
+    const { problems, images: count, boxes, classes } = await validateDataset(root)
+    expect([count, boxes, classes]).toEqual([5, 5, ['x', 'never']])
+    expect(problems.map(({ code, file, other }) => [code, file, ...(other === undefined ? [] : [other])])).toEqual([
+      ['missing-file', 'gone.png'],
+      ['unknown-class', 'annotations/instances_train.json'],
+      ['orphan-labels', 'annotations/instances_train.json'],
+      ['zero-size-box', 'train/a.png'],
+      ['outside-image', 'train/a.png'],
+      ['inverted-box', 'train/a.png'],
+      ['unlabelled-image', 'train/c.png'],
+      ['unreadable-image', 'train/c.png'],
+      ['unlabelled-image', 'train/d.png'],
+      ['image-size', 'train/d.png'],
+      ['unlabelled-image', 'train/gone.png'],
+      ['unlabelled-image', 'val/b.png'],
+      ['duplicate-image', 'val/b.png', 'train/a.png'],
+      ['split-leakage', 'val/b.png', 'train/a.png'],
+      ['empty-class', '.'],
+    ])
+  })
+
+  test('a group in two splits leaks', async () => {
+    await put('labels.csv', 'image,split,group,label\na.png,train,1,x\nb.png,val,1,x\nc.png,val,2,x\n')
+    const { problems } = await validateDataset(root)
+    expect(problems.filter(({ code }) => code === 'split-leakage').map(({ file, other }) => [file, other])).toEqual([
+      ['val/b.png', 'train/a.png'],
+    ])
+  })
+})
+
+test('converting tells what was wrong and what is lost', async () => {
+  await put('in/images/a.png', await picture('red'))
+  await put('in/labels/a.txt', '0 0.5 0.5 0.2 0.4\n0 0 0 1 0 1 1\n1 0.5 0.5 0.1\n')
+  const result = await convertDataset(join(root, 'in'), join(root, 'out'), { to: 'voc' })
+  expect(result).toMatchObject({ from: 'yolo', format: 'voc', pictures: 1 })
+  expect(result.problems.map(({ code }) => code)).toEqual(['malformed-entry'])
+  expect(result.losses).toEqual([{ what: 'outline', count: 1, example: 'a.png' }])
+  const { pictures } = await readDataset(join(root, 'out'))
+  expect(pictures[0]!.annotations.map(({ box }) => box)).toEqual([
+    { x1: 8, y1: 3, x2: 12, y2: 7 },
+    { x1: 0, y1: 0, x2: 20, y2: 10 },
+  ])
+})
+
+test("COCO's compressed run lengths are read, and broken ones refused", async () => {
+  const file = (counts: string) =>
+    JSON.stringify({
+      images: [{ id: 1, file_name: 'a.png', width: 4, height: 3 }],
+      categories: [{ id: 1, name: 'x' }],
+      annotations: [{ id: 1, image_id: 1, category_id: 1, iscrowd: 1, segmentation: { size: [3, 4], counts } }],
+    })
+  const mask = { width: 4, height: 3, counts: [4, 2, 6] }
+  await put('a.json', file(toRunLengthText(mask)))
+  expect((await readDataset(root)).pictures[0]!.annotations[0]).toMatchObject({ mask, isCrowd: true })
+  await put('a.json', file('~'))
+  await expect(readDataset(root)).rejects.toMatchObject({
+    code: 'DATASET_MALFORMED',
+    details: { field: 'annotations[0].segmentation.counts' },
+  })
+})
+
+test('outlines become masks where a format holds only these', async () => {
+  const annotations = [{ label: 0, polygons: [[2, 1, 8, 1, 8, 5, 2, 5]] }]
+  const item = { name: 'a.png', width: 20, height: 10, labels: [], captions: [], annotations }
+  const { losses } = await writeDataset({ classes: [{ name: 'x' }], pictures: [item] }, root, { format: 'mask-folder' })
+  expect(losses).toEqual([{ what: 'outline', count: 1, example: 'a.png' }])
+  // The picture is missing, so its mask is all there is: it is found by its picture's name.
+  await put('images/a.png', await picture('red'))
+  const { pictures } = await readDataset(root, { format: 'mask-folder' })
+  expect(pictures[0]!.annotations[0]!.mask!.counts.reduce((sum, count, i) => sum + (i % 2) * count, 0)).toBe(24)
+})
+
+test('without somebody to tell, what is broken is thrown', async () => {
+  await put('images/a.png', await picture('red'))
+  await put('labels/a.txt', '0 0.5 0.5 0.2\n')
+  await expect(readDataset(root, { format: 'yolo' })).rejects.toMatchObject({
+    code: 'DATASET_MALFORMED',
+    details: { file: 'labels/a.txt', field: 'line 1' },
+  })
+})
+
+test('pictures of one name in two splits get names of their own where there is one folder', async () => {
+  for (const split of ['train', 'val']) {
+    await put(`images/${split}/1.png`, await picture(split === 'val' ? 'red' : 'blue'))
+    await put(`labels/${split}/1.txt`, '0 0.5 0.5 0.2 0.4\n')
+  }
+  const { losses } = await convertDataset(root, join(root, 'out'), { to: 'voc' })
+  expect(losses).toEqual([{ what: 'name of a picture, which is taken', count: 1, example: '1.png' }])
+  const { pictures } = await readDataset(join(root, 'out'), { format: 'voc' })
+  expect(pictures.map(({ name, split }) => [name, split])).toEqual([
+    ['1.png', 'train'],
+    ['val/1.png', 'val'],
+  ])
+})
+
+test('statistics count by class, split and size', async () => {
+  const item = {
+    labels: [1],
+    captions: ['x'],
+    annotations: [
+      { label: 0, box: { x1: 0, y1: 0, x2: 10, y2: 10 } },
+      { label: 0, box: { x1: 0, y1: 0, x2: 50, y2: 50 } },
+    ],
+  }
+  const statistics = await datasetStatistics({
+    classes: [{ name: 'a' }, { name: 'b' }],
+    pictures: [
+      { name: '1', split: 'train', ...item },
+      { name: '2', labels: [], captions: [], annotations: [] },
+    ],
+  })
+  expect(statistics).toMatchObject({
+    images: 2,
+    boxes: 2,
+    classes: ['a', 'b'],
+    splits: { '': 1, train: 1 },
+    sizes: { small: 1, medium: 1, large: 0 },
+    perImage: { least: 0, mean: 1, most: 2 },
+    perClass: { a: { pictures: 1, annotations: 2, labels: 0 }, b: { pictures: 1, annotations: 0, labels: 1 } },
+  })
+  expect(statisticsText(statistics)).toContain('splits: none 1, train 1')
+})
+
+test('a folder that tells nothing is of no format', async () => {
+  await put('notes.md', '')
+  expect(await detectFormat(root)).toEqual([])
+  await expect(readDataset(root)).rejects.toMatchObject({ code: 'DATASET_UNKNOWN_FORMAT' })
+  await expect(readDataset(root, { format: 'cocoa' })).rejects.toMatchObject({ code: 'DATASET_UNKNOWN_FORMAT' })
+  await expect(readDataset(join(root, 'none'))).rejects.toMatchObject({ code: 'DATA_NOT_A_FOLDER' })
+})

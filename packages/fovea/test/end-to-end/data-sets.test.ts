@@ -1,0 +1,70 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { expect, test } from 'vitest'
+import { filesIn, fovea, temporaryFolder } from './cli.ts'
+
+const folder = await temporaryFolder('data-sets')
+
+/** Two pictures as YOLO has them; one box has no width. */
+async function yoloSet(name: string): Promise<string> {
+  const root = join(folder, name)
+  for (const [split, color] of [
+    ['train', 'red'],
+    ['val', 'blue'],
+  ] as const) {
+    await mkdir(join(root, 'images', split), { recursive: true })
+    await mkdir(join(root, 'labels', split), { recursive: true })
+    await writeFile(
+      join(root, 'images', split, `${color}.png`),
+      await sharp({ create: { width: 20, height: 10, channels: 3, background: color } })
+        .png()
+        .toBuffer(),
+    )
+    await writeFile(join(root, 'labels', split, `${color}.txt`), `0 0.5 0.5 0.2 0.4\n1 0.5 0.5 ${split === 'val' ? 0 : 0.1} 0.4\n`)
+  }
+  await writeFile(join(root, 'data.yaml'), 'train: images/train\nval: images/val\nnames: [nut, bolt]\n')
+  return root
+}
+
+test('data validate and stats print the JSON that scripts rely on', async () => {
+  const root = await yoloSet('validate')
+  for (const command of ['validate', 'stats']) {
+    const { code, stdout } = await fovea(['data', command, root, '--json'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      format: 'yolo',
+      images: 2,
+      boxes: 4,
+      classes: ['nut', 'bolt'],
+      problems: [{ code: 'zero-size-box', file: 'val/blue.png' }],
+    })
+  }
+  expect((await fovea(['data', 'validate', root, '--strict'])).code).toBe(1)
+  const plot = join(folder, 'classes.png')
+  const { stdout } = await fovea(['data', 'stats', root, '--format', 'yolo', '--plot', plot])
+  expect(stdout).toContain('splits: train 1, val 1')
+  expect((await sharp(plot).metadata()).width).toBe(640)
+})
+
+test('data convert writes another format and says what is lost', async () => {
+  const out = join(folder, 'coco')
+  const { code, stdout } = await fovea(['data', 'convert', await yoloSet('convert'), out, '--to', 'coco', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ from: 'yolo', format: 'coco', pictures: 2, losses: [], problems: [{ code: 'zero-size-box' }] })
+  const json = JSON.parse(await readFile(join(out, 'annotations/instances_train.json'), 'utf8')) as { annotations: { bbox: number[] }[] }
+  expect(json.annotations.map(({ bbox }) => bbox)).toEqual([
+    [8, 3, 4, 4],
+    [9, 3, 2, 4],
+  ])
+  const again = await fovea(['data', 'convert', out, out, '--to', 'voc'])
+  expect(again.code).toBe(1)
+  expect(again.stderr).toContain('DATASET_EXISTS')
+})
+
+test('data split deals the pictures out anew', async () => {
+  const out = join(folder, 'split')
+  const { stdout } = await fovea(['data', 'split', await yoloSet('whole'), out, '--parts', 'train=0.5,test=0.5', '--json'])
+  expect(JSON.parse(stdout)).toMatchObject({ splits: { train: 1, test: 1 }, losses: [] })
+  expect((await filesIn(out)).filter((file) => file.includes('/images/test/'))).toHaveLength(1)
+})

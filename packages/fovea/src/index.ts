@@ -102,8 +102,65 @@ export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
 export { Random } from './util/random.ts'
 export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from './vision/annotation.ts'
+export {
+  boxArea,
+  boxIntersection,
+  boxIoU,
+  boxIoUs,
+  type CentreSize,
+  type CornerSize,
+  clipBox,
+  fromCentreSize,
+  fromCornerSize,
+  type OverlapOptions,
+  toAbsolute,
+  toCentreSize,
+  toCornerSize,
+  toRelative,
+} from './vision/boxes.ts'
 export type { LabelMap } from './vision/geometry/label-map.ts'
 export type { AnnotationRule } from './vision/geometry/move-annotations.ts'
 export type { Image } from './vision/image.ts'
 export type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from './vision/labelled-set.ts'
+export { Accuracy, TopKAccuracy } from './vision/metrics/accuracy.ts'
+export { AnomalyMetric, type AnomalyOptions, type AnomalyPicture, type AnomalyReport } from './vision/metrics/anomaly.ts'
+export { BleuMetric, type BleuScores } from './vision/metrics/bleu.ts'
+export { BoundaryMetric, type BoundaryReport, type LabelledPicturePixels } from './vision/metrics/boundary.ts'
+export { type Calibration, type CalibrationBin, CalibrationError } from './vision/metrics/calibration.ts'
+export type { Caption, CaptionedPicture } from './vision/metrics/caption-words.ts'
+export { CiderMetric, type CiderScores } from './vision/metrics/cider.ts'
+export { type ClassRanking, ClassRankingMetric } from './vision/metrics/class-ranking.ts'
+export { type ClassFigures, type ClassReport, ClassReportMetric, type ClassScores, classReport } from './vision/metrics/class-report.ts'
+export { type CocoClassFigures, CocoMetric, type CocoOptions, type CocoReport } from './vision/metrics/coco.ts'
+export type { CocoCurve, CocoFigures } from './vision/metrics/coco-figures.ts'
+export { type ConfusionCounts, ConfusionMatrix } from './vision/metrics/confusion-matrix.ts'
+export { type CountBatch, type CountErrors, CountMetric } from './vision/metrics/counting.ts'
+export type { DetectedPicture } from './vision/metrics/detections.ts'
+export { type LossBatch, MeanLoss } from './vision/metrics/mean-loss.ts'
+export type { ClassificationBatch, Metric, MetricState } from './vision/metrics/metric.ts'
+export {
+  type PanopticFigures,
+  type PanopticMap,
+  PanopticMetric,
+  type PanopticPicture,
+  type PanopticReport,
+  type PanopticSegment,
+} from './vision/metrics/panoptic.ts'
+export { areaUnderRoc, averagePrecisionOf, type BestF1, bestF1, countScores, type ScoreCounts } from './vision/metrics/ranking.ts'
+export { RougeMetric } from './vision/metrics/rouge.ts'
+export { type LabelledPixels, SegmentationMetric, type SegmentationReport } from './vision/metrics/segmentation.ts'
+export { VocMetric, type VocOptions, type VocReport } from './vision/metrics/voc.ts'
+export { boxMask, polygonMask, polygonsMask } from './vision/polygon-mask.ts'
 export type { Preprocessing } from './vision/preprocessing.ts'
+export { fromRunLengthText, toRunLengthText } from './vision/run-length-text.ts'
+export {
+  checkRunLengths,
+  decodeMask,
+  encodeMask,
+  maskArea,
+  maskBounds,
+  maskIntersection,
+  maskIoU,
+  mergeMasks,
+  visitRuns,
+} from './vision/run-lengths.ts'

@@ -2,7 +2,7 @@
 
 import type { Annotation, Keypoint, Polygon, RunLengths } from '../annotation.ts'
 import { boxPolygon } from '../geometry/polygon.ts'
-import { visitRuns } from '../geometry/run-lengths.ts'
+import { visitRuns } from '../run-lengths.ts'
 import { categoryColor } from './colors.ts'
 import { circle, element, group, number } from './svg.ts'
 

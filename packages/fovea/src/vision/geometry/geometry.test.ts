@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RunLengths } from '../annotation.ts'
+import { maskArea, maskBounds, visitRuns } from '../run-lengths.ts'
 import { chainGeometry, geometryOf } from './geometry.ts'
 import { identity3, invert3, movePoint, multiply3, scaling, translation } from './matrix.ts'
 import { boundsOf, clipToConvex, columnSpan, isInside, movePolygon, polygonArea, signedArea, smallestRectangle } from './polygon.ts'
-import { maskArea, maskBounds, RunWriter, visitRuns } from './run-lengths.ts'
+import { RunWriter } from './run-writer.ts'
 
 const coordinate = fc.double({ min: -20, max: 20, noNaN: true })
 const triangle = fc.tuple(coordinate, coordinate, coordinate, coordinate, coordinate, coordinate)

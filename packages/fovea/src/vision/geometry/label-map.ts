@@ -1,10 +1,11 @@
 // A label for every pixel, and how label maps and masks follow a geometry.
 
 import type { RunLengths } from '../annotation.ts'
+import { maskBounds, visitRuns } from '../run-lengths.ts'
 import type { Geometry } from './geometry.ts'
 import { invert3 } from './matrix.ts'
 import { boundsOf, columnSpan, moveVisible } from './polygon.ts'
-import { maskBounds, RunWriter, visitRuns } from './run-lengths.ts'
+import { RunWriter } from './run-writer.ts'
 
 /** Semantic segmentation: `data` holds a class for each pixel, row by row. */
 export interface LabelMap {

@@ -2,11 +2,11 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation, Box, Keypoint, Polygon, RunLengths } from '../annotation.ts'
+import { maskArea, maskBounds } from '../run-lengths.ts'
 import type { Geometry } from './geometry.ts'
 import { moveMask, seenMaskArea } from './label-map.ts'
 import { keepsAngles, keepsAxes, mirrors, movePoint } from './matrix.ts'
 import { boundsOf, boxPolygon, clipToConvex, isBeforeEye, isInside, movePolygon, polygonArea, smallestRectangle } from './polygon.ts'
-import { maskArea, maskBounds } from './run-lengths.ts'
 
 /** What becomes of a thing that is cut by the border. All parts have defaults. */
 export interface AnnotationRule {

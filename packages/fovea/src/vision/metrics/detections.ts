@@ -3,6 +3,7 @@
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation, Box, Detection, RunLengths } from '../annotation.ts'
 import { boxArea } from '../boxes.ts'
+import { boundsOf, polygonArea } from '../geometry/polygon.ts'
 import { boxMask, polygonsMask } from '../polygon-mask.ts'
 import { checkRunLengths, maskArea, maskBounds } from '../run-lengths.ts'
 
@@ -63,25 +64,6 @@ export function maskOf(annotation: Annotation, { width, height }: DetectedPictur
 export function areaOf({ area, mask, polygons, box }: Annotation): number {
   if (area !== undefined) return area
   if (mask !== undefined) return maskArea(mask)
-  if (polygons !== undefined) return polygons.reduce((sum, polygon) => sum + Math.abs(signedArea(polygon)), 0)
+  if (polygons !== undefined) return polygons.reduce((sum, polygon) => sum + polygonArea(polygon), 0)
   return box === undefined ? 0 : boxArea(box)
-}
-
-function signedArea(polygon: readonly number[]): number {
-  let sum = 0
-  for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2)
-    sum += polygon[j]! * polygon[i + 1]! - polygon[i]! * polygon[j + 1]!
-  return sum / 2
-}
-
-function boundsOf(polygons: readonly (readonly number[])[]): Box | undefined {
-  const bounds = { x1: Number.POSITIVE_INFINITY, y1: Number.POSITIVE_INFINITY, x2: Number.NEGATIVE_INFINITY, y2: Number.NEGATIVE_INFINITY }
-  for (const polygon of polygons)
-    for (let i = 0; i + 1 < polygon.length; i += 2) {
-      bounds.x1 = Math.min(bounds.x1, polygon[i]!)
-      bounds.x2 = Math.max(bounds.x2, polygon[i]!)
-      bounds.y1 = Math.min(bounds.y1, polygon[i + 1]!)
-      bounds.y2 = Math.max(bounds.y2, polygon[i + 1]!)
-    }
-  return polygons.some((polygon) => polygon.length > 1) ? bounds : undefined
 }

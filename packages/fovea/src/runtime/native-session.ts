@@ -132,12 +132,14 @@ class NativeSession implements Session {
     return returned
   }
 
-  async readState(): Promise<Record<string, Tensor>> {
+  async readState(names: readonly string[] = Object.keys(this.#state)): Promise<Record<string, Tensor>> {
     await this.#queue
-    const copies = Object.entries(this.#state).map(([name, tensor]) => {
-      const { dtype, dims, bytes } = fromRuntime(tensor)
-      return [name, new Tensor(dtype, dims, bytes.slice())] as const
-    })
+    const copies = names
+      .filter((name) => Object.hasOwn(this.#state, name))
+      .map((name) => {
+        const { dtype, dims, bytes } = fromRuntime(this.#state[name]!)
+        return [name, new Tensor(dtype, dims, bytes.slice())] as const
+      })
     return Object.fromEntries(copies)
   }
 

@@ -54,6 +54,8 @@ describe.each([
     expect(values).toEqual([33, 36, 39])
     const { sum } = await session.readState()
     expect([...(sum!.data as Float32Array)]).toEqual([13, 26])
+    expect(Object.keys(await session.readState(['sum', 'x']))).toEqual(['sum'])
+    expect(await session.readState([])).toEqual({})
     await session.run({ x })
     await session.writeState({ sum: sum! })
     expect(Number((await session.run({ x })).all!.data[0])).toBe(42)

@@ -59,8 +59,8 @@ export interface Session {
    * @throws FoveaError RUNTIME_FEED where a feed is missing or does not fit, RUNTIME_RUN_FAILED, RUNTIME_CLOSED
    */
   run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>
-  /** A copy of the carried state, by input name. */
-  readState(): Promise<Record<string, Tensor>>
+  /** A copy of the carried state, by input name: of all of it, or of what is named and carried. */
+  readState(names?: readonly string[]): Promise<Record<string, Tensor>>
   /** Replaces (part of) the carried state. */
   writeState(state: Feeds): Promise<void>
   /** Releases memory and thread. Safe to call twice. */

@@ -18,7 +18,7 @@ async function answer(request: Request): Promise<Answer> {
     case 'run':
       return { tensors: toWire(await session.run(fromWire(request.feeds.tensors), request.options)) }
     case 'readState':
-      return { tensors: toWire(await session.readState()) }
+      return { tensors: toWire(await session.readState(request.names)) }
     case 'writeState':
       await session.writeState(fromWire(request.state))
       return {}

@@ -23,7 +23,7 @@ export interface PackedFeeds {
 export type Request =
   | { readonly kind: 'open'; readonly source: JoinedSource; readonly options: SessionOptions; readonly state: WireTensors }
   | { readonly kind: 'run'; readonly feeds: PackedFeeds; readonly options: RunOptions }
-  | { readonly kind: 'readState' }
+  | { readonly kind: 'readState'; readonly names: readonly string[] | undefined }
   | { readonly kind: 'writeState'; readonly state: WireTensors }
   | { readonly kind: 'close' }
 

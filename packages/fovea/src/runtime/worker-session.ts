@@ -104,8 +104,8 @@ class WorkerSession implements Session {
     return fromWire(tensors!)
   }
 
-  async readState(): Promise<Record<string, Tensor>> {
-    const { tensors } = await this.#connection.ask({ kind: 'readState' })
+  async readState(names?: readonly string[]): Promise<Record<string, Tensor>> {
+    const { tensors } = await this.#connection.ask({ kind: 'readState', names })
     return fromWire(tensors!)
   }
 

@@ -65,9 +65,12 @@ export class StepRunner {
     return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, Number(data[0])]))
   }
 
-  /** A copy of all state: parameters, optimizer slots, running statistics, in the order that the model has them. */
-  async readState(): Promise<Map<string, Tensor>> {
-    return this.#reordered(Object.entries(await this.#session.readState()), unpackTensor)
+  /**
+   * A copy of the state, with every tensor in the order that the model has: parameters, optimizer slots, running statistics; or only of
+   * what is named, where there is such state.
+   */
+  async readState(names?: readonly string[]): Promise<Map<string, Tensor>> {
+    return this.#reordered(Object.entries(await this.#session.readState(names)), unpackTensor)
   }
 
   async writeState(state: ReadonlyMap<string, Tensor>): Promise<void> {

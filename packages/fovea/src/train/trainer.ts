@@ -73,6 +73,7 @@ export class Trainer {
   #secondsPerValidation = 0
   #isAheadOfCheckpoint = false
   #lastCheckpoint = 0
+  #secondsPerCheckpoint = 0
 
   constructor(options: TrainOptions) {
     this.#options = options
@@ -300,16 +301,16 @@ export class Trainer {
     this.#position = { epoch: epoch + 1, batch: 0 }
     this.#isAheadOfCheckpoint = true
     this.#running = { loss: 0, correct: 0, samples: 0, batches: 0 }
-    // Writing all state takes longer than an epoch over few pictures: those that bring nothing better wait for the next that is due.
-    if (best || this.#isCheckpointDue()) await this.#checkpoint()
+    if (this.#isCheckpointDue(best)) await this.#checkpoint()
     this.#emit({ kind: 'epoch', record, best })
   }
 
   /** The inference model with the weights of now: averaged ones where an average is kept. */
   async #currentModel(): Promise<Model> {
-    const state = await this.#runner!.readState()
+    const names = [...this.#preparation.model.graph.initializers.keys()]
+    const state = await this.#runner!.readState(names.flatMap((name) => [name, slotName(name, 'average')]))
     const weights = new Map<string, Tensor>()
-    for (const name of this.#preparation.model.graph.initializers.keys()) {
+    for (const name of names) {
       const tensor = state.get(slotName(name, 'average')) ?? state.get(name)
       if (tensor !== undefined) weights.set(name, tensor)
     }
@@ -345,9 +346,14 @@ export class Trainer {
     this.#emit({ kind: 'estimate', seconds: this.#secondsLeft() })
   }
 
-  #isCheckpointDue(): boolean {
+  /**
+   * A better epoch is kept at once, unless checkpoints would take more than a tenth of the time: over few pictures writing all state
+   * takes longer than an epoch. A training that dies before the next one comes to the same model again, since it repeats bit for bit.
+   */
+  #isCheckpointDue(better = false): boolean {
     const { checkpointSeconds = 120 } = this.#options
-    return performance.now() - this.#lastCheckpoint > checkpointSeconds * 1000
+    const waited = (performance.now() - this.#lastCheckpoint) / 1000
+    return waited > checkpointSeconds || (better && waited > 10 * this.#secondsPerCheckpoint)
   }
 
   async #checkpoint(): Promise<void> {
@@ -360,8 +366,10 @@ export class Trainer {
       history: this.#history,
       best: this.#best,
     }
+    const began = performance.now()
     await writeCheckpoint(this.#checkpointFolder, { state, tensors: await this.#runner!.readState() })
     this.#lastCheckpoint = performance.now()
+    this.#secondsPerCheckpoint = (this.#lastCheckpoint - began) / 1000
     this.#isAheadOfCheckpoint = false
   }
 

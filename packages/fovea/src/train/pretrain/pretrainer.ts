@@ -212,19 +212,24 @@ class Pretraining {
 
   async #measure(): Promise<PretrainFigures> {
     const { signal } = this.#options
-    const model = withWeights(this.#objectives.model, await this.#runner.readState())
+    const model = withWeights(this.#objectives.model, await this.#weightsOf(this.#objectives.model))
     return measure(model, this.#scenes.heldOut(signal), { threads: this.#recipe.threads })
   }
 
   /** The model of features with the weights of now, and what it came from. */
   async #finished(): Promise<Model> {
-    const model = withWeights(this.#model, await this.#runner.readState())
+    const model = withWeights(this.#model, await this.#weightsOf(this.#model))
     const record = this.#history.at(-1)
     return writeMetadata(model, {
       ...this.#metadata,
       recipe: { ...this.#recipe, epoch: record === undefined ? 0 : record.epoch + 1, step: this.#step },
       ...(record === undefined ? {} : { metrics: { loss: record.loss, ...record.figures } }),
     })
+  }
+
+  /** Those of the model, without what the optimizer keeps. */
+  #weightsOf({ graph }: Model): Promise<Map<string, Tensor>> {
+    return this.#runner.readState([...graph.initializers.keys()])
   }
 
   async #checkpoint(): Promise<void> {

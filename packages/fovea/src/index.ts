@@ -7,7 +7,9 @@ import { preprocessImage } from './vision/resize.ts'
 /** Pictures: reading, writing, preprocessing. */
 export const vision = { loadImage, writePng, preprocessImage } as const
 
+export type { Collate, Padding } from './data/collate.ts'
 export type { ImageDataset, Sample } from './data/dataset.ts'
+export type { DiskCacheOptions } from './data/disk-cache.ts'
 export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
 export {
   type ConvertDatasetOptions,
@@ -32,8 +34,9 @@ export { type DetectedFormat, datasetFormats, detectFormat } from './data/format
 export { type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
 export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
-export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
+export type { LoaderOptions } from './data/loader-options.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
+export type { RepeatSampling, Sampling, WeightedSampling } from './data/sampler.ts'
 export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
 export {
@@ -48,7 +51,16 @@ export {
   softLabels,
 } from './data/transforms/mix.ts'
 export { type AnnotatedImage, fiveCrop, transformSample } from './data/transforms/sample.ts'
-export { type FromFolderOptions, VisionDataLoader, type VisionDataset } from './data/vision-data-loader.ts'
+export {
+  type Batch,
+  type BatchFacts,
+  type BatchOf,
+  type FromFolderOptions,
+  type ListBatch,
+  type LoaderSource,
+  VisionDataLoader,
+  type VisionDataset,
+} from './data/vision-data-loader.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'
 export { evaluationText, writeEvaluationPlots } from './evaluate/report.ts'
 export { buildModel, GraphBuilder } from './graph/builder.ts'

@@ -8,6 +8,7 @@ import { writePng } from '../data/encode.ts'
 import { writeFileAtomically } from '../data/files.ts'
 import { loadFont } from '../data/font.ts'
 import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
+import { cutMix, mixUp } from '../data/transforms/mix.ts'
 import { type Evaluation, evaluateClassifier } from '../evaluate/evaluator.ts'
 import { evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
@@ -56,6 +57,8 @@ export interface TrainFlags {
   loss?: TrainOptions['loss']
   balance?: TrainOptions['balance']
   augment?: string
+  mixup?: number
+  cutmix?: number
   patience?: number
   accumulate?: number
   ema?: number
@@ -99,6 +102,8 @@ export function trainCommand(): Command {
     .option('--label-smoothing <share>', 'share of the target spread over all classes', parseNumber)
     .addOption(choice('--balance <how>', 'what is done about unequal classes', ['auto', 'none', 'weights', 'sampling']))
     .addOption(choice('--augment <preset>', 'how pictures are varied', augmentations))
+    .option('--mixup <alpha>', 'blend pictures and their classes in pairs, the parts drawn from Beta(alpha, alpha)', parseNumber)
+    .option('--cutmix <alpha>', 'paste parts of pictures into each other; with --mixup each batch takes one of the two', parseNumber)
     .option('--patience <epochs>', 'stop after so many epochs without a better validation; 0 never stops', parseNumber)
     .option('--accumulate <n>', 'batches whose gradients are averaged for one update', parseNumber)
     .option('--ema <decay>', 'keep a moving average of the weights with this decay', parseNumber)
@@ -188,6 +193,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     labelSmoothing: flags.labelSmoothing,
     balance: flags.balance,
     augment: flags.augment as NonNullable<TrainOptions['augment']> | undefined,
+    mix: mixesOf(flags),
     patience: flags.patience,
     accumulate: flags.accumulate,
     averageDecay: flags.ema,
@@ -196,6 +202,11 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     layout: flags.layout,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+/** As timm has it, an alpha of 0 mixes nothing. */
+function mixesOf({ mixup = 0, cutmix = 0 }: TrainFlags): TrainOptions['mix'] {
+  return [...(mixup === 0 ? [] : [mixUp({ alpha: mixup })]), ...(cutmix === 0 ? [] : [cutMix({ alpha: cutmix })])]
 }
 
 /** `runs/train`, or the first numbered one that is free; the last one in use when resuming. */

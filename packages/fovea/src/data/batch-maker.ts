@@ -1,39 +1,59 @@
-// Makes one batch: decode, resize, augment, pack. Runs in a worker or in the caller's thread with the same result.
+// Makes one batch: read, augment, move annotations, put together, mix. Runs in a worker or in the caller's thread with the same result.
 
-import { FoveaError, isFoveaError } from '../util/errors.ts'
+import { type FoveaError, isFoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
-import { createImage, type Image } from '../vision/image.ts'
-import { channelsOf, type Preprocessing } from '../vision/preprocessing.ts'
-import { orderChannels, planResize, preprocessImage, resizeImage } from '../vision/resize.ts'
-import { decodeImage } from './decode.ts'
-import { type CacheMemory, ImageCache } from './image-cache.ts'
-import { readFileBytes } from './source.ts'
-import { applyTransform, isIdentity, type Transform } from './transforms/compose.ts'
+import type { Annotation } from '../vision/annotation.ts'
+import { chainGeometry, type Geometry } from '../vision/geometry/geometry.ts'
+import { type LabelMap, moveLabelMap } from '../vision/geometry/label-map.ts'
+import { type AnnotationRule, moveAnnotations } from '../vision/geometry/move-annotations.ts'
+import type { Image } from '../vision/image.ts'
+import type { Preprocessing } from '../vision/preprocessing.ts'
+import { orderChannels, resizeImage } from '../vision/resize.ts'
+import { type Collate, type Padding, padImages, stackImages } from './collate.ts'
+import { ownCopy } from './picture-cache.ts'
+import { PictureReader, type PictureSource, type ReadPlan, stretch } from './picture-reader.ts'
+import { drawSteps, isIdentity, type Transform } from './transforms/compose.ts'
+import { mergeSteps } from './transforms/merge.ts'
+import { type BatchMix, joinMosaic, type Mosaic, mixBatch, softLabels } from './transforms/mix.ts'
+import { type AnnotatedImage, geometryOfSteps } from './transforms/sample.ts'
 
-/** All that a batch depends on besides its job; it can be cloned to a worker. */
-export interface BatchPlan {
-  /** With a fixed size. */
-  readonly preprocessing: Preprocessing
-  /** The size, [height, width], at which pictures are cached and augmented. */
-  readonly workSize: readonly [number, number]
+/** All that batches have in common; it can be cloned to a worker. */
+export interface BatchPlan extends ReadPlan {
+  /** To whose size and channels pictures are brought in the end; undefined leaves them as the transform gives them. */
+  readonly preprocessing: Preprocessing | undefined
   readonly transform: Transform | undefined
+  readonly rule: AnnotationRule
+  readonly mosaic: Mosaic | undefined
+  /** Each batch takes one of them by chance. */
+  readonly mixes: readonly BatchMix[]
+  /** Number of classes, for soft labels. */
+  readonly classes: number
+  readonly collate: Collate
+  readonly padding: Padding
   readonly seed: number
   readonly onError: 'skip' | 'stop'
-  /** An unreadable picture is replaced by another one (training) or left out (evaluation). */
-  readonly replaceFailed: boolean
-  readonly exactDecode: boolean
-  readonly maxPixels: number | undefined
-  readonly paths: readonly string[]
-  readonly labels: Int32Array
-  readonly cache: CacheMemory
+  /** A batch with an unreadable picture is not made, so that the caller puts another in its place; else the picture is left out. */
+  readonly complete: boolean
+}
+
+export interface SampleJob extends PictureSource {
+  readonly label: number
+  readonly annotations: readonly Annotation[]
+  readonly labelMap?: LabelMap | undefined
+}
+
+/** A place in the batch: its sample, and the three more of a mosaic. */
+export interface PlaceJob {
+  /** In the order of the epoch; it seeds what is random. */
+  readonly position: number
+  readonly sample: SampleJob
+  readonly partners: readonly SampleJob[]
 }
 
 export interface BatchJob {
   readonly epoch: number
-  /** Position of the first sample in the epoch's order; it seeds the augmentation. */
-  readonly start: number
-  /** Which samples. */
-  readonly samples: Uint32Array
+  readonly batch: number
+  readonly places: readonly PlaceJob[]
 }
 
 export interface FailedSample {
@@ -44,119 +64,133 @@ export interface FailedSample {
 }
 
 export interface MadeBatch {
-  /** uint8 NHWC, one picture after another. */
-  readonly images: Uint8Array<ArrayBuffer>
+  /** uint8 NHWC, or the pictures themselves. */
+  readonly images: Uint8Array<ArrayBuffer> | readonly Image[]
+  readonly shape: readonly [number, number, number, number] | undefined
+  /** [height, width] of each picture, without padding. */
+  readonly sizes: readonly (readonly [height: number, width: number])[]
+  readonly annotations: readonly (readonly Annotation[])[]
+  readonly labelMaps: readonly (LabelMap | undefined)[]
   readonly labels: Int32Array<ArrayBuffer>
-  /** The sample that each picture is, after replacement. */
+  /** The sample that each picture is. */
   readonly indices: Int32Array<ArrayBuffer>
+  /** [count, classes]: soft labels where a mix is on. */
+  readonly targets: Float32Array<ArrayBuffer> | undefined
   readonly failed: readonly FailedSample[]
 }
 
 /** How many files of a batch are read and decoded at the same time. */
 const concurrency = 4
-/** Replacements tried for one place of a batch before giving up. */
-const maxReplacements = 50
 
 export class BatchMaker {
   readonly #plan: BatchPlan
-  readonly #cache: ImageCache
-  readonly #channels: 1 | 3
-  readonly #inMemory: (index: number) => Image | undefined
+  readonly #reader: PictureReader
 
-  /** `inMemory` gives the pictures that have no file, where this thread has them. */
-  constructor(plan: BatchPlan, inMemory: (index: number) => Image | undefined = () => undefined) {
+  constructor(plan: BatchPlan) {
     this.#plan = plan
-    this.#cache = new ImageCache(plan.cache)
-    this.#channels = channelsOf(plan.preprocessing)
-    this.#inMemory = inMemory
+    this.#reader = new PictureReader(plan)
   }
 
   async make(job: BatchJob): Promise<MadeBatch> {
-    const { labels, preprocessing } = this.#plan
-    const count = job.samples.length
-    const [height, width] = preprocessing.size!
-    const size = height * width * this.#channels
-    const images = new Uint8Array(count * size)
-    const indices = new Int32Array(count).fill(-1)
-    const failures: FailedSample[][] = Array.from({ length: count }, () => [])
+    const { places } = job
+    const samples: (AnnotatedImage | undefined)[] = places.map(() => undefined)
+    const failures: FailedSample[][] = places.map(() => [])
     let next = 0
     const lane = async () => {
-      for (let i = next++; i < count; i = next++) {
-        const image = await this.#sample(job, i, indices, failures[i]!)
-        if (image !== undefined) images.set(image.data, i * size)
-      }
+      for (let i = next++; i < places.length; i = next++) samples[i] = await this.#place(job.epoch, places[i]!, failures[i]!)
     }
     await Promise.all(Array.from({ length: concurrency }, lane))
     const failed = failures.flat()
-    if (!indices.includes(-1)) return { images, labels: Int32Array.from(indices, (index) => labels[index]!), indices, failed }
-    return compact(images, indices, labels, size, failed)
+    const kept = places.flatMap(({ sample }, i) => (samples[i] === undefined ? [] : [{ ...samples[i]!, sample }]))
+    return this.#collate(job, this.#plan.complete && failed.length > 0 ? [] : kept, failed)
   }
 
-  /** Fills the cache with pictures that only this thread has. */
-  preload(index: number): void {
-    const image = this.#inMemory(index)
-    if (image !== undefined && this.#cache.get(index) === undefined) this.#cache.put(index, this.#fit(image).data)
-  }
-
-  async #sample(job: BatchJob, place: number, indices: Int32Array, failed: FailedSample[]): Promise<Image | undefined> {
-    const { paths, seed, onError, replaceFailed } = this.#plan
-    const position = job.start + place
-    const spare = new Random(seed, 'replacement', job.epoch, position)
-    let index = job.samples[place]!
-    for (let attempt = 0; attempt <= maxReplacements; attempt++) {
-      try {
-        const image = await this.#load(index)
-        indices[place] = index
-        return this.#augment(image, new Random(seed, 'augmentation', job.epoch, position))
-      } catch (error) {
-        if (!isFoveaError(error) || !isFileFault(error) || onError === 'stop') throw error
-        failed.push({ index, path: paths[index]!, code: error.code, message: error.message })
-        if (!replaceFailed) return undefined
-      }
-      index = spare.integer(0, paths.length)
+  #collate(job: BatchJob, kept: readonly (AnnotatedImage & { readonly sample: SampleJob })[], failed: readonly FailedSample[]): MadeBatch {
+    const { collate, padding, mixes, classes, seed } = this.#plan
+    const pictures = kept.map(({ image }) => image)
+    const labels = Int32Array.from(kept, ({ sample }) => sample.label)
+    const facts = {
+      sizes: pictures.map(({ height, width }) => [height, width] as const),
+      annotations: kept.map(({ annotations }) => annotations),
+      labelMaps: kept.map(({ labelMap }) => labelMap),
+      labels,
+      indices: Int32Array.from(kept, ({ sample }) => sample.index),
+      failed,
     }
-    throw new FoveaError('DATA_NO_IMAGES', {
-      expected: 'readable images',
-      found: `${maxReplacements} unreadable ones in a row`,
-      file: paths[index],
-    })
-  }
-
-  /** The picture at the working size, in RGB or grey. */
-  async #load(index: number): Promise<Image> {
-    const { workSize, paths, exactDecode, maxPixels } = this.#plan
-    const cached = this.#cache.get(index)
-    if (cached !== undefined) return createImage(workSize[1], workSize[0], this.#channels, cached, paths[index])
-    let image = this.#inMemory(index)
-    if (image === undefined) {
-      const path = paths[index]!
-      const shrinkFor = exactDecode ? undefined : this.#leastSize()
-      image = await decodeImage(await readFileBytes(path), { name: path, maxPixels, shrinkFor })
+    if (collate === 'list') {
+      const images = kept.map(({ image, sample }) => (isOthers(image, sample.image) ? ownCopy(image) : image))
+      return { ...facts, images, shape: undefined, targets: undefined }
     }
-    const fitted = this.#fit(image)
-    this.#cache.put(index, fitted.data)
-    return fitted
+    const stacked = collate === 'pad' ? padImages(pictures, padding) : stackImages(pictures)
+    if (mixes.length === 0) return { ...facts, ...stacked, targets: undefined }
+    const soft = { ...stacked, targets: softLabels(labels, classes) }
+    const random = new Random(seed, 'mix', job.epoch, job.batch)
+    return { ...facts, ...mixBatch(soft, random.pick(mixes), random) }
   }
 
-  #fit(image: Image): Image {
-    const { preprocessing, workSize } = this.#plan
-    return preprocessImage(image, { ...preprocessing, size: workSize, color: preprocessing.color === 'gray' ? 'gray' : 'rgb' })
+  /** The finished sample; undefined where it, or one that belongs to it, cannot be read. */
+  async #place(epoch: number, { position, sample, partners }: PlaceJob, failed: FailedSample[]): Promise<AnnotatedImage | undefined> {
+    const { seed, mosaic, rule } = this.#plan
+    const read = await Promise.all([sample, ...partners].map((one) => this.#read(one, failed)))
+    if (failed.length > 0) return undefined
+    const random = new Random(seed, 'augmentation', epoch, position)
+    const [first] = read
+    if (partners.length === 0 || mosaic === undefined) return this.#augment(first!.image, first!.geometry, sample, random)
+    const tiles = read.map((picture, i) => moved(picture!.image, [sample, ...partners][i]!, picture!.geometry, rule))
+    const joined = joinMosaic(tiles, mosaic, new Random(seed, 'mosaic', epoch, position), rule)
+    return this.#augment(joined.image, undefined, joined, random)
   }
 
-  /** What a shrunken JPEG must still measure: twice the size that the picture is reduced to. */
-  #leastSize(): readonly [number, number] {
-    const [height, width] = this.#plan.workSize
-    const side = 2 * Math.max(height, width)
-    const { scaled } = planResize(side, side, { ...this.#plan.preprocessing, size: [side, side] })
-    return [scaled[0], scaled[1]]
+  async #read(source: SampleJob, failed: FailedSample[]) {
+    try {
+      return await this.#reader.read(source)
+    } catch (error) {
+      if (!isFoveaError(error) || !isFileFault(error) || this.#plan.onError === 'stop') throw error
+      failed.push({ index: source.index, path: source.path, code: error.code, message: error.message })
+      return undefined
+    }
   }
 
-  #augment(image: Image, random: Random): Image {
-    const { transform, preprocessing } = this.#plan
-    const [height, width] = preprocessing.size!
-    const changed = isIdentity(transform) ? image : applyTransform(image, transform!, random)
-    return orderChannels(resizeImage(changed, height, width, preprocessing.interpolation), preprocessing)
+  #augment(
+    image: Image,
+    before: Geometry | undefined,
+    marked: Pick<SampleJob, 'annotations' | 'labelMap'>,
+    random: Random,
+  ): AnnotatedImage {
+    const { transform, preprocessing, rule } = this.#plan
+    const steps = isIdentity(transform) ? [] : drawSteps(transform!, image, random)
+    const changed = mergeSteps(steps).reduce((current, step) => step.apply(current), image)
+    const [height, width] = preprocessing?.size ?? [changed.height, changed.width]
+    const fitted = resizeImage(changed, height, width, preprocessing?.interpolation)
+    const out = preprocessing === undefined ? fitted : orderChannels(fitted, preprocessing)
+    const after = width === changed.width && height === changed.height ? undefined : stretch(changed, out)
+    const geometry = chain(before, chain(geometryOfSteps(steps), after))
+    return moved(out, marked, geometry, rule)
   }
+}
+
+/** An image with what is marked in it, moved; boxes that nothing has moved come back as they are. */
+function moved(
+  image: Image,
+  { annotations, labelMap }: Pick<SampleJob, 'annotations' | 'labelMap'>,
+  geometry: Geometry | undefined,
+  rule: AnnotationRule,
+): AnnotatedImage {
+  if (geometry === undefined) return { image, annotations, ...(labelMap && { labelMap }) }
+  return {
+    image,
+    annotations: annotations.length === 0 ? annotations : moveAnnotations(annotations, geometry, rule),
+    ...(labelMap && { labelMap: moveLabelMap(labelMap, geometry) }),
+  }
+}
+
+/** True where the bytes are a cache's or the data set's, which a batch must not give away. */
+function isOthers({ data }: Image, source: Image | undefined): boolean {
+  return data.buffer instanceof SharedArrayBuffer || data.length < data.buffer.byteLength || data === source?.data
+}
+
+function chain(first: Geometry | undefined, second: Geometry | undefined): Geometry | undefined {
+  return first === undefined ? second : second === undefined ? first : chainGeometry(first, second)
 }
 
 /** Faults of one file, as opposed to those of the program. */
@@ -169,15 +203,4 @@ function isFileFault({ code }: FoveaError): boolean {
     'DATA_IMAGE_TOO_LARGE',
     'DATA_FILE_NOT_FOUND',
   ].includes(code)
-}
-
-/** Closes the gaps that left-out pictures leave. */
-function compact(images: Uint8Array, indices: Int32Array, labels: Int32Array, size: number, failed: readonly FailedSample[]): MadeBatch {
-  const places = Array.from(indices.keys()).filter((i) => indices[i] !== -1)
-  const kept = new Uint8Array(places.length * size)
-  places.forEach((place, i) => {
-    kept.set(images.subarray(place * size, (place + 1) * size), i * size)
-  })
-  const keptIndices = Int32Array.from(places, (place) => indices[place]!)
-  return { images: kept, indices: keptIndices, labels: Int32Array.from(keptIndices, (index) => labels[index]!), failed }
 }

@@ -1,9 +1,12 @@
-// A data set for classification as plain data: what the loader reads and the trainer counts.
+// A data set as plain data: what the loader reads and the trainer counts.
 
 import { createHash } from 'node:crypto'
 import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
+import type { Annotation } from '../vision/annotation.ts'
+import type { LabelMap } from '../vision/geometry/label-map.ts'
 import type { Image } from '../vision/image.ts'
+import type { LabelledPicture, LabelledSet } from '../vision/labelled-set.ts'
 import { readFileBytes } from './source.ts'
 
 /** One picture: a file, or an image already in memory; `label` is an index into the classes, -1 where unknown. */
@@ -11,11 +14,29 @@ export interface Sample {
   readonly path: string
   readonly label: number
   readonly image?: Image
+  /** What is marked in the upright picture. Default nothing. */
+  readonly annotations?: readonly Annotation[]
+  /** A class for each pixel of the upright picture. */
+  readonly labelMap?: LabelMap
 }
 
 export interface ImageDataset {
   readonly classes: readonly string[]
   readonly samples: readonly Sample[]
+}
+
+/** Pictures of a labelled set as samples: the first class of a picture as a whole is its label. A missing file is told when it is loaded. */
+export function samplesOf(set: LabelledSet): ImageDataset {
+  return { classes: set.classes.map(({ name }) => name), samples: set.pictures.map(sampleOf) }
+}
+
+export function sampleOf({ file, name, labels, annotations }: LabelledPicture): Sample {
+  return { path: file ?? name, label: labels[0] ?? -1, annotations }
+}
+
+/** The classes of a sample: its own, or those of what is marked in it, each once. */
+export function classesOf({ label, annotations = [] }: Sample): number[] {
+  return label >= 0 ? [label] : [...new Set(annotations.map((annotation) => annotation.label))].filter((one) => one >= 0)
 }
 
 /** Number of samples of each class, in the order of `classes`. */

@@ -4,7 +4,7 @@ import sharp, { type Sharp } from 'sharp'
 import { FoveaError } from '../util/errors.ts'
 import { createImage, type Image, type Rgb } from '../vision/image.ts'
 import { decodeBmp } from './bmp.ts'
-import { type ImageFormat, imageFormat, jpegComponents } from './image-format.ts'
+import { type ImageFormat, imageFormat, jpegFrame } from './image-format.ts'
 import { decodePlainPng } from './png.ts'
 import { type ImageSource, readSource } from './source.ts'
 
@@ -97,7 +97,7 @@ interface Facts {
 /** PNG and JPEG state what matters in bytes that are easily found, which saves a second pass over the many small files of a data set. */
 async function readFacts(bytes: Uint8Array, format: ImageFormat, maxPixels: number, needSize: boolean): Promise<Facts> {
   if (format === 'png') return { depth: bytes[24] === 16 ? 'ushort' : 'uchar', cmyk: false }
-  const components = format === 'jpeg' && !needSize ? jpegComponents(bytes) : undefined
+  const components = format === 'jpeg' && !needSize ? jpegFrame(bytes)?.components : undefined
   if (components === 1 || components === 3) return { depth: 'uchar', cmyk: false }
   const { depth, space, autoOrient } = await open(bytes, maxPixels, true).metadata()
   return { depth, cmyk: space === 'cmyk', width: autoOrient.width, height: autoOrient.height }

@@ -18,8 +18,8 @@ export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
   return undefined
 }
 
-/** The number of colour components that a JPEG's frame header states (ITU T.81, B.2.2); undefined where none is found. */
-export function jpegComponents(bytes: Uint8Array): number | undefined {
+/** What a JPEG's frame header states (ITU T.81, B.2.2), the size before its EXIF turns it; undefined where none is found. */
+export function jpegFrame(bytes: Uint8Array): { readonly width: number; readonly height: number; readonly components: number } | undefined {
   for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1]!
     // Fill bytes may come before a marker.
@@ -28,7 +28,10 @@ export function jpegComponents(bytes: Uint8Array): number | undefined {
       continue
     }
     // SOF0 to SOF15, but for the tables DHT, JPG and DAC among them.
-    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return bytes[at + 9]
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+      const word = (from: number) => (bytes[from]! << 8) + bytes[from + 1]!
+      return { height: word(at + 5), width: word(at + 7), components: bytes[at + 9]! }
+    }
     at += 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!
   }
   return undefined

@@ -102,7 +102,7 @@ export class WorkerPool {
 
   #lose(thread: Thread, reason: unknown): void {
     if (!this.#threads.delete(thread)) return
-    const files = Array.from(thread.task?.job.samples ?? [], (index) => this.#plan.paths[index]!)
+    const files = (thread.task?.job.places ?? []).map(({ sample }) => sample.path)
     const found = reason instanceof Error ? reason.message : String(reason)
     const file = files.length > 3 ? `${files.slice(0, 3).join(', ')} and ${files.length - 3} more` : files.join(', ')
     thread.task?.reject(new FoveaError('DATA_WORKER_CRASHED', { found, file, cause: reason }))

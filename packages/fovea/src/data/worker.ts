@@ -19,7 +19,7 @@ if (parentPort !== null) serve(new BatchMaker(workerData as BatchPlan), parentPo
 function serve(maker: BatchMaker, port: NonNullable<typeof parentPort>): void {
   port.on('message', ({ id, job }: WorkerRequest) => {
     maker.make(job).then(
-      (made) => port.postMessage({ id, made } satisfies WorkerReply, [made.images.buffer, made.labels.buffer, made.indices.buffer]),
+      (made) => port.postMessage({ id, made } satisfies WorkerReply, buffersOf(made)),
       (error: unknown) => {
         // Anything but a coded error is a fault of ours: it ends the thread and is reported as its crash.
         if (!isFoveaError(error))
@@ -30,4 +30,11 @@ function serve(maker: BatchMaker, port: NonNullable<typeof parentPort>): void {
       },
     )
   })
+}
+
+/** What is handed over instead of being copied. */
+function buffersOf({ images, labels, indices, targets }: MadeBatch): ArrayBuffer[] {
+  const pixels = images instanceof Uint8Array ? [images] : images.map(({ data }) => data)
+  const arrays = [...pixels, labels, indices, ...(targets === undefined ? [] : [targets])]
+  return [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]
 }

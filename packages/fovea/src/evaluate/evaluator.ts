@@ -1,7 +1,7 @@
 // Measures a classifier on a data set.
 
 import { type ImageDataset, readableHashes } from '../data/dataset.ts'
-import { ImageLoader } from '../data/loader.ts'
+import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -59,7 +59,7 @@ export async function evaluateClassifier(model: DeepSeekVision, dataset: ImageDa
   const calibration = new CalibrationError(labels.length)
   const loss = new MeanLoss()
   const mistakes: Mistake[] = []
-  const loader = new ImageLoader(mapped, { preprocessing, batchSize, onError, workers: 1, cacheBytes: 0 })
+  const loader = new VisionDataLoader(mapped, { preprocessing, batchSize, onError, workers: 1, cacheBytes: 0 })
   let done = 0
   try {
     for await (const batch of loader.batches(signal ? { signal } : {})) {

@@ -1,8 +1,8 @@
 // The batches of a training: pictures straight from the loader, features behind a frozen prefix, or features kept in memory.
 
 import type { ImageDataset } from '../data/dataset.ts'
-import { ImageLoader } from '../data/loader.ts'
-import { epochOrder } from '../data/sampler.ts'
+import { Sampler } from '../data/sampler.ts'
+import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { formatDims, isStatic } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
@@ -16,6 +16,8 @@ import type { Recipe } from './options.ts'
 export interface TrainingBatch {
   readonly input: Tensor
   readonly labels: Int32Array
+  /** [count, classes]: the share of each class, where pictures are mixed. */
+  readonly targets?: Float32Array | undefined
 }
 
 /** Where the training step gets its batches from. The same position always gives the same batch. */
@@ -49,7 +51,7 @@ export async function openBatches(options: BatchSourceOptions): Promise<BatchSou
       await session.close()
     }
   }
-  const loader = new ImageLoader(train, {
+  const loader = new VisionDataLoader(train, {
     preprocessing,
     training: true,
     // Pictures decoded at a fraction of their size differ from what validation and use will see; once decoded they are cached anyway.
@@ -60,6 +62,7 @@ export async function openBatches(options: BatchSourceOptions): Promise<BatchSou
     workers: 1,
     onError,
     ...(recipe.augment === undefined ? {} : { transform: recipe.augment }),
+    ...(recipe.mix === undefined ? {} : { mix: recipe.mix }),
   })
   return new PictureBatches(loader)
 }
@@ -74,9 +77,9 @@ export function featureDims(prefix: Model, { imageSize }: Pick<Recipe, 'imageSiz
 
 class PictureBatches implements BatchSource {
   readonly batchesPerEpoch: number
-  protected readonly loader: ImageLoader
+  protected readonly loader: VisionDataLoader
 
-  constructor(loader: ImageLoader) {
+  constructor(loader: VisionDataLoader) {
     this.loader = loader
     this.batchesPerEpoch = loader.batchesPerEpoch
   }
@@ -86,8 +89,8 @@ class PictureBatches implements BatchSource {
   }
 
   async *batches(epoch: number, from: number, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
-    for await (const { images, shape, labels } of this.loader.batches({ epoch, from, ...(signal ? { signal } : {}) }))
-      yield { input: new Tensor('uint8', shape, images), labels }
+    for await (const { images, shape, labels, targets } of this.loader.batches({ epoch, from, ...(signal ? { signal } : {}) }))
+      yield { input: new Tensor('uint8', shape, images), labels, targets }
   }
 
   async close(): Promise<void> {
@@ -103,7 +106,7 @@ async function runPrefix(prefix: Session, images: Tensor): Promise<Tensor> {
 /** Runs the prefix once over all pictures. */
 async function cacheFeatures(options: BatchSourceOptions, prefix: Session, dims: readonly number[]): Promise<BatchSource> {
   const { train, recipe, preprocessing, onError, onEvent } = options
-  const loader = new ImageLoader(train, { preprocessing, batchSize: 32, workers: 1, onError, cacheBytes: 0 })
+  const loader = new VisionDataLoader(train, { preprocessing, batchSize: 32, workers: 1, onError, cacheBytes: 0 })
   const size = sizeOf(dims)
   const features = new Float32Array(size * train.samples.length)
   const kept: number[] = []
@@ -137,7 +140,7 @@ class CachedBatches implements BatchSource {
   readonly #rows: Int32Array
   readonly #features: Float32Array
   readonly #dims: readonly number[]
-  readonly #recipe: Recipe
+  readonly #sampler: Sampler
   readonly #batchSize: number
 
   constructor(
@@ -152,14 +155,14 @@ class CachedBatches implements BatchSource {
     this.#rows = rows
     this.#features = features
     this.#dims = dims
-    this.#recipe = recipe
+    this.#sampler = new Sampler(dataset, recipe.sampling, recipe.seed)
     this.failures = failures
     this.#batchSize = recipe.batchSize
     this.batchesPerEpoch = Math.max(1, Math.floor(dataset.samples.length / this.#batchSize))
   }
 
   async *batches(epoch: number, from: number, signal?: AbortSignal): AsyncGenerator<TrainingBatch> {
-    const order = epochOrder(this.#dataset, this.#recipe.sampling, this.#recipe.seed, epoch)
+    const order = this.#sampler.order(epoch)
     const size = sizeOf(this.#dims)
     for (let batch = from; batch < this.batchesPerEpoch; batch++) {
       signal?.throwIfAborted()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ImageDataset } from '../data/dataset.ts'
 import { isIdentity } from '../data/transforms/compose.ts'
+import { cutMix, mixUp, mosaic } from '../data/transforms/mix.ts'
 import { type ModelFacts, resolveRecipe, type TrainOptions } from './options.ts'
 
 /** A data set with so many pictures of each class. */
@@ -113,6 +114,10 @@ describe('resolveRecipe', () => {
     [{ threads: 100_000 }, /at most \d+, found 100000 .*threads/],
     [{ optimizer: 'lion' as 'sgd' }, /sgd, adam, adamw, found lion .*optimizer/],
     [{ schedule: 'never' as 'step' }, /constant, step, cosine, one-cycle, found never/],
+    [{ mix: mixUp(), loss: 'focal' as const }, /nothing with the focal loss, found mixUp .*mix/],
+    [{ mix: [cutMix(), cutMix()] }, /each kind once, found cutMix, cutMix .*mix/],
+    [{ mix: mosaic(8) as unknown as ReturnType<typeof mixUp> }, /mixUp or cutMix.*found mosaic/],
+    [{ mix: mixUp(), batchSize: 1 }, /at least 2.*batchSize/],
     [{ loss: 'hinge' as 'focal' }, /cross-entropy, focal, found hinge/],
     [{ balance: 'much' as 'none' }, /auto, none, weights, sampling, found much/],
     [{ augment: 'wild' as 'light' }, /none, shift, light, strong, found wild/],

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { classCounts, type ImageDataset } from '../data/dataset.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
+import { type BatchMix, parseMix } from '../data/transforms/mix.ts'
 import type { HubOptions } from '../model/hub/settings.ts'
 import type { InputSpec } from '../model/input-spec.ts'
 import { parseDevice } from '../runtime/device.ts'
@@ -67,6 +68,11 @@ export interface TrainOptions {
   readonly balance?: 'auto' | 'none' | 'weights' | 'sampling'
   /** A preset, or a transform. @default 'light'; 'none' for `freeze: 'head'`, whose features are then computed once */
   readonly augment?: AugmentationName | Transform
+  /**
+   * Blends pictures and classes of a batch in pairs: `mixUp`, `cutMix`, or both, of which each batch takes one by chance. The loss is then that
+   * of soft targets. @default none
+   */
+  readonly mix?: BatchMix | readonly BatchMix[]
   /** Epochs without a better validation before stopping; 0 never stops. @default a third of the epochs, at least 8 */
   readonly patience?: number
   /** Device of the training step. @default 'cpu' */
@@ -120,6 +126,8 @@ export interface Recipe {
   readonly classWeights: readonly number[] | undefined
   readonly sampling: 'shuffled' | 'balanced'
   readonly augment: Transform | undefined
+  /** Undefined where nothing is mixed. */
+  readonly mix: readonly BatchMix[] | undefined
   readonly patience: number
   readonly device: string
   readonly threads: number
@@ -194,6 +202,7 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     labelSmoothing: smoothingOf(loss, amount('labelSmoothing', loss === 'focal' ? 0 : 0.05, 1)),
     ...balanceOf(train, oneOf('balance', ['auto', 'none', 'weights', 'sampling'], 'auto')),
     augment: typeof augment === 'string' ? presetOf(augment, imageSize) : parseTransform(augment),
+    mix: mixOf(options.mix, loss, batchSize),
     patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
     device: options.device ?? 'cpu',
     threads: threadsOf(whole('threads', 1, availableParallelism())),
@@ -205,6 +214,20 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
 function smoothingOf(loss: Recipe['loss'], smoothing: number): number {
   if (loss === 'focal' && smoothing > 0) throw invalid('labelSmoothing', '0 with the focal loss', smoothing)
   return smoothing
+}
+
+/** The focal loss of the literature knows no soft targets, and a batch of one has nothing to be mixed with. */
+function mixOf(mix: TrainOptions['mix'] = [], loss: Recipe['loss'], batchSize: number): Recipe['mix'] {
+  const mixes = (Array.isArray(mix) ? mix : [mix]).map(parseMix).map((one) => {
+    if (one.kind === 'mosaic') throw invalid('mix', 'mixUp or cutMix, as a classifier learns classes of whole pictures', one.kind)
+    return one
+  })
+  if (mixes.length === 0) return undefined
+  if (new Set(mixes.map(({ kind }) => kind)).size < mixes.length)
+    throw invalid('mix', 'each kind once', mixes.map(({ kind }) => kind).join(', '))
+  if (loss === 'focal') throw invalid('mix', 'nothing with the focal loss', mixes[0]!.kind)
+  if (batchSize < 2) throw invalid('batchSize', 'at least 2, as pictures are mixed in pairs', batchSize)
+  return mixes
 }
 
 /** More threads than processors only wait for one another; thousands take the machine's memory. */

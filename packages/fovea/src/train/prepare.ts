@@ -101,7 +101,12 @@ function shippedNote(source: ModelSource, { pretrained }: TrainOptions): readonl
 
 /** True where the frozen part's features are computed once: the pictures stay as they are, and the features fit the memory allowed. */
 function keepsFeatures({ prefix }: FrozenModel, recipe: Recipe, { featureCacheBytes = 2 * 2 ** 30 }: TrainOptions): boolean {
-  return prefix !== undefined && isIdentity(recipe.augment) && 4 * sizeOf(featureDims(prefix, recipe)) * recipe.samples <= featureCacheBytes
+  return (
+    prefix !== undefined &&
+    isIdentity(recipe.augment) &&
+    recipe.mix === undefined &&
+    4 * sizeOf(featureDims(prefix, recipe)) * recipe.samples <= featureCacheBytes
+  )
 }
 
 /**

@@ -7,15 +7,22 @@ import type { Schedule } from '../nn/schedules.ts'
 import type { TrainingStepOptions } from '../passes/training-step.ts'
 import type { Recipe } from './options.ts'
 
-/** Emits the loss, the count of right answers, and the input `targets` int64 [N]. */
+/**
+ * Emits the loss, the count of right answers, and the input `targets`: int64 [N], or float [N, C] where pictures are mixed. A mixed picture is
+ * answered right by the class of its greater part.
+ */
 export function emitLossOf(b: GraphBuilder, logits: string, recipe: Recipe): { loss: string; outputs: Record<string, string> } {
   const { classes, classWeights, labelSmoothing } = recipe
-  const targets = b.input('targets', 'int64', [recipe.batchSize])
+  const soft = recipe.mix !== undefined
+  const targets = soft ? b.input('targets', 'float32', [recipe.batchSize, classes.length]) : b.input('targets', 'int64', [recipe.batchSize])
   const scores = { value: logits, channels: classes.length }
   const weights = classWeights === undefined ? {} : { classWeights }
   const value =
-    recipe.loss === 'focal' ? focalLoss(b, scores, targets, weights) : crossEntropy(b, scores, targets, { labelSmoothing, ...weights })
-  const right = b.op('Equal', [b.op('ArgMax', [logits], { axis: 1, keepdims: 0 }), targets])
+    recipe.loss === 'focal'
+      ? focalLoss(b, scores, targets, weights)
+      : crossEntropy(b, scores, targets, { labelSmoothing, targets: soft ? 'probabilities' : 'indices', ...weights })
+  const likeliest = (x: string) => b.op('ArgMax', [x], { axis: 1, keepdims: 0 })
+  const right = b.op('Equal', [likeliest(logits), soft ? likeliest(targets) : targets])
   const correct = b.op('ReduceSum', [b.op('Cast', [right], { to: 1 })], { keepdims: 0 })
   return { loss: value, outputs: { loss: value, correct } }
 }

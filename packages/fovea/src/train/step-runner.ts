@@ -24,6 +24,11 @@ export function classTargets(labels: Int32Array): Tensor {
   return Tensor.of('int64', [labels.length], BigInt64Array.from(labels, BigInt))
 }
 
+/** Shares of the classes: float [N, C]. */
+export function softTargets(shares: Float32Array, count: number): Tensor {
+  return Tensor.float32([count, shares.length / count], shares)
+}
+
 /** An open training step. */
 export class StepRunner {
   readonly #session: Session

@@ -13,13 +13,13 @@ import { readModelFile } from '../model/open-model.ts'
 import { learningRateAt } from '../nn/schedules.ts'
 import { slotName } from '../passes/training-step.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
-import { type BatchSource, openBatches } from './batches.ts'
+import { type BatchSource, openBatches, type TrainingBatch } from './batches.ts'
 import { type CheckpointState, checkRecipe, checkTensors, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { appendLog, type EpochRecord, writeLog } from './history.ts'
 import type { Recipe, TrainOptions } from './options.ts'
 import { type Preparation, prepare } from './prepare.ts'
 import { scheduleOf } from './recipe-parts.ts'
-import { classTargets, StepRunner } from './step-runner.ts'
+import { classTargets, StepRunner, softTargets } from './step-runner.ts'
 import { type Validation, validate, validationLoader, withWeights } from './validate.ts'
 
 export interface TrainResult {
@@ -201,8 +201,8 @@ export class Trainer {
     const began = performance.now()
     const firstBatch = this.#position.batch
     try {
-      for await (const { input, labels } of this.#batches!.batches(epoch, firstBatch, signal)) {
-        await this.#trainOn(input, labels)
+      for await (const batch of this.#batches!.batches(epoch, firstBatch, signal)) {
+        await this.#trainOn(batch)
         if (this.#isCheckpointDue() && this.#position.batch < this.#batches!.batchesPerEpoch) await this.#checkpoint()
         signal?.throwIfAborted()
       }
@@ -220,7 +220,7 @@ export class Trainer {
     }
   }
 
-  async #trainOn(input: Tensor, labels: Int32Array): Promise<void> {
+  async #trainOn(data: TrainingBatch): Promise<void> {
     const { epochs, accumulate } = this.#recipe
     const { batchesPerEpoch } = this.#batches!
     const { epoch, batch } = this.#position
@@ -230,7 +230,7 @@ export class Trainer {
     const apply = (batch + 1) % accumulate === 0 || batch + 1 === batchesPerEpoch
     const began = performance.now()
     const { loss, correct } = await this.#runner!.run({
-      batch: this.#feeds(input, labels),
+      batch: this.#feeds(data),
       learningRate,
       update: this.#step + 1,
       position: overall,
@@ -247,7 +247,7 @@ export class Trainer {
     const running = this.#running
     running.loss += loss!
     running.correct += correct!
-    running.samples += labels.length
+    running.samples += data.labels.length
     running.batches++
     if (apply) this.#step++
     this.#position.batch++
@@ -264,8 +264,11 @@ export class Trainer {
     })
   }
 
-  #feeds(input: Tensor, labels: Int32Array): Record<string, Tensor> {
-    return { [this.#preparation.frozen.cut]: input, targets: classTargets(labels) }
+  #feeds({ input, labels, targets }: TrainingBatch): Record<string, Tensor> {
+    return {
+      [this.#preparation.frozen.cut]: input,
+      targets: targets === undefined ? classTargets(labels) : softTargets(targets, labels.length),
+    }
   }
 
   async #endEpoch(epoch: number, seconds: number, imagesPerSecond: number): Promise<void> {
@@ -332,11 +335,11 @@ export class Trainer {
   /** Times a few steps on the first batch, then puts the state back: nothing of it remains. */
   async #estimate(): Promise<void> {
     const state = await this.#runner!.readState()
-    for await (const { input, labels } of this.#batches!.batches(this.#position.epoch, this.#position.batch, this.#options.signal)) {
+    for await (const batch of this.#batches!.batches(this.#position.epoch, this.#position.batch, this.#options.signal)) {
       const times: number[] = []
       for (let i = 0; i < 3; i++) {
         const began = performance.now()
-        await this.#runner!.run({ batch: this.#feeds(input, labels), learningRate: 0, update: 1, position: 0 })
+        await this.#runner!.run({ batch: this.#feeds(batch), learningRate: 0, update: 1, position: 0 })
         times.push((performance.now() - began) / 1000)
       }
       this.#secondsPerStep = Math.min(...times)

@@ -1,7 +1,7 @@
 // Measures a classifier on held-out pictures while it is being trained.
 
 import type { ImageDataset } from '../data/dataset.ts'
-import { ImageLoader } from '../data/loader.ts'
+import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { copyModel } from '../graph/copy.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
@@ -26,14 +26,14 @@ export function withWeights(model: Model, weights: ReadonlyMap<string, Tensor>):
 }
 
 /** A loader for validation that decodes once and is used epoch after epoch. */
-export function validationLoader(dataset: ImageDataset, preprocessing: Preprocessing, onError: 'skip' | 'stop'): ImageLoader {
-  return new ImageLoader(dataset, { preprocessing, batchSize: 32, workers: 1, onError })
+export function validationLoader(dataset: ImageDataset, preprocessing: Preprocessing, onError: 'skip' | 'stop'): VisionDataLoader {
+  return new VisionDataLoader(dataset, { preprocessing, batchSize: 32, workers: 1, onError })
 }
 
 /** Runs the model, whose first output are probabilities, over all batches of the loader. Undefined where no picture could be read. */
 export async function validate(
   model: Model,
-  loader: ImageLoader,
+  loader: VisionDataLoader,
   options: { device: string; threads: number; signal?: AbortSignal },
 ): Promise<Validation | undefined> {
   const session = await openSession(model, { device: options.device, threads: options.threads })

@@ -67,30 +67,83 @@ export function orderChannels(image: Image, preprocessing: Pick<Preprocessing, '
  */
 export function resizeImage(image: Image, height: number, width: number, interpolation: Interpolation = 'bilinear'): Image {
   if (width === image.width && height === image.height) return image
-  if (interpolation === 'nearest') return resizeNearest(image, height, width)
-  const { channels } = image
-  let current = image.data
-  if (width !== image.width)
-    current = resizeRows(current, image.height, image.width, width, channels, resampler(image.width, width, interpolation))
-  if (height !== image.height) current = resizeColumns(current, height, width * channels, resampler(image.height, height, interpolation))
-  return createImage(width, height, channels, current, image.source)
+  return resampleRegion(image, { left: 0, top: 0, width: image.width, height: image.height }, height, width, { interpolation })
 }
 
-function resizeNearest(image: Image, height: number, width: number): Image {
-  const out = createImage(width, height, image.channels, undefined, image.source)
+/** A rectangle of whole pixels. */
+export interface Region {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+}
+
+export interface ResampleOptions {
+  /** Default bilinear. */
+  readonly interpolation?: Interpolation
+  /** The part of the resized picture that is made. Default all of it. */
+  readonly window?: Region
+  /** Left and right, top and bottom change places in what is made. */
+  readonly mirrorX?: boolean
+  readonly mirrorY?: boolean
+}
+
+/**
+ * A region of a picture, resized to `height` x `width` as if it had been cut out before, a window of that, and mirrored: the bytes of doing one
+ * after the other, in one go. Region and window must lie inside.
+ */
+export function resampleRegion(image: Image, region: Region, height: number, width: number, options: ResampleOptions = {}): Image {
+  const { interpolation = 'bilinear', mirrorX = false, mirrorY = false } = options
+  const window = options.window ?? { left: 0, top: 0, width, height }
   const { channels } = image
+  if (interpolation === 'nearest' && (width !== region.width || height !== region.height))
+    return nearestRegion(image, region, height, width, window, mirrorX, mirrorY)
+  // Nearest at the size that it has is a copy, which needs no kernel.
+  const smooth = interpolation === 'nearest' ? 'bilinear' : interpolation
+  const columns = height === region.height ? undefined : resampler(region.height, height, smooth, window.top, window.height)
+  // Only rows that the second pass reads are made by the first.
+  const first = columns === undefined ? window.top : columns.first[0]!
+  const rows = (columns === undefined ? window.top + window.height : columns.first.at(-1)! + columns.count.at(-1)!) - first
+  const row = image.width * channels
+  const source = { data: image.data, start: (region.top + first) * row + region.left * channels, row, rows }
+  const kernel = width === region.width ? undefined : resampler(region.width, width, smooth, window.left, window.width)
+  const stretched =
+    kernel === undefined
+      ? copyRows(source, window, channels, mirrorX)
+      : channels === 3
+        ? resizeRowsRgb(source, kernel, mirrorX)
+        : resizeRows(source, kernel, channels, mirrorX)
+  const stride = window.width * channels
+  const data = columns === undefined ? stretched : resizeColumns(stretched, first, stride, columns)
+  return createImage(window.width, window.height, channels, mirrorY ? reverseRows(data, stride) : data, image.source)
+}
+
+function nearestRegion(
+  image: Image,
+  region: Region,
+  height: number,
+  width: number,
+  window: Region,
+  mirrorX: boolean,
+  mirrorY: boolean,
+): Image {
+  const { channels, data } = image
+  const out = createImage(window.width, window.height, channels, undefined, image.source)
+  const at = (i: number, size: number, from: number) => Math.min(from - 1, Math.floor(((i + 0.5) * from) / size))
+  const columns = Int32Array.from({ length: window.width }, (_, x) => {
+    const column = window.left + (mirrorX ? window.width - 1 - x : x)
+    return (region.left + at(column, width, region.width)) * channels
+  })
   let to = 0
-  for (let y = 0; y < height; y++) {
-    const row = Math.min(image.height - 1, Math.floor(((y + 0.5) * image.height) / height)) * image.width
-    for (let x = 0; x < width; x++) {
-      const from = (row + Math.min(image.width - 1, Math.floor(((x + 0.5) * image.width) / width))) * channels
-      for (let c = 0; c < channels; c++) out.data[to++] = image.data[from + c]!
-    }
+  for (let y = 0; y < window.height; y++) {
+    const row = region.top + at(window.top + (mirrorY ? window.height - 1 - y : y), height, region.height)
+    const start = row * image.width * channels
+    for (const column of columns) for (let c = 0; c < channels; c++) out.data[to++] = data[start + column + c]!
   }
   return out
 }
 
-/** For each output position: the first input sample, how many, and their weights scaled by 2^22. */
+/** For each output position of a window: the first input sample, how many, and their weights scaled by 2^22. */
 interface Resampler {
   readonly taps: number
   readonly first: Int32Array
@@ -118,18 +171,24 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI)
 }
 
-function resampler(inSize: number, outSize: number, interpolation: Exclude<Interpolation, 'nearest'>): Resampler {
+function resampler(
+  inSize: number,
+  outSize: number,
+  interpolation: Exclude<Interpolation, 'nearest'>,
+  begin: number,
+  length: number,
+): Resampler {
   const kernel = kernels[interpolation]
   const scale = inSize / outSize
   const stretch = Math.max(scale, 1)
   const support = kernel.support * stretch
   const taps = Math.ceil(support) * 2 + 1
-  const first = new Int32Array(outSize)
-  const count = new Int32Array(outSize)
-  const weights = new Int32Array(outSize * taps)
+  const first = new Int32Array(length)
+  const count = new Int32Array(length)
+  const weights = new Int32Array(length * taps)
   const row = new Float64Array(taps)
-  for (let i = 0; i < outSize; i++) {
-    const center = (i + 0.5) * scale
+  for (let i = 0; i < length; i++) {
+    const center = (begin + i + 0.5) * scale
     const low = Math.max(0, Math.trunc(center - support + 0.5))
     const high = Math.min(inSize, Math.trunc(center + support + 0.5))
     let sum = 0
@@ -147,47 +206,105 @@ function resampler(inSize: number, outSize: number, interpolation: Exclude<Inter
   return { taps, first, count, weights }
 }
 
+/** Rows of a picture that lie `row` bytes apart, from byte `start` on. */
+interface Rows {
+  readonly data: Uint8Array
+  readonly start: number
+  readonly row: number
+  readonly rows: number
+}
+
+function copyRows({ data, start, row, rows }: Rows, { left, width }: Region, channels: number, mirror: boolean): Uint8Array {
+  const stride = width * channels
+  const out = new Uint8Array(rows * stride)
+  for (let y = 0; y < rows; y++) {
+    const from = start + y * row + left * channels
+    if (!mirror) out.set(data.subarray(from, from + stride), y * stride)
+    else
+      for (let x = 0, to = (y + 1) * stride - channels, at = from; x < width; x++, to -= channels, at += channels)
+        for (let c = 0; c < channels; c++) out[to + c] = data[at + c]!
+  }
+  return out
+}
+
 function resizeRows(
-  from: Uint8Array,
-  height: number,
-  inWidth: number,
-  outWidth: number,
-  channels: number,
+  { data, start, row, rows }: Rows,
   { taps, first, count, weights }: Resampler,
+  channels: number,
+  mirror: boolean,
 ): Uint8Array {
-  const out = new Uint8Array(height * outWidth * channels)
+  const width = first.length
+  const out = new Uint8Array(rows * width * channels)
   const half = 1 << (precision - 1)
-  let to = 0
-  for (let y = 0; y < height; y++) {
-    const row = y * inWidth * channels
-    for (let x = 0; x < outWidth; x++) {
-      const start = row + first[x]! * channels
+  const step = mirror ? -channels : channels
+  for (let y = 0; y < rows; y++) {
+    let to = (y * width + (mirror ? width - 1 : 0)) * channels
+    for (let x = 0; x < width; x++, to += step) {
+      const from = start + y * row + first[x]! * channels
       const terms = count[x]!
       const w = x * taps
       for (let c = 0; c < channels; c++) {
         let sum = half
-        for (let k = 0, at = start + c; k < terms; k++, at += channels) sum = (sum + Math.imul(from[at]!, weights[w + k]!)) | 0
-        out[to++] = clip(sum >> precision)
+        for (let k = 0, at = from + c; k < terms; k++, at += channels) sum = (sum + Math.imul(data[at]!, weights[w + k]!)) | 0
+        out[to + c] = clip(sum >> precision)
       }
     }
   }
   return out
 }
 
-function resizeColumns(from: Uint8Array, outHeight: number, stride: number, kernel: Resampler): Uint8Array {
-  const out = new Uint8Array(outHeight * stride)
+/** As `resizeRows`, the three sums side by side: about twice as fast. */
+function resizeRowsRgb({ data, start, row, rows }: Rows, { taps, first, count, weights }: Resampler, mirror: boolean): Uint8Array {
+  const width = first.length
+  const out = new Uint8Array(rows * width * 3)
+  const half = 1 << (precision - 1)
+  const step = mirror ? -3 : 3
+  for (let y = 0; y < rows; y++) {
+    let to = (y * width + (mirror ? width - 1 : 0)) * 3
+    const line = start + y * row
+    for (let x = 0; x < width; x++, to += step) {
+      let at = line + first[x]! * 3
+      const begin = x * taps
+      const end = begin + count[x]!
+      let red = half
+      let green = half
+      let blue = half
+      for (let k = begin; k < end; k++, at += 3) {
+        const weight = weights[k]!
+        red = (red + Math.imul(data[at]!, weight)) | 0
+        green = (green + Math.imul(data[at + 1]!, weight)) | 0
+        blue = (blue + Math.imul(data[at + 2]!, weight)) | 0
+      }
+      out[to] = clip(red >> precision)
+      out[to + 1] = clip(green >> precision)
+      out[to + 2] = clip(blue >> precision)
+    }
+  }
+  return out
+}
+
+/** `offset`: the number of the first row in `from`. */
+function resizeColumns(from: Uint8Array, offset: number, stride: number, { taps, first, count, weights }: Resampler): Uint8Array {
+  const height = first.length
+  const out = new Uint8Array(height * stride)
   const half = 1 << (precision - 1)
   const sums = new Int32Array(stride)
-  for (let y = 0; y < outHeight; y++) {
+  for (let y = 0; y < height; y++) {
     sums.fill(half)
-    for (let k = 0; k < kernel.count[y]!; k++) {
-      const weight = kernel.weights[y * kernel.taps + k]!
-      const row = (kernel.first[y]! + k) * stride
-      for (let i = 0; i < stride; i++) sums[i] = sums[i]! + Math.imul(from[row + i]!, weight)
+    for (let k = 0; k < count[y]!; k++) {
+      const weight = weights[y * taps + k]!
+      const row = (first[y]! - offset + k) * stride
+      for (let i = 0; i < stride; i++) sums[i] = (sums[i]! + Math.imul(from[row + i]!, weight)) | 0
     }
     const to = y * stride
     for (let i = 0; i < stride; i++) out[to + i] = clip(sums[i]! >> precision)
   }
+  return out
+}
+
+function reverseRows(data: Uint8Array, stride: number): Uint8Array {
+  const out = new Uint8Array(data.length)
+  for (let from = 0; from < data.length; from += stride) out.set(data.subarray(from, from + stride), data.length - stride - from)
   return out
 }
 

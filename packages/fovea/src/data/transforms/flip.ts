@@ -32,8 +32,8 @@ export function drawFlip({ kind, probability }: RandomHorizontalFlip | RandomVer
   if (!random.chance(probability)) return []
   const { width, height } = from
   if (kind === 'randomHorizontalFlip')
-    return [{ geometry: geometryOf(from, from, [-1, 0, width, 0, 1, 0, 0, 0, 1]), apply: flipHorizontal }]
-  return [{ geometry: geometryOf(from, from, [1, 0, 0, 0, -1, height, 0, 0, 1]), apply: flipVertical }]
+    return [{ geometry: geometryOf(from, from, [-1, 0, width, 0, 1, 0, 0, 0, 1]), apply: flipHorizontal, merge: { kind: 'mirrorX' } }]
+  return [{ geometry: geometryOf(from, from, [1, 0, 0, 0, -1, height, 0, 0, 1]), apply: flipVertical, merge: { kind: 'mirrorY' } }]
 }
 
 export function flipHorizontal(image: Image): Image {

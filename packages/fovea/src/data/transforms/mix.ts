@@ -116,8 +116,8 @@ export function mixBatch(batch: SoftBatch, mix: BatchMix, random: Random): SoftB
   if (mix.kind === 'mixUp') {
     return {
       ...batch,
-      images: Uint8Array.from(mixed(batch.images, size, part), Math.round),
-      targets: Float32Array.from(mixed(batch.targets, batch.targets.length / count, part)),
+      images: mixedBytes(batch.images, size, part),
+      targets: mixed(batch.targets, batch.targets.length / count, part),
     }
   }
   const { top, left, bottom, right } = drawRectangle(width, height, part, random)
@@ -129,13 +129,26 @@ export function mixBatch(batch: SoftBatch, mix: BatchMix, random: Random): SoftB
       images.set(batch.images.subarray(other + start, other + end), i * size + start)
     }
   const kept = 1 - ((right - left) * (bottom - top)) / (width * height)
-  return { ...batch, images, targets: Float32Array.from(mixed(batch.targets, batch.targets.length / count, kept)) }
+  return { ...batch, images, targets: mixed(batch.targets, batch.targets.length / count, kept) }
 }
 
 /** Rows of `size` values, each blended with the one before it. */
-function mixed(values: Uint8Array | Float32Array, size: number, part: number): Float64Array {
-  const out = new Float64Array(values.length)
-  for (let i = 0; i < out.length; i++) out[i] = part * values[i]! + (1 - part) * values[i < size ? i + values.length - size : i - size]!
+function mixed(values: Float32Array, size: number, part: number): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(values.length)
+  for (let i = 0, other = values.length - size; i < out.length; i++, other++) {
+    if (i === size) other = 0
+    out[i] = part * values[i]! + (1 - part) * values[other]!
+  }
+  return out
+}
+
+/** As `mixed`, rounded. */
+function mixedBytes(values: Uint8Array, size: number, part: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(values.length)
+  for (let i = 0, other = values.length - size; i < out.length; i++, other++) {
+    if (i === size) other = 0
+    out[i] = Math.floor(part * values[i]! + (1 - part) * values[other]! + 0.5)
+  }
   return out
 }
 

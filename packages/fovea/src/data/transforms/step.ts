@@ -5,7 +5,7 @@ import { invert3, type Matrix3, scaling, translation } from '../../vision/geomet
 import { type WarpInterpolation, warpImage } from '../../vision/geometry/warp.ts'
 import { createImage, cropImage, type Image, type Rgb } from '../../vision/image.ts'
 import type { Interpolation } from '../../vision/preprocessing.ts'
-import { resizeImage } from '../../vision/resize.ts'
+import { type Region, resizeImage } from '../../vision/resize.ts'
 import type { Fill } from './parameters.ts'
 import { windowOf } from './window.ts'
 
@@ -13,7 +13,16 @@ export interface Step {
   readonly apply: (image: Image) => Image
   /** Absent where everything stays in its place. */
   readonly geometry?: Geometry
+  /** What `mergeSteps` can do together with its neighbours. */
+  readonly merge?: Mergeable
 }
+
+/** A step along the axes that shows nothing from outside the picture. */
+export type Mergeable =
+  | { readonly kind: 'window'; readonly region: Region }
+  | { readonly kind: 'resize'; readonly height: number; readonly width: number; readonly interpolation: Interpolation }
+  | { readonly kind: 'mirrorX' }
+  | { readonly kind: 'mirrorY' }
 
 /** A change of colours; alpha keeps what it was. */
 export function colorStep(change: (image: Image) => Image): Step {
@@ -26,6 +35,7 @@ export function windowStep(from: PictureSize, top: number, left: number, height:
   return {
     geometry: geometryOf(from, { width, height }, translation(0 - left, 0 - top)),
     apply: (image) => (inside ? cropImage(image, left, top, width, height) : windowOf(image, top, left, height, width, fill)),
+    ...(inside && { merge: { kind: 'window', region: { left, top, width, height } } as const }),
   }
 }
 
@@ -33,6 +43,7 @@ export function resizeStep(from: PictureSize, height: number, width: number, int
   return {
     geometry: geometryOf(from, { width, height }, scaling(width / from.width, height / from.height)),
     apply: (image) => resizeImage(image, height, width, interpolation),
+    merge: { kind: 'resize', height, width, interpolation },
   }
 }
 

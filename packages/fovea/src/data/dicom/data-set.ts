@@ -86,11 +86,12 @@ type Elements = Pick<DataSet, 'byteArray' | 'byteArrayParser' | 'elements'>
 /** The attributes of a file or of an item of a sequence. Tags are written as `x00280010`. */
 export class Attributes {
   readonly #dataSet: Elements
-  readonly #file: string | undefined
+  /** Named in errors. */
+  readonly file: string | undefined
 
   constructor(dataSet: Elements, file: string | undefined) {
     this.#dataSet = dataSet
-    this.#file = file
+    this.file = file
   }
 
   has(tag: string): boolean {
@@ -148,12 +149,12 @@ export class Attributes {
   /** The items of a sequence; none where it is not there. */
   items(tag: string): Attributes[] {
     const items = this.#dataSet.elements[tag]?.items ?? []
-    return items.flatMap(({ dataSet }) => (dataSet === undefined ? [] : [new Attributes(dataSet, this.#file)]))
+    return items.flatMap(({ dataSet }) => (dataSet === undefined ? [] : [new Attributes(dataSet, this.file)]))
   }
 
   /** The error of an attribute that cannot be. */
   fault(tag: string, expected: string, found: string): FoveaError {
-    return new FoveaError('DATA_UNREADABLE_IMAGE', { field: `(${tag.slice(1, 5)},${tag.slice(5)})`, expected, found, file: this.#file })
+    return new FoveaError('DATA_UNREADABLE_IMAGE', { field: `(${tag.slice(1, 5)},${tag.slice(5)})`, expected, found, file: this.file })
   }
 }
 

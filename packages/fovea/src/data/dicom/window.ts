@@ -36,6 +36,8 @@ export interface GrayRules {
   readonly interestTable: LookupTable | undefined
   /** Values that stand for "nothing was measured here" (C.7.5.1.1.2), from and to. */
   readonly padding: readonly [number, number] | undefined
+  /** Named in errors. */
+  readonly file: string | undefined
 }
 
 const tags = {
@@ -75,6 +77,7 @@ export function readGrayRules(attributes: Attributes, { signed }: PixelModule, f
     windows: readWindows(group(tags.frameWindow)),
     interestTable: table(tags.interestTables, rescale === undefined ? signed : rescale.intercept < 0 || signed),
     padding: limits === undefined ? undefined : [Math.min(...limits), Math.max(...limits)],
+    file: attributes.file,
   }
 }
 
@@ -153,14 +156,8 @@ function interestOf(
     return (value) => Math.min(lookUp(interestTable, value) / top, 1)
   }
   const window =
-    typeof choice === 'number'
-      ? chosen(choice, windows)
-      : typeof choice === 'object'
-        ? choice
-        : choice === undefined
-          ? windows[0]
-          : undefined
-  if (window !== undefined) return windowMapping(window, typeof choice === 'object')
+    typeof choice === 'number' ? chosen(choice, rules) : typeof choice === 'object' ? choice : choice === undefined ? windows[0] : undefined
+  if (window !== undefined) return windowMapping(window, typeof choice === 'object', rules.file)
   const plain = rules.rescale === undefined && rules.modalityTable === undefined
   if (choice === undefined && plain && module.bitsStored <= 8 && !module.signed) {
     const top = 2 ** module.bitsStored - 1
@@ -170,26 +167,27 @@ function interestOf(
   return (value) => (high > low ? clamp((value - low) / (high - low)) : 0)
 }
 
-function chosen(index: number, windows: readonly DicomWindow[]): DicomWindow {
+function chosen(index: number, { windows, file }: GrayRules): DicomWindow {
   const window = windows[index]
   if (window !== undefined) return window
   const expected = windows.length === 0 ? 'no number: the file has no window' : `0 to ${windows.length - 1}`
-  throw new FoveaError('DATA_OPTION_INVALID', { field: 'window', expected, found: String(index) })
+  throw new FoveaError('DATA_OPTION_INVALID', { field: 'window', expected, found: String(index), file })
 }
 
 /** The functions of C.11.2.1.2.1, C.11.2.1.3.1 and C.11.2.1.3.2, for outputs 0 to 1. */
-function windowMapping({ center, width, function: kind = 'LINEAR' }: DicomWindow, ofCaller: boolean): Mapping {
+function windowMapping({ center, width, function: kind = 'LINEAR' }: DicomWindow, ofCaller: boolean, file: string | undefined): Mapping {
   const least = kind === 'LINEAR' ? 1 : Number.MIN_VALUE
   if (!Number.isFinite(center) || !Number.isFinite(width) || width < least) {
     const expected = kind === 'LINEAR' ? 'a finite center, and a width of at least 1' : 'a finite center, and a width above 0'
     const found = `center ${center}, width ${width}`
     throw ofCaller
-      ? new FoveaError('DATA_OPTION_INVALID', { field: 'window', expected, found })
+      ? new FoveaError('DATA_OPTION_INVALID', { field: 'window', expected, found, file })
       : new FoveaError('DATA_UNREADABLE_IMAGE', {
           field: '(0028,1051)',
           expected,
           found,
           remedy: "Choose a window yourself, or window: 'range'.",
+          file,
         })
   }
   if (kind === 'SIGMOID') return (value) => 1 / (1 + Math.exp((-4 * (value - center)) / width))

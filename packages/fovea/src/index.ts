@@ -1,16 +1,22 @@
 // The public names of Fovea.
 
 import { loadImage } from './data/decode.ts'
+import { readDicom } from './data/dicom/read-dicom.ts'
 import { writePng } from './data/encode.ts'
 import { preprocessImage } from './vision/resize.ts'
 
 /** Pictures: reading, writing, preprocessing. */
-export const vision = { loadImage, writePng, preprocessImage } as const
+export const vision = { loadImage, readDicom, writePng, preprocessImage } as const
 
 export type { Collate, Padding } from './data/collate.ts'
 export type { ImageDataset, Sample } from './data/dataset.ts'
+export type { DecodeOptions, LoadImageOptions } from './data/decode.ts'
+export type { DicomAttributes, DicomIdentity } from './data/dicom/attributes.ts'
+export type { DicomPixels, ReadDicomOptions } from './data/dicom/read-dicom.ts'
+export type { DicomWindow, WindowChoice } from './data/dicom/window.ts'
 export type { DiskCacheOptions } from './data/disk-cache.ts'
 export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
+export type { FetchOptions } from './data/fetch-bytes.ts'
 export {
   type ConvertDatasetOptions,
   type ConvertedDataset,
@@ -36,7 +42,9 @@ export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export type { LoaderOptions } from './data/loader-options.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
+export type { RawPixels } from './data/raw-pixels.ts'
 export type { RepeatSampling, Sampling, WeightedSampling } from './data/sampler.ts'
+export type { ImageFrame, ImageSource } from './data/source.ts'
 export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
 export {

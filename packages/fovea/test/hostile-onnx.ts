@@ -4,13 +4,12 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { ModelProtoSchema } from '../src/graph/codec/onnx_pb.gen.ts'
 import type { Random } from '../src/util/random.ts'
+import { mutateBytes } from './mutate-bytes.ts'
 
 /** A changed copy; half of the time with changed bytes, half with changed fields in a sound encoding, which reaches deeper. */
 export function mutate(file: Uint8Array, files: readonly Uint8Array[], random: Random): Uint8Array {
   if (random.chance(0.5)) return withChangedFields(file, random)
-  let bytes: Uint8Array = file.slice()
-  for (let i = random.integer(1, 4); i > 0; i--) bytes = random.pick(mutations)(bytes, random, files)
-  return bytes
+  return mutateBytes(file, files, random)
 }
 
 function withChangedFields(file: Uint8Array, random: Random): Uint8Array {
@@ -43,52 +42,6 @@ function changedField(value: unknown, random: Random): unknown {
   if (!Array.isArray(value)) return value
   const at = random.integer(0, value.length + 1)
   return random.pick([[], value.slice(0, at), [...value, ...value], value.toSpliced(at, 1), value.toReversed()])
-}
-
-type Mutation = (bytes: Uint8Array, random: Random, files: readonly Uint8Array[]) => Uint8Array
-
-const mutations: readonly Mutation[] = [
-  (bytes, random) => bytes.subarray(0, random.integer(0, bytes.length + 1)),
-  (bytes, random) => changed(bytes, random, (byte) => byte ^ (1 << random.integer(0, 8))),
-  (bytes, random) => changed(bytes, random, () => random.integer(0, 256)),
-  // Large and odd numbers where lengths, types and dimensions may stand.
-  (bytes, random) => changed(bytes, random, () => random.pick([0, 1, 0x7f, 0x80, 0xff])),
-  (bytes, random) => spliced(bytes, random, varint(random.pick([127, 128, 65_535, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]))),
-  (bytes, random) => spliced(bytes, random, Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)),
-  (bytes, random) => spliced(bytes, random, pieceOf(bytes, random)),
-  (bytes, random, files) => spliced(bytes, random, pieceOf(random.pick(files), random)),
-  (bytes, random) => {
-    const [start, end] = rangeOf(bytes, random)
-    return Uint8Array.from([...bytes.subarray(0, start), ...bytes.subarray(end)])
-  },
-  (bytes, random) => bytes.slice().fill(random.integer(0, 256), ...rangeOf(bytes, random)),
-]
-
-function changed(bytes: Uint8Array, random: Random, change: (byte: number) => number): Uint8Array {
-  const copy = bytes.slice()
-  for (let i = random.integer(1, 8); i > 0 && copy.length > 0; i--) {
-    const at = random.integer(0, copy.length)
-    copy[at] = change(copy[at]!)
-  }
-  return copy
-}
-
-function spliced(bytes: Uint8Array, random: Random, piece: Uint8Array): Uint8Array {
-  const at = random.integer(0, bytes.length + 1)
-  return Uint8Array.from([...bytes.subarray(0, at), ...piece, ...bytes.subarray(at)])
-}
-
-function rangeOf(bytes: Uint8Array, random: Random): [start: number, end: number] {
-  const start = random.integer(0, bytes.length + 1)
-  return [start, Math.min(bytes.length, start + random.integer(0, 64))]
-}
-
-function pieceOf(bytes: Uint8Array, random: Random): Uint8Array {
-  return bytes.subarray(...rangeOf(bytes, random))
-}
-
-function varint(value: number): Uint8Array {
-  return new BinaryWriter().uint32(value).finish()
 }
 
 /** One length-delimited field around bytes. */

@@ -201,6 +201,9 @@ function isFileFault({ code }: FoveaError): boolean {
     'DATA_UNREADABLE_IMAGE',
     'DATA_UNSUPPORTED_FORMAT',
     'DATA_IMAGE_TOO_LARGE',
+    'DATA_NO_PIXELS',
+    'DATA_TRANSFER_SYNTAX',
+    'DATA_TOO_MANY_BYTES',
     'DATA_FILE_NOT_FOUND',
   ].includes(code)
 }

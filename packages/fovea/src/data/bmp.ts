@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../util/errors.ts'
 import { createImage, type Image } from '../vision/image.ts'
+import { tooManyPixels } from './limits.ts'
 
 /**
  * Decodes a BMP (BITMAPCOREHEADER to BITMAPV5HEADER, BI_RGB) to RGB. A fourth byte per pixel is padding in BI_RGB and is ignored.
@@ -20,13 +21,7 @@ export function decodeBmp(bytes: Uint8Array, maxPixels: number, file?: string): 
   const compression = core ? 0 : view.getUint32(30, true)
   const height = Math.abs(signedHeight)
   if (width < 1 || height < 1) throw fail(`a size of ${width}x${signedHeight}`)
-  if (width * height > maxPixels) {
-    throw new FoveaError('DATA_IMAGE_TOO_LARGE', {
-      expected: `at most ${maxPixels.toLocaleString('en')} pixels`,
-      found: `${width}x${height}`,
-      file,
-    })
-  }
+  if (width * height > maxPixels) throw tooManyPixels(maxPixels, `${width}x${height}`, file)
   if (compression !== 0 || ![1, 4, 8, 24, 32].includes(bits)) throw fail(`compression ${compression} at ${bits} bits a pixel`)
   const start = view.getUint32(10, true)
   const stride = Math.ceil((width * bits) / 32) * 4

@@ -234,15 +234,20 @@ describe('loadImage', () => {
       response.end(request.url === '/a.png' ? bytes : 'no such picture')
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const local = { fetch: { allowPrivate: true } }
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     try {
-      expect((await loadImage(`${base}/a.png`)).source).toBe(`${base}/a.png`)
-      await expect(loadImage(`${base}/b.png`)).rejects.toMatchObject({ code: 'DATA_FETCH_FAILED', details: { found: 'HTTP status 404' } })
+      expect((await loadImage(`${base}/a.png`, local)).source).toBe(`${base}/a.png`)
+      await expect(loadImage(`${base}/b.png`, local)).rejects.toMatchObject({
+        code: 'DATA_FETCH_FAILED',
+        details: { found: 'HTTP status 404' },
+      })
     } finally {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     }
-    expect(await codeOf(loadImage(`${base}/a.png`))).toBe('DATA_FETCH_FAILED')
+    expect(await codeOf(loadImage(`${base}/a.png`, local))).toBe('DATA_FETCH_FAILED')
+    expect(await codeOf(loadImage(`${base}/a.png`))).toBe('DATA_ADDRESS_REFUSED')
   })
 
   test('refuses an address it does not know', async () => {

@@ -79,8 +79,8 @@ export interface Explanation {
   readonly heatmap: Float32Array
 }
 
-/** What `predict` takes: a decoded image, or whatever `loadImage` reads. */
-export type Picture = Image | ImageSource
+/** What `predict` takes: an image, and whatever else `loadImage` reads. */
+export type Picture = ImageSource
 
 /**
  * A loaded model.
@@ -153,7 +153,7 @@ export class DeepSeekVision {
   async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<Classification | Classification[]> {
     this.requireHead()
     const several = isList(pictures)
-    const images = await Promise.all((several ? pictures : [pictures]).map((picture) => asImage(picture)))
+    const images = await Promise.all((several ? pictures : [pictures]).map((picture) => loadImage(picture)))
     const { preprocessing } = this.metadata
     const probabilities = await this.probabilities(packTensor(images.map((image) => preprocessImage(image, preprocessing))))
     const classes = this.metadata.labels.length
@@ -186,7 +186,7 @@ export class DeepSeekVision {
    * @param label the class to explain. @default the predicted one
    */
   async explain(picture: Picture, label?: string): Promise<Explanation> {
-    const image = preprocessImage(await asImage(picture), this.metadata.preprocessing)
+    const image = preprocessImage(await loadImage(picture), this.metadata.preprocessing)
     const batch = packTensor([image])
     const { labels, stages } = this.metadata
     const probabilities = await this.probabilities(batch)
@@ -226,7 +226,7 @@ export class DeepSeekVision {
     if (names.length === 0) throw new FoveaError('MODEL_LAYER', { field: 'layer', expected: 'the name of a stage or value', found: 'none' })
     if (save !== undefined) checkFeatureFile(save, names.length)
     const values = names.map((name) => resolveLayer(this.model, this.metadata.stages, name))
-    const images = await Promise.all((isList(pictures) ? pictures : [pictures]).map((picture) => asImage(picture)))
+    const images = await Promise.all((isList(pictures) ? pictures : [pictures]).map((picture) => loadImage(picture)))
     const { preprocessing } = this.metadata
     const step = typeof this.#session.inputs[0]!.dims[0] === 'number' ? 1 : Math.max(1, Math.floor(batchSize))
     const counts: number[] = []
@@ -290,14 +290,6 @@ function openModelSession(model: Model, { device, threads, worker, share = true 
 
 function isList(pictures: Picture | readonly Picture[]): pictures is readonly Picture[] {
   return Array.isArray(pictures)
-}
-
-async function asImage(picture: Picture): Promise<Image> {
-  return isImage(picture) ? picture : loadImage(picture)
-}
-
-function isImage(picture: Picture): picture is Image {
-  return typeof picture === 'object' && 'width' in picture && 'data' in picture
 }
 
 function packTensor(images: readonly Image[]): Tensor {

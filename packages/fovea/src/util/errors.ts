@@ -114,6 +114,23 @@ export const errorCatalogue = {
     message: 'The image has more pixels than allowed',
     remedy: 'Scale it down, or raise maxPixels if you trust the file.',
   },
+  DATA_TOO_MANY_BYTES: {
+    message: 'The source gives more bytes than allowed',
+    remedy: 'Give a smaller file, or raise fetch.maxBytes if you trust it.',
+  },
+  DATA_NO_SUCH_PAGE: { message: 'The file holds no picture of this number', remedy: 'Pages and frames count from 0.' },
+  DATA_NO_PIXELS: {
+    message: 'The DICOM file holds no picture',
+    remedy: 'Leave it out: reports, plans, waveforms and directories have no pixels.',
+  },
+  DATA_TRANSFER_SYNTAX: {
+    message: 'The DICOM file is compressed in a way that Fovea does not unpack',
+    remedy: 'Unpack it first: `gdcmconv --raw in.dcm out.dcm`, or dcmdjpeg, dcmdjpls, dcmdrle of DCMTK.',
+  },
+  DATA_ADDRESS_REFUSED: {
+    message: 'The address is private or special, and nothing was fetched from it',
+    remedy: 'Pass fetch: { allowPrivate: true } where you chose the address yourself.',
+  },
   DATA_FETCH_FAILED: { message: 'The image could not be fetched', remedy: 'Check the address and the connection.' },
   DATA_NOT_A_FOLDER: { message: 'The data set is not a folder', remedy: 'Give the folder that holds one folder of images per class.' },
   DATA_NO_IMAGES: { message: 'No images were found', remedy: 'Put the images of each class into a folder of its own: data/<class>/*.jpg.' },

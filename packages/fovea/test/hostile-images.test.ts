@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+interface Report {
+  readonly count: number
+  readonly outcomes: Readonly<Record<string, number>>
+  readonly sound: { readonly decoded: number; readonly all: number }
+  readonly refused: Readonly<Record<string, string>>
+  readonly decoded: readonly string[]
+  readonly failures: readonly string[]
+  readonly slowest: { readonly name: string; readonly milliseconds: number }
+  readonly peakMegabytes: number
+}
+
+// In a child process, since a crash or a hang of libvips could not be caught here.
+test('1,000 hostile pictures give coded errors, in bounded time and memory', { timeout: 300_000 }, () => {
+  const child = join(import.meta.dirname, 'hostile-images.child.ts')
+  const { status, stdout, stderr, signal } = spawnSync(process.execPath, ['--max-old-space-size=2048', child, '1000'], {
+    encoding: 'utf8',
+    timeout: 270_000,
+  })
+  expect({ status, signal }, stderr.slice(-2000)).toEqual({ status: 0, signal: null })
+  const report = JSON.parse(stdout.trim().split('\n').at(-1)!) as Report
+  expect(report.failures).toEqual([])
+  expect(report.count).toBe(1000)
+  expect(report.slowest.milliseconds).toBeLessThan(60_000)
+  expect(report.peakMegabytes).toBeLessThan(1500)
+  // The corpus is sound but for the corrupt files of PngSuite, and the mutations reach every decoder and past its first check.
+  expect(report.sound.all - report.sound.decoded).toBeLessThanOrEqual(2)
+  expect(report.decoded).toEqual(['avif', 'bmp', 'dicom', 'gif', 'jpeg', 'png', 'tiff', 'webp'])
+  expect(report.outcomes.decoded).toBeGreaterThan(100)
+  expect(Object.keys(report.outcomes).length).toBeGreaterThan(6)
+  expect(report.refused).toEqual({
+    'a PNG of 2^31 x 2^31': 'DATA_UNREADABLE_IMAGE',
+    'a PNG of 60,000 x 60,000': 'DATA_IMAGE_TOO_LARGE',
+    'a GIF of 65,535 x 65,535': 'DATA_IMAGE_TOO_LARGE',
+    'a BMP of 2^30 x 4': 'DATA_IMAGE_TOO_LARGE',
+    'a DICOM of 65,535 x 65,535': 'DATA_IMAGE_TOO_LARGE',
+    'a DICOM of 2^31 frames': 'DATA_TRUNCATED',
+    'a DICOM that inflates without end': 'DATA_TOO_MANY_BYTES',
+    'a DICOM of sequences without end': 'DATA_UNREADABLE_IMAGE',
+    'a DICOM of a million elements': 'DATA_NO_PIXELS',
+  })
+})

@@ -2,10 +2,12 @@
 
 import { loadImage } from './data/decode.ts'
 import { writePng } from './data/encode.ts'
+import { openSource } from './data/video/open-source.ts'
+import { ffmpeg } from './data/video/tools.ts'
 import { preprocessImage } from './vision/resize.ts'
 
-/** Pictures: reading, writing, preprocessing. */
-export const vision = { loadImage, writePng, preprocessImage } as const
+/** Pictures: reading, writing, preprocessing; frames of cameras and videos. */
+export const vision = { loadImage, writePng, preprocessImage, openSource, ffmpeg } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
 export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
@@ -48,6 +50,26 @@ export {
   softLabels,
 } from './data/transforms/mix.ts'
 export { type AnnotatedImage, fiveCrop, transformSample } from './data/transforms/sample.ts'
+export { type EncodeOptions, type VideoCodec, videoCodecs } from './data/video/encode-options.ts'
+export type {
+  Frame,
+  FrameSize,
+  Health,
+  HealthChange,
+  OpenSourceOptions,
+  OverloadPolicy,
+  ReconnectOptions,
+  SourceStatistics,
+  WatchOptions,
+} from './data/video/frame.ts'
+export type { SourceSpec } from './data/video/open-source.ts'
+export type { StreamInfo, VideoInfo, VideoStreamInfo } from './data/video/probe.ts'
+export type { VideoProgress, VideoWorkOptions } from './data/video/run-ffmpeg.ts'
+export { Source } from './data/video/source.ts'
+export { readPatternNumber, testPattern } from './data/video/test-pattern.ts'
+export type { Thumbnail, ThumbnailOptions, ThumbnailsOptions } from './data/video/thumbnails.ts'
+export type { ClipOptions, TranscodeOptions } from './data/video/transcode.ts'
+export type { VideoFrames, WriteVideoOptions } from './data/video/write-video.ts'
 export { type FromFolderOptions, VisionDataLoader, type VisionDataset } from './data/vision-data-loader.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'
 export { evaluationText, writeEvaluationPlots } from './evaluate/report.ts'

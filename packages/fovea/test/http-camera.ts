@@ -74,9 +74,8 @@ export class HttpCamera {
     const send = () => {
       if (this.mute) return
       const picture = this.picture()
-      response.write(`--frame\r\nContent-Type: image/jpeg\r\nContent-Length: ${picture.length}\r\n\r\n`)
-      response.write(picture)
-      response.write('\r\n')
+      const head = `--frame\r\nContent-Type: image/jpeg\r\nContent-Length: ${picture.length}\r\n\r\n`
+      response.write(Buffer.concat([Buffer.from(head), picture, Buffer.from('\r\n')]))
       if (++sent < this.framesEach) return
       clearInterval(timer)
       response.end()

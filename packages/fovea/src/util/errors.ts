@@ -173,7 +173,7 @@ export const errorCatalogue = {
     message: 'The program ffmpeg, which video and cameras need, cannot be run',
     remedy: 'Install it (apt-get install ffmpeg, brew install ffmpeg, winget install ffmpeg), or name it in FOVEA_FFMPEG.',
   },
-  FFMPEG_FAILED: { message: 'ffmpeg could not do it', remedy: 'The text after "found" is what ffmpeg said last.' },
+  FFMPEG_FAILED: { message: 'The program ffmpeg ended with an error', remedy: 'The text after "found" is what ffmpeg said last.' },
   VIDEO_UNREADABLE: {
     message: 'The video cannot be read',
     remedy: 'Play it in a viewer; if it plays there, convert it to MP4, else fetch it again.',

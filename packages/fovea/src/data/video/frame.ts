@@ -72,7 +72,7 @@ export interface OpenSourceOptions {
   readonly policy?: OverloadPolicy
   /**
    * At most this many frames a second, picked by timestamp: the first of each 1/fps. Pictures of a folder or list have no clock, so for
-   * them it is the rate that they are taken to have. @default every frame; 1 for pictures
+   * them it is the rate that they are taken to have; for a watched folder it means nothing. @default every frame; 1 for pictures
    */
   readonly fps?: number
   readonly size?: FrameSize

@@ -61,8 +61,8 @@ export class Sampler {
   }
 }
 
-/** FFmpeg's filter that passes the first frame of each 1/fps. */
+/** FFmpeg's filter that passes the first frame of each 1/fps, counted from the first frame. */
 export function selectFilter(fps: number): string {
-  const cell = (time: string) => `floor(${time}*${fps}+1e-6)`
+  const cell = (time: string) => `floor((${time}-start_t)*${fps}+1e-6)`
   return `select='isnan(prev_selected_t)+gt(${cell('t')},${cell('prev_selected_t')})'`
 }

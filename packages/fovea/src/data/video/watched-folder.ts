@@ -23,6 +23,8 @@ interface Look {
 export class WatchedFolderReader implements FrameReader {
   readonly live = true
   readonly silent = true
+  /** Every file counts, however close they come. */
+  readonly samples = true
   readonly #folder: string
   readonly #options: WatchOptions & { readonly size?: FrameSize }
   /** What each file was at the last look; `given` once it was a frame. Kept over reconnects. */

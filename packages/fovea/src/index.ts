@@ -3,10 +3,12 @@
 import { loadImage } from './data/decode.ts'
 import { readDicom } from './data/dicom/read-dicom.ts'
 import { writePng } from './data/encode.ts'
+import { openSource } from './data/video/open-source.ts'
+import { ffmpeg } from './data/video/tools.ts'
 import { preprocessImage } from './vision/resize.ts'
 
-/** Pictures: reading, writing, preprocessing. */
-export const vision = { loadImage, readDicom, writePng, preprocessImage } as const
+/** Pictures: reading, writing, preprocessing; frames of cameras and videos. */
+export const vision = { loadImage, readDicom, writePng, preprocessImage, openSource, ffmpeg } as const
 
 export type { Collate, Padding } from './data/collate.ts'
 export type { ImageDataset, Sample } from './data/dataset.ts'
@@ -59,14 +61,37 @@ export {
   softLabels,
 } from './data/transforms/mix.ts'
 export { type AnnotatedImage, fiveCrop, transformSample } from './data/transforms/sample.ts'
+export { type EncodeOptions, type VideoCodec, videoCodecs } from './data/video/encode-options.ts'
+export type {
+  Frame,
+  FrameSize,
+  Health,
+  HealthChange,
+  OpenSourceOptions,
+  OverloadPolicy,
+  ReconnectOptions,
+  SourceStatistics,
+  WatchOptions,
+} from './data/video/frame.ts'
+export type { SourceSpec } from './data/video/open-source.ts'
+export type { StreamInfo, VideoInfo, VideoStreamInfo } from './data/video/probe.ts'
+export type { VideoProgress, VideoWorkOptions } from './data/video/run-ffmpeg.ts'
+export { Source } from './data/video/source.ts'
+export { readPatternNumber, testPattern } from './data/video/test-pattern.ts'
+export type { Thumbnail, ThumbnailOptions, ThumbnailsOptions } from './data/video/thumbnails.ts'
+export type { ClipOptions, TranscodeOptions } from './data/video/transcode.ts'
+export type { VideoFrames, WriteVideoOptions } from './data/video/write-video.ts'
 export {
   type Batch,
   type BatchFacts,
   type BatchOf,
   type FromFolderOptions,
+  type FromFolderOptions,
   type ListBatch,
   type LoaderSource,
   VisionDataLoader,
+  VisionDataLoader,
+  type VisionDataset,
   type VisionDataset,
 } from './data/vision-data-loader.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'

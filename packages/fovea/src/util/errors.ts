@@ -185,6 +185,31 @@ export const errorCatalogue = {
     message: 'A data worker ended unexpectedly',
     remedy: 'Try again with workers: 0 to see the cause; one of the named files may be hostile.',
   },
+  // data: video and cameras
+  FFMPEG_MISSING: {
+    message: 'The program ffmpeg, which video and cameras need, cannot be run',
+    remedy: 'Install it (apt-get install ffmpeg, brew install ffmpeg, winget install ffmpeg), or name it in FOVEA_FFMPEG.',
+  },
+  FFMPEG_FAILED: { message: 'The program ffmpeg ended with an error', remedy: 'The text after "found" is what ffmpeg said last.' },
+  VIDEO_UNREADABLE: {
+    message: 'The video cannot be read',
+    remedy: 'Play it in a viewer; if it plays there, convert it to MP4, else fetch it again.',
+  },
+  VIDEO_OPTION: { message: 'An option of the video work is not valid', remedy: 'Mend the named field.' },
+  SOURCE_UNKNOWN: {
+    message: 'This is no source of frames that Fovea knows',
+    remedy: 'Give a folder, a video file, rtsp://, http:// with MJPEG or a picture, /dev/videoN, - or testpattern://.',
+  },
+  SOURCE_OPTION: { message: 'An option of the source is not valid', remedy: 'Mend the named field.' },
+  SOURCE_FAILED: {
+    message: 'The camera or stream cannot be read',
+    remedy: 'Check address, network and power; leave the option reconnect as it is to wait for it.',
+  },
+  SOURCE_DENIED: {
+    message: 'The camera refuses access',
+    remedy: 'Put user and password into the address: rtsp://user:password@host/path, with special letters in percent code.',
+  },
+  SOURCE_USED: { message: 'The source has been iterated already', remedy: 'Open it again with openSource().' },
   // runtime
   RUNTIME_UNKNOWN_DEVICE: { message: 'The device name is not known', remedy: 'Write cpu, webgpu, cuda:N or tensorrt:N.' },
   RUNTIME_DEVICE_UNAVAILABLE: {

@@ -2,10 +2,11 @@
 
 import { loadImage } from './data/decode.ts'
 import { writePng } from './data/encode.ts'
+import { createCv } from './data/opencv/cv.ts'
 import { preprocessImage } from './vision/resize.ts'
 
-/** Pictures: reading, writing, preprocessing. */
-export const vision = { loadImage, writePng, preprocessImage } as const
+/** Pictures: reading, writing, preprocessing, OpenCV. */
+export const vision = { loadImage, writePng, preprocessImage, cv: createCv() } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
 export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
@@ -34,6 +35,21 @@ export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
+export type { CvArgument, CvCallResult } from './data/opencv/call.ts'
+export type { AlignOptions, Cv, CvOptions, CvStats, FitOptions, FlowOptions } from './data/opencv/cv.ts'
+export type { FeatureMethod, ImageFeatures } from './data/opencv/features.ts'
+export type { Alignment, MatchedFeatures, RobustFit } from './data/opencv/functions/align.ts'
+export type { CalibrationView, Camera, CameraCalibration, CharucoBoard, CharucoView } from './data/opencv/functions/camera.ts'
+export type { FlowField, ImageShift, TrackedPoints } from './data/opencv/functions/motion.ts'
+export type { EnclosingCircle, FittedLine } from './data/opencv/functions/shapes.ts'
+export type { CvMatrix, FloatMap, IntegerMap } from './data/opencv/matrix.ts'
+export type { Moments, TurnedBox } from './data/opencv/outline.ts'
+export type { CvPipeline } from './data/opencv/pipeline.ts'
+export { type ConnectedComponent, type ConnectedComponents, type Contour, contourAnnotation } from './data/opencv/reads/contours.ts'
+export type { Circle, HoughLine, LineSegment, TemplateMatch } from './data/opencv/reads/find.ts'
+export type { FiducialMarker, QrCode } from './data/opencv/reads/markers.ts'
+export type { ValueStatistics } from './data/opencv/reads/measures.ts'
+export type { BackgroundSubtractor, BackgroundSubtractorOptions, SubtractedFrame } from './data/opencv/subtractor.ts'
 export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
 export {

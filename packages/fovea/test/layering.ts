@@ -22,7 +22,10 @@ export const rooms: Readonly<Record<string, Room>> = {
   vision: { from: ['util'], pure: true, packages: { '': ['opentype.js'] } },
   flow: { from: ['vision'], pure: true, packages: { '': ['zod'] } },
   runtime: { from: ['ops'], packages: { '': ['onnxruntime-node'] } },
-  data: { from: ['ops', 'runtime', 'vision'], packages: { '': ['sharp'], formats: ['csv-parse', 'saxes', 'yaml'] } },
+  data: {
+    from: ['ops', 'runtime', 'vision'],
+    packages: { '': ['sharp'], formats: ['csv-parse', 'saxes', 'yaml'], opencv: ['@techstark/opencv-js'] },
+  },
   model: { from: ['passes', 'nn', 'runtime', 'data'], packages: { 'embedding-map.ts': ['umap-js'] } },
   evaluate: { from: ['model'] },
   train: { from: ['evaluate'] },

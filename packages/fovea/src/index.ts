@@ -3,12 +3,13 @@
 import { loadImage } from './data/decode.ts'
 import { readDicom } from './data/dicom/read-dicom.ts'
 import { writePng } from './data/encode.ts'
+import { createCv } from './data/opencv/cv.ts'
 import { openSource } from './data/video/open-source.ts'
 import { ffmpeg } from './data/video/tools.ts'
 import { preprocessImage } from './vision/resize.ts'
 
-/** Pictures: reading, writing, preprocessing; frames of cameras and videos. */
-export const vision = { loadImage, readDicom, writePng, preprocessImage, openSource, ffmpeg } as const
+/** Pictures and frames: reading, writing, preprocessing, cameras and videos, OpenCV. */
+export const vision = { loadImage, readDicom, writePng, preprocessImage, openSource, ffmpeg, cv: createCv() } as const
 
 export type { Collate, Padding } from './data/collate.ts'
 export type { ImageDataset, Sample } from './data/dataset.ts'
@@ -44,6 +45,21 @@ export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export type { LoaderOptions } from './data/loader-options.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
+export type { CvArgument, CvCallResult } from './data/opencv/call.ts'
+export type { AlignOptions, Cv, CvOptions, CvStats, FitOptions, FlowOptions } from './data/opencv/cv.ts'
+export type { FeatureMethod, ImageFeatures } from './data/opencv/features.ts'
+export type { Alignment, MatchedFeatures, RobustFit } from './data/opencv/functions/align.ts'
+export type { CalibrationView, Camera, CameraCalibration, CharucoBoard, CharucoView } from './data/opencv/functions/camera.ts'
+export type { FlowField, ImageShift, TrackedPoints } from './data/opencv/functions/motion.ts'
+export type { EnclosingCircle, FittedLine } from './data/opencv/functions/shapes.ts'
+export type { CvMatrix, FloatMap, IntegerMap } from './data/opencv/matrix.ts'
+export type { Moments, TurnedBox } from './data/opencv/outline.ts'
+export type { CvPipeline } from './data/opencv/pipeline.ts'
+export { type ConnectedComponent, type ConnectedComponents, type Contour, contourAnnotation } from './data/opencv/reads/contours.ts'
+export type { Circle, HoughLine, LineSegment, TemplateMatch } from './data/opencv/reads/find.ts'
+export type { FiducialMarker, QrCode } from './data/opencv/reads/markers.ts'
+export type { ValueStatistics } from './data/opencv/reads/measures.ts'
+export type { BackgroundSubtractor, BackgroundSubtractorOptions, SubtractedFrame } from './data/opencv/subtractor.ts'
 export type { RawPixels } from './data/raw-pixels.ts'
 export type { RepeatSampling, Sampling, WeightedSampling } from './data/sampler.ts'
 export type { ImageFrame, ImageSource } from './data/source.ts'
@@ -86,12 +102,9 @@ export {
   type BatchFacts,
   type BatchOf,
   type FromFolderOptions,
-  type FromFolderOptions,
   type ListBatch,
   type LoaderSource,
   VisionDataLoader,
-  VisionDataLoader,
-  type VisionDataset,
   type VisionDataset,
 } from './data/vision-data-loader.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'

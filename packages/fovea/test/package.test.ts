@@ -54,7 +54,7 @@ test.each(Object.entries(manifest.bin))('the command %s is a program for Node', 
 })
 
 test('dependencies are pinned', () => {
-  for (const version of Object.values(manifest.dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+  for (const version of Object.values(manifest.dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/)
 })
 
 test('the dependencies are the packages that the source imports', () => {

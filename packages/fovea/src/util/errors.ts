@@ -210,6 +210,31 @@ export const errorCatalogue = {
     remedy: 'Put user and password into the address: rtsp://user:password@host/path, with special letters in percent code.',
   },
   SOURCE_USED: { message: 'The source has been iterated already', remedy: 'Open it again with openSource().' },
+  OPENCV_ARGUMENT: {
+    message: 'An argument of an OpenCV function does not fit',
+    remedy: 'Mend the named field; docs/opencv.md lists the functions and what they take.',
+  },
+  OPENCV_IMAGE: {
+    message: 'The picture does not fit the OpenCV function',
+    remedy: 'Give a picture of the size and channels that the function takes; docs/opencv.md lists them.',
+  },
+  OPENCV_UNKNOWN: { message: 'OpenCV has no such function or constant here', remedy: 'Take a name of the list in docs/opencv.md.' },
+  OPENCV_FAILED: {
+    message: 'OpenCV refused to do the named step',
+    remedy: 'The text after "found" is what OpenCV said: check the values that go into this step.',
+  },
+  OPENCV_MEMORY: {
+    message: 'OpenCV ran out of memory, of which it has 1 GiB a thread',
+    remedy: 'Scale the picture down or work on parts of it. The thread was replaced; later calls are not affected.',
+  },
+  OPENCV_WORKER_DIED: {
+    message: 'The thread of OpenCV ended unexpectedly',
+    remedy: 'Call again: a new thread is started. If it happens again with the same picture, report the step and the text after "found".',
+  },
+  OPENCV_STATE_LOST: {
+    message: 'What was learnt from earlier frames is gone',
+    remedy: 'Make a new background subtractor and feed it from the first frame on.',
+  },
   // runtime
   RUNTIME_UNKNOWN_DEVICE: { message: 'The device name is not known', remedy: 'Write cpu, webgpu, cuda:N or tensorrt:N.' },
   RUNTIME_DEVICE_UNAVAILABLE: {

@@ -8,6 +8,7 @@ import { preprocessImage } from './vision/resize.ts'
 export const vision = { loadImage, writePng, preprocessImage } as const
 
 export type { ImageDataset, Sample } from './data/dataset.ts'
+export { drawAlike } from './data/draw-alike.ts'
 export { drawTransforms, layOutTransforms, type TransformSheetCell, type TransformSheetOptions } from './data/draw-transform.ts'
 export {
   type ConvertDatasetOptions,
@@ -24,12 +25,17 @@ export {
 } from './data/formats/dataset-files.ts'
 export type { Loss } from './data/formats/fit.ts'
 export type { DatasetFormat, Holdings } from './data/formats/format.ts'
+export { type IndexDatasetOptions, indexDataset, type WrittenIndex } from './data/formats/index-dataset.ts'
+export type { IndexCheck } from './data/formats/index-sources.ts'
+export { type IndexedDataset, type OpenIndexOptions, openIndexedDataset } from './data/formats/indexed-dataset.ts'
+export { type NearPair, nearPairs } from './data/formats/near-duplicates.ts'
+export { hashDistance, perceptualHash } from './data/formats/perceptual-hash.ts'
 export { type DatasetProblem, type ProblemCode, problemCatalogue } from './data/formats/problems.ts'
 export type { ReadOptions } from './data/formats/read-context.ts'
 export { type SplitOptions, splitDataset } from './data/formats/split.ts'
 export { type DatasetStatistics, datasetStatistics, statisticsText } from './data/formats/statistics.ts'
 export { type DetectedFormat, datasetFormats, detectFormat } from './data/formats/table.ts'
-export { type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
+export { type AlikePictures, type DatasetReport, type ValidateOptions, validateDataset } from './data/formats/validate.ts'
 export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.ts'

@@ -156,6 +156,14 @@ export const errorCatalogue = {
     message: 'The folder to write the data set to is not empty',
     remedy: 'Name a new folder, or empty this one first.',
   },
+  DATASET_INDEX_INVALID: {
+    message: 'The file is no index of a data set, or is damaged',
+    remedy: 'Write it again with `fovea data index`.',
+  },
+  DATASET_INDEX_OUTDATED: {
+    message: 'The data set was changed after it was indexed',
+    remedy: 'Index it again with `fovea data index`, or open it without the check.',
+  },
   DATASET_SPLIT: {
     message: 'The data set cannot be split this way',
     remedy: 'Give parts above 0 that add up to at most 1, and at least as many groups as parts.',

@@ -8,6 +8,8 @@ import { checkShapes } from './check.ts'
 import { fitClasses, fitPicture, type Loss, Losses } from './fit.ts'
 import type { DatasetFormat } from './format.ts'
 import { imageSize } from './image-size.ts'
+import { indexEnding } from './index-sources.ts'
+import { openIndexedDataset } from './indexed-dataset.ts'
 import { listDataset, stemOf } from './listing.ts'
 import type { DatasetProblem } from './problems.ts'
 import { insidePath, ReadContext, type ReadOptions } from './read-context.ts'
@@ -27,11 +29,13 @@ export interface OpenedDataset extends LabelledStream {
 }
 
 /**
- * Opens a data set: a folder, or one of its label files. With `onProblem`, reading goes on without what is broken, and problems of
+ * Opens a data set: a folder, one of its label files, or its index (`indexDataset`). With `onProblem`, reading goes on without what is broken, and problems of
  * shapes (zero size, outside the picture) are told too.
- * @throws DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED
+ * @throws DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED;
+ *   of an index, DATASET_INDEX_INVALID and DATASET_INDEX_OUTDATED
  */
 export async function openDataset(source: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
+  if (source.endsWith(indexEnding)) return openIndex(source, options)
   const listing = await listDataset(source)
   const name = options.format ?? (await recognitions(listing))[0]?.format
   if (name === undefined)
@@ -54,6 +58,20 @@ export async function openDataset(source: string, options: OpenDatasetOptions = 
     }
   }
   return { format: name, root: listing.root, classes: stream.classes, pictures: { [Symbol.asyncIterator]: pictures } }
+}
+
+async function openIndex(source: string, { format, onProblem, signal }: OpenDatasetOptions): Promise<OpenedDataset> {
+  const dataset = await openIndexedDataset(source)
+  if (format !== undefined && format !== dataset.format)
+    throw new FoveaError('DATASET_UNKNOWN_FORMAT', { file: source, expected: `${dataset.format}, as it was indexed`, found: format })
+  dataset.reportProblems(onProblem)
+  const pictures = async function* () {
+    for await (const picture of dataset.pictures) {
+      if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
+      yield picture
+    }
+  }
+  return { format: dataset.format, root: dataset.root, classes: dataset.classes, pictures: { [Symbol.asyncIterator]: pictures } }
 }
 
 /** All of a data set in memory. */

@@ -41,6 +41,7 @@ export const coco: DatasetFormat = {
   derives: ['box', 'area'],
   async detect(listing) {
     for (const file of listing.withEnding('.json')) {
+      if (/^panoptic/.test(basename(file))) continue
       const head = await readHead(listing, file)
       if (/"segments_info"|"shapes"/.test(head)) continue
       if (/"(images|categories|licenses)"\s*:\s*\[/.test(head) || (kindPattern.test(basename(file)) && /"info"\s*:/.test(head)))

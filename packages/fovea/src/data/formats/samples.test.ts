@@ -26,6 +26,8 @@ interface Sample {
   readonly captions?: number
   readonly splits?: readonly string[]
   readonly problems?: Partial<Record<ProblemCode, number>>
+  /** What its own format cannot write, since it is wrong. */
+  readonly loses?: readonly string[]
 }
 
 const splits = ['train', 'val']
@@ -42,6 +44,18 @@ const samples: readonly Sample[] = [
     problems: { 'unsupported-part': 2 },
   },
   { path: 'coco_dataset/coco_instances', format: 'coco', pictures: 2, annotations: 3, splits },
+  {
+    path: 'coco_dataset/coco_panoptic',
+    format: 'coco-panoptic',
+    pictures: 2,
+    annotations: 3,
+    splits,
+    problems: { 'mask-size': 1 },
+    loses: ['mask of another size than its picture'],
+  },
+  { path: 'dota_dataset', format: 'dota', pictures: 3, annotations: 4, splits },
+  { path: 'roboflow_dataset/yolo_obb', format: 'dota', pictures: 3, annotations: 4, splits },
+  { path: 'cvat_dataset/for_video', format: 'cvat', pictures: 4, annotations: 3, problems: { 'missing-file': 1 } },
   { path: 'coco_dataset/coco_captions', format: 'coco', pictures: 2, annotations: 0, captions: 3, splits },
   { path: 'coco_dataset/coco_image_info', format: 'coco', pictures: 2, annotations: 0, splits },
   { path: 'coco_dataset/coco_labels', format: 'coco', pictures: 2, annotations: 0, labels: 3, splits },
@@ -81,7 +95,7 @@ const samples: readonly Sample[] = [
     annotations: 2,
     labels: 3,
     splits: ['test', 'train', 'val'],
-    problems: { 'absent-class': 1, 'unsupported-part': 1 },
+    problems: { 'absent-class': 1 },
   },
   { path: 'common_semantic_segmentation_dataset/dataset', format: 'mask-folder', pictures: 2, annotations: 4 },
   { path: 'common_semantic_segmentation_dataset/non_standard_dataset', format: 'mask-folder', pictures: 2, annotations: 5 },
@@ -128,7 +142,8 @@ describeWithData('sample data sets', 'dataset-formats', (root) => {
       })
       const out = join(base, String(run++))
       const { losses } = await writeDataset(set, out, { format: sample.format })
-      expect(losses.filter(({ what }) => !what.startsWith('name of a picture'))).toEqual([])
+      expect(losses.map(({ what }) => what).filter((what) => !what.startsWith('name of a picture'))).toEqual(sample.loses ?? [])
+      if (sample.loses !== undefined) return
       const back = await readDataset(out, { format: sample.format, onProblem: () => {} })
       expect(canonical(back)).toEqual(canonical(set))
     })

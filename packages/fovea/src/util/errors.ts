@@ -136,6 +136,10 @@ export const errorCatalogue = {
     message: 'The format of the data set cannot be told',
     remedy: 'Name it with --format or the option format; `fovea data formats` lists them.',
   },
+  DATASET_FOREIGN_FORMAT: {
+    message: 'The data set is of a format that Fovea does not read',
+    remedy: 'Convert it with the tool that made it, or name a format that fits with --format; `fovea data formats` lists them.',
+  },
   DATASET_MALFORMED: {
     message: 'A file of the data set is not well formed',
     remedy: 'Mend the named file; `fovea data validate` lists everything that is wrong with a data set.',

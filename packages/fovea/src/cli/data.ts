@@ -2,9 +2,13 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
+import { drawAlike } from '../data/draw-alike.ts'
 import { writePng } from '../data/encode.ts'
 import { loadFont } from '../data/font.ts'
 import { convertDataset, openDataset, readDataset, writeDataset } from '../data/formats/dataset-files.ts'
+import { indexDataset } from '../data/formats/index-dataset.ts'
+import { indexEnding } from '../data/formats/index-sources.ts'
+import { openIndexedDataset } from '../data/formats/indexed-dataset.ts'
 import type { DatasetProblem } from '../data/formats/problems.ts'
 import { problemCatalogue } from '../data/formats/problems.ts'
 import { splitDataset } from '../data/formats/split.ts'
@@ -30,12 +34,13 @@ export function dataCommand(): Command {
     .addCommand(statsCommand())
     .addCommand(convertCommand())
     .addCommand(splitCommand())
+    .addCommand(indexCommand())
     .addCommand(formatsCommand())
 }
 
 function reading(command: Command): Command {
   return command
-    .argument('<data>', 'a folder, or one of its label files')
+    .argument('<data>', 'a folder, one of its label files, or its index')
     .addOption(new Option('--format <name>', 'the format, where it cannot be told').choices(formatNames))
     .addOption(new Option('--voc-origin <pixel>', 'Pascal VOC: the number of the first pixel').choices(['one', 'zero']))
     .option('--json', 'print JSON')
@@ -49,16 +54,22 @@ function validateCommand(): Command {
   return reading(new Command('validate'))
     .description('report every problem of a data set')
     .option('--no-open', 'do not open the pictures: quick, but finds no duplicates and no wrong sizes')
+    .option('--near [bits]', 'also find pictures that look alike: at most so many of 64 bits differ (default: 4)', parseNumber)
+    .option('--sheet <file>', 'draw the pictures that look alike there as PNG')
     .option('--strict', 'exit with 1 where there is a problem')
-    .action(async (source: string, flags: ReadFlags & { open: boolean; strict?: boolean }) => {
+    .action(async (source: string, flags: ReadFlags & { open: boolean; near?: number | true; sheet?: string; strict?: boolean }) => {
+      const near = flags.near ?? (flags.sheet === undefined ? undefined : true)
       const report = await working((line, signal) =>
         validateDataset(source, {
           ...readOptions(flags),
           openPictures: flags.open,
+          ...(near === undefined ? {} : { near: near === true ? 4 : near }),
           onPicture: (count) => line.update(`${count} images`),
           signal,
         }),
       )
+      const { nearPairs = [] } = report
+      if (flags.sheet !== undefined && nearPairs.length > 0) await writePng(flags.sheet, await drawAlike(nearPairs))
       if (flags.json) print(report)
       else process.stdout.write(`${report.format}\n${statisticsText(report)}\n${problemsText(report.problems)}`)
       if (flags.strict && report.problems.length > 0) process.exitCode = 1
@@ -73,6 +84,8 @@ function statsCommand(): Command {
       const problems: DatasetProblem[] = []
       const { format, statistics } = await working(async (_, signal) => {
         const opened = await openDataset(source, { ...readOptions(flags), onProblem: (problem) => problems.push(problem), signal })
+        // An index holds them.
+        if (source.endsWith(indexEnding)) return openIndexedDataset(source, { check: 'none' })
         return { format: opened.format, statistics: await datasetStatistics(opened) }
       })
       if (flags.plot !== undefined) await writePng(flags.plot, drawStatistics(statistics, await loadFont()))
@@ -143,6 +156,33 @@ function splitCommand(): Command {
         else process.stdout.write(`${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n`)
       },
     )
+}
+
+function indexCommand(): Command {
+  return reading(new Command('index'))
+    .description('write an index: a data set of any size then opens in a moment and does not lie in memory')
+    .option('--out <file>', 'the file to write (default: beside the data set, with the ending .fovea-index)')
+    .option('--hash', "take hashes of the pictures' bytes, to find equal ones later")
+    .option('--near', 'take hashes of what the pictures look like, to find similar ones later')
+    .action(async (source: string, flags: ReadFlags & { out?: string; hash?: boolean; near?: boolean }) => {
+      const written = await working((line, signal) =>
+        indexDataset(source, {
+          ...readOptions(flags),
+          ...(flags.out === undefined ? {} : { out: flags.out }),
+          contentHashes: flags.hash === true,
+          perceptualHashes: flags.near === true,
+          onProblem: () => {},
+          onPicture: (count) => count % 100 === 0 && line.update(`${count} images`),
+          signal,
+        }),
+      )
+      if (flags.json) return print(written)
+      const { file, format, pictures, problemCounts } = written
+      process.stdout.write(`${pictures} images of ${format} in ${file}\n`)
+      const found = Object.entries(problemCounts).map(([code, count]) => [code, String(count)])
+      if (found.length > 0)
+        process.stdout.write(`${pc.yellow('problems, of which fovea data validate tells more:')}\n${textTable(found)}\n`)
+    })
 }
 
 function formatsCommand(): Command {

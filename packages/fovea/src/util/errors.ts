@@ -153,6 +153,10 @@ export const errorCatalogue = {
     message: 'The format of the data set cannot be told',
     remedy: 'Name it with --format or the option format; `fovea data formats` lists them.',
   },
+  DATASET_FOREIGN_FORMAT: {
+    message: 'The data set is of a format that Fovea does not read',
+    remedy: 'Convert it with the tool that made it, or name a format that fits with --format; `fovea data formats` lists them.',
+  },
   DATASET_MALFORMED: {
     message: 'A file of the data set is not well formed',
     remedy: 'Mend the named file; `fovea data validate` lists everything that is wrong with a data set.',
@@ -172,6 +176,14 @@ export const errorCatalogue = {
   DATASET_EXISTS: {
     message: 'The folder to write the data set to is not empty',
     remedy: 'Name a new folder, or empty this one first.',
+  },
+  DATASET_INDEX_INVALID: {
+    message: 'The file is no index of a data set, or is damaged',
+    remedy: 'Write it again with `fovea data index`.',
+  },
+  DATASET_INDEX_OUTDATED: {
+    message: 'The data set was changed after it was indexed',
+    remedy: 'Index it again with `fovea data index`, or open it without the check.',
   },
   DATASET_SPLIT: {
     message: 'The data set cannot be split this way',

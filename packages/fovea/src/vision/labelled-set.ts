@@ -12,6 +12,8 @@ export interface LabelClass {
   readonly skeleton?: readonly (readonly [number, number])[]
   /** Red, green, blue, 0 to 255: what stands for it in masks. */
   readonly color?: readonly [number, number, number]
+  /** Whether it is of things that can be counted, not of stuff such as sky: COCO's `isthing`. */
+  readonly isThing?: boolean
 }
 
 /** One picture and what is known of it. Lists are empty where nothing is known. */

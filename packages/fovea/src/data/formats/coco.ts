@@ -8,9 +8,11 @@ import { fromRunLengthText } from '../../vision/run-length-text.ts'
 import { checkRunLengths } from '../../vision/run-lengths.ts'
 import { compareText } from '../dataset.ts'
 import type { DatasetFormat } from './format.ts'
-import { isObject, JsonFile, type JsonObject, parseJson } from './json.ts'
+import { isObject, JsonFile, type JsonObject } from './json.ts'
+import { type JsonListReader, readJsonLists } from './json-lists.ts'
 import { type ReadContext, readHead } from './read-context.ts'
 import { boxOf } from './shapes.ts'
+import { SpilledLists } from './spilled-lists.ts'
 import type { WriteContext } from './write-context.ts'
 
 /** Kinds of files in the order they are read: what comes first decides the classes and their order. */
@@ -39,6 +41,7 @@ export const coco: DatasetFormat = {
   derives: ['box', 'area'],
   async detect(listing) {
     for (const file of listing.withEnding('.json')) {
+      if (/^panoptic/.test(basename(file))) continue
       const head = await readHead(listing, file)
       if (/"segments_info"|"shapes"/.test(head)) continue
       if (/"(images|categories|licenses)"\s*:\s*\[/.test(head) || (kindPattern.test(basename(file)) && /"info"\s*:/.test(head)))
@@ -50,19 +53,14 @@ export const coco: DatasetFormat = {
   write,
 }
 
-interface Growing {
-  readonly picture: LabelledPicture
-  readonly labels: number[]
-  readonly annotations: Annotation[]
-  readonly captions: string[]
-}
+/** What files tell of a picture, one after another. */
+type Told = { picture: LabelledPicture } | { annotation: Annotation } | { label: number } | { caption: string }
 
 async function read(context: ReadContext): Promise<LabelledStream> {
   const files = context.listing.withEnding('.json').sort((a, b) => rank(a) - rank(b) || compareText(a, b))
   const reader = new CocoReader(context)
-  for (const file of files)
-    await context.attempt('malformed-file', file, async () => reader.readFile(file, parseJson(await context.text(file), file)))
-  return { classes: reader.classes, pictures: reader.finish() }
+  for (const file of files) await context.attempt('malformed-file', file, () => reader.readFile(file))
+  return { classes: reader.classes, pictures: reader.pictures() }
 }
 
 function rank(file: string): number {
@@ -82,38 +80,77 @@ class CocoReader {
   readonly classes: LabelClass[] = []
   readonly #context: ReadContext
   readonly #labels = new Map<string, number>()
-  readonly #pictures = new Map<string, Growing>()
+  /** Numbers of pictures by split and name. */
+  readonly #numbers = new Map<string, number>()
+  readonly #told: SpilledLists<Told>
 
   constructor(context: ReadContext) {
     this.#context = context
+    this.#told = new SpilledLists(context.options.scratch)
   }
 
-  readFile(file: string, json: unknown): void {
-    // Other JSON may lie beside it.
-    if (!isObject(json) || !Array.isArray(json.images)) return
+  /** Reads a file twice, since its annotations mostly come before the categories, and sometimes before the images. */
+  async readFile(file: string): Promise<void> {
+    const { listing, options } = this.#context
     const take = new JsonFile(file)
     const split = splitOf(file)
-    const categories = new Map<unknown, number>()
-    take.optionalList(json.categories, 'categories').forEach((value, i) => {
-      this.#entry(file, () => {
-        const category = take.object(value, `categories[${i}]`)
-        categories.set(take.id(category.id, `categories[${i}].id`), this.#addClass(take, category, `categories[${i}]`))
-      })
-    })
-    const images = new Map<unknown, Growing>()
-    json.images.forEach((value, i) => {
-      this.#entry(file, () => {
-        const image = take.object(value, `images[${i}]`)
-        images.set(take.id(image.id, `images[${i}].id`), this.#addPicture(take, image, `images[${i}]`, split))
-      })
-    })
-    take.optionalList(json.annotations, 'annotations').forEach((value, i) => {
-      this.#entry(file, () => this.#addAnnotation(take, take.object(value, `annotations[${i}]`), `annotations[${i}]`, images, categories))
-    })
+    const images = new Map<unknown, number>()
+    const categories: unknown[] = []
+    let isCoco = false
+    const first: JsonListReader = {
+      wants: (key) => {
+        isCoco ||= key === 'images'
+        return key === 'images' || key === 'categories'
+      },
+      element: (key, i, value, bytes) => {
+        const field = `${key}[${i}]`
+        if (key === 'categories') categories.push(value)
+        else
+          this.#entry(file, () => {
+            const image = take.object(value, field)
+            images.set(take.id(image.id, `${field}.id`), this.#addPicture(take, image, field, split, bytes))
+          })
+      },
+      other: (key, value) => {
+        if (key === 'categories') take.optionalList(value, key)
+      },
+    }
+    // Other JSON may lie beside it.
+    if (!(await readJsonLists(listing.full(file), file, first, options)) || !isCoco) return
+    const labels = this.#addClasses(take, categories)
+    let panoptic = 0
+    await readJsonLists(
+      listing.full(file),
+      file,
+      {
+        wants: (key) => key === 'annotations',
+        element: (key, i, value, bytes) =>
+          this.#entry(file, () => {
+            const entry = take.object(value, `${key}[${i}]`)
+            if (entry.segments_info !== undefined) panoptic++
+            else this.#addAnnotation(take, entry, `${key}[${i}]`, images, labels, bytes)
+          }),
+        other: (key, value) => take.optionalList(value, key),
+      },
+      options,
+    )
+    if (panoptic > 0)
+      this.#context.report('unsupported-part', file, `panoptic segments of ${panoptic} pictures: read them as coco-panoptic`)
   }
 
-  *finish(): Iterable<LabelledPicture> {
-    for (const { picture, labels, annotations, captions } of this.#pictures.values()) yield { ...picture, labels, annotations, captions }
+  *pictures(): Iterable<LabelledPicture> {
+    for (const [, told] of this.#told.lists()) yield gather(told)
+  }
+
+  #addClasses(take: JsonFile, categories: readonly unknown[]): Map<unknown, number> {
+    const labels = new Map<unknown, number>()
+    categories.forEach((value, i) => {
+      this.#entry(take.file, () => {
+        const category = take.object(value, `categories[${i}]`)
+        labels.set(take.id(category.id, `categories[${i}].id`), this.#addClass(take, category, `categories[${i}]`))
+      })
+    })
+    return labels
   }
 
   #entry(file: string, read: () => void): void {
@@ -141,70 +178,82 @@ class CocoReader {
     return label
   }
 
-  #addPicture(take: JsonFile, image: JsonObject, field: string, split: string | undefined): Growing {
+  #addPicture(take: JsonFile, image: JsonObject, field: string, split: string | undefined, bytes: number): number {
     const stated = take.text(image.file_name, `${field}.file_name`)
     const name = this.#context.inside(stated, '', take.file)
     const key = `${split ?? ''}\0${name}`
-    const known = this.#pictures.get(key)
+    const known = this.#numbers.get(key)
     if (known !== undefined) return known
     const folder = dirname(take.file)
     const splits = split === undefined ? [] : [`images/${split}`, split]
     const path = this.#context.listing.first([...splits, folder, 'images', ''].map((place) => posix.join(place, name)))
     const [width, height] = [image.width, image.height]
     const sized = typeof width === 'number' && typeof height === 'number' && width > 0 && height > 0
-    const growing: Growing = {
-      picture: {
-        name,
-        ...this.#context.picture(path, name),
-        ...(sized ? { width, height } : {}),
-        ...(split === undefined ? {} : { split }),
-        labels: [],
-        annotations: [],
-        captions: [],
-      },
+    const picture: LabelledPicture = {
+      name,
+      ...this.#context.picture(path, name),
+      ...(sized ? { width, height } : {}),
+      ...(split === undefined ? {} : { split }),
       labels: [],
       annotations: [],
       captions: [],
     }
-    this.#pictures.set(key, growing)
-    return growing
+    const number = this.#numbers.size
+    this.#numbers.set(key, number)
+    this.#told.add(number, { picture }, bytes)
+    return number
   }
 
   #addAnnotation(
     take: JsonFile,
     entry: JsonObject,
     field: string,
-    images: ReadonlyMap<unknown, Growing>,
-    categories: ReadonlyMap<unknown, number>,
+    images: ReadonlyMap<unknown, number>,
+    labels: ReadonlyMap<unknown, number>,
+    bytes: number,
   ): void {
-    if (entry.segments_info !== undefined) {
-      this.#context.report('unsupported-part', take.file, `${field}: panoptic segments`)
-      return
-    }
-    const growing = images.get(entry.image_id)
-    if (growing === undefined) {
-      this.#context.report('orphan-labels', take.file, `${field}: image_id ${String(entry.image_id)}`)
+    const number = images.get(entry.image_id)
+    if (number === undefined) {
+      this.#context.report('orphan-labels', take.file, `${field}: image_id ${String(entry.image_id).slice(0, 60)}`)
       return
     }
     if (entry.caption !== undefined) {
-      growing.captions.push(take.text(entry.caption, `${field}.caption`))
+      this.#told.add(number, { caption: take.text(entry.caption, `${field}.caption`) }, bytes)
       return
     }
-    const label = categories.get(entry.category_id) ?? -1
-    if (label < 0) this.#context.report('unknown-class', take.file, `${field}: category_id ${String(entry.category_id)}`)
+    const label = labels.get(entry.category_id) ?? -1
+    if (label < 0) this.#context.report('unknown-class', take.file, `${field}: category_id ${String(entry.category_id).slice(0, 60)}`)
     const annotation = readAnnotation(take, entry, field, label)
-    if (boxOf(annotation) === undefined && annotation.keypoints === undefined) {
-      // A category alone is of the whole picture.
-      if (label >= 0 && !growing.labels.includes(label)) growing.labels.push(label)
-      return
-    }
-    // person_keypoints repeats what instances tells, under the same id.
-    const same = growing.annotations.findIndex(
-      (other) => other.id !== undefined && other.id === annotation.id && other.label === label && sameNumbers(other, annotation),
-    )
-    if (same >= 0) growing.annotations[same] = { ...growing.annotations[same], ...annotation }
-    else growing.annotations.push(annotation)
+    const shaped = boxOf(annotation) !== undefined || annotation.keypoints !== undefined
+    // A category alone is of the whole picture.
+    if (shaped) this.#told.add(number, { annotation }, bytes)
+    else if (label >= 0) this.#told.add(number, { label }, bytes)
   }
+}
+
+/** A picture of what was told of it. */
+function gather(told: readonly Told[]): LabelledPicture {
+  const [{ picture }] = told as [{ picture: LabelledPicture }]
+  const labels = new Set<number>()
+  const captions: string[] = []
+  const annotations: Annotation[] = []
+  const byId = new Map<number | string, number>()
+  for (const one of told) {
+    if ('label' in one) labels.add(one.label)
+    else if ('caption' in one) captions.push(one.caption)
+    else if ('annotation' in one) {
+      const { annotation } = one
+      const at = annotation.id === undefined ? undefined : byId.get(annotation.id)
+      // person_keypoints repeats what instances tells, under the same id.
+      if (at !== undefined && annotations[at]!.label === annotation.label && sameNumbers(annotations[at]!, annotation))
+        annotations[at] = { ...annotations[at], ...annotation }
+      else {
+        if (annotation.id !== undefined && at === undefined) byId.set(annotation.id, annotations.length)
+        annotations.push(annotation)
+      }
+    }
+  }
+  return { ...picture, labels: [...labels], annotations, captions }
 }
 
 function sameNumbers(a: Annotation, b: Annotation): boolean {

@@ -4,6 +4,7 @@ import { posix } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation, RunLengths } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { readTracks } from './cvat-tracks.ts'
 import { settleTurned } from './fit.ts'
 import type { DatasetFormat } from './format.ts'
 import { Labels } from './labels.ts'
@@ -53,8 +54,7 @@ async function read(context: ReadContext): Promise<LabelledStream> {
       const root = parseXml(await context.text(file), file)
       if (root.name !== 'annotations') return
       labels.declare(readLabels(root))
-      const tracks = childrenOf(root, 'track').length
-      if (tracks > 0) context.report('unsupported-part', file, `${tracks} tracks of a video: export it as CVAT for images`)
+      pictures.push(...readTracks(root, file, context, labels, (element, field, size) => readAnnotation(element, field, file, size)))
       childrenOf(root, 'image').forEach((image, i) => {
         const picture = context.attemptNow('malformed-entry', file, () => readPicture(image, `image[${i}]`, file, context, labels))
         if (picture !== undefined) pictures.push(picture)
@@ -94,9 +94,9 @@ function readPicture(image: XmlElement, field: string, file: string, context: Re
         if (label >= 0 && !own.includes(label)) own.push(label)
         return
       }
-      const shape = readShape(element, place, file, width, height)
+      const shape = readAnnotation(element, place, file, [width, height])
       if (shape === undefined) context.report('unsupported-part', file, place)
-      else annotations.push({ label, ...withAttributes(shape, element) })
+      else annotations.push({ label, ...shape })
     })
   })
   return {
@@ -110,7 +110,15 @@ function readPicture(image: XmlElement, field: string, file: string, context: Re
   }
 }
 
-function withAttributes(shape: Partial<Annotation>, element: XmlElement): Partial<Annotation> {
+/** Shape and attributes of an element; undefined for what is no shape. */
+function readAnnotation(
+  element: XmlElement,
+  field: string,
+  file: string,
+  [width, height]: readonly [number, number],
+): Partial<Annotation> | undefined {
+  const shape = readShape(element, field, file, width, height)
+  if (shape === undefined) return undefined
   const attributes: Record<string, unknown> = { ...shape.attributes }
   for (const flag of flags) if (element.attributes[flag] !== undefined) attributes[flag] = element.attributes[flag]
   for (const attribute of childrenOf(element, 'attribute')) attributes[attribute.attributes.name ?? ''] = attribute.text

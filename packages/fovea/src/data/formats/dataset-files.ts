@@ -6,9 +6,12 @@ import type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from '.
 import { makeFolder } from '../files.ts'
 import { checkShapes } from './check.ts'
 import { fitClasses, fitPicture, type Loss, Losses } from './fit.ts'
+import { foreignFormat } from './foreign-formats.ts'
 import type { DatasetFormat } from './format.ts'
 import { imageSize } from './image-size.ts'
-import { listDataset, stemOf } from './listing.ts'
+import { indexEnding } from './index-sources.ts'
+import { openIndexedDataset } from './indexed-dataset.ts'
+import { type Listing, listDataset, stemOf } from './listing.ts'
 import type { DatasetProblem } from './problems.ts'
 import { insidePath, ReadContext, type ReadOptions } from './read-context.ts'
 import { formatByName, recognitions } from './table.ts'
@@ -27,13 +30,15 @@ export interface OpenedDataset extends LabelledStream {
 }
 
 /**
- * Opens a data set: a folder, or one of its label files. With `onProblem`, reading goes on without what is broken, and problems of
+ * Opens a data set: a folder, one of its label files, or its index (`indexDataset`). With `onProblem`, reading goes on without what is broken, and problems of
  * shapes (zero size, outside the picture) are told too.
- * @throws DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED
+ * @throws DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_FOREIGN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED;
+ *   of an index, DATASET_INDEX_INVALID and DATASET_INDEX_OUTDATED
  */
 export async function openDataset(source: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
+  if (source.endsWith(indexEnding)) return openIndex(source, options)
   const listing = await listDataset(source)
-  const name = options.format ?? (await recognitions(listing))[0]?.format
+  const name = options.format ?? (await likeliest(source, listing))
   if (name === undefined)
     throw new FoveaError('DATASET_UNKNOWN_FORMAT', { file: source, found: `${listing.files.length} files that tell nothing` })
   const format = formatByName(name)
@@ -54,6 +59,28 @@ export async function openDataset(source: string, options: OpenDatasetOptions = 
     }
   }
   return { format: name, root: listing.root, classes: stream.classes, pictures: { [Symbol.asyncIterator]: pictures } }
+}
+
+/** The format that most speaks for. @throws DATASET_FOREIGN_FORMAT where it would be taken for pictures in folders, and is known to be something else */
+async function likeliest(source: string, listing: Listing): Promise<string | undefined> {
+  const [first] = await recognitions(listing)
+  const foreign = first === undefined || first.confidence < 0.5 ? await foreignFormat(listing) : undefined
+  if (foreign === undefined) return first?.format
+  throw new FoveaError('DATASET_FOREIGN_FORMAT', { file: source, found: `${foreign.name}, by its file ${foreign.file}` })
+}
+
+async function openIndex(source: string, { format, onProblem, signal }: OpenDatasetOptions): Promise<OpenedDataset> {
+  const dataset = await openIndexedDataset(source)
+  if (format !== undefined && format !== dataset.format)
+    throw new FoveaError('DATASET_UNKNOWN_FORMAT', { file: source, expected: `${dataset.format}, as it was indexed`, found: format })
+  dataset.reportProblems(onProblem)
+  const pictures = async function* () {
+    for await (const picture of dataset.pictures) {
+      if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
+      yield picture
+    }
+  }
+  return { format: dataset.format, root: dataset.root, classes: dataset.classes, pictures: { [Symbol.asyncIterator]: pictures } }
 }
 
 /** All of a data set in memory. */

@@ -17,6 +17,8 @@ export interface Loss {
 
 export class Losses {
   readonly #losses = new Map<string, { count: number; example: string }>()
+  /** How many keypoints things have: as many as the first. */
+  keypointCount: number | undefined
 
   add(what: string, example: string): void {
     const loss = this.#losses.get(what)
@@ -33,7 +35,7 @@ export class Losses {
 export function fitClasses(classes: readonly LabelClass[], { holds }: DatasetFormat, losses: Losses): LabelClass[] {
   return classes.map((one) => {
     const kept: Record<string, unknown> = { name: one.name }
-    for (const detail of ['supercategory', 'keypoints', 'skeleton', 'color'] as const) {
+    for (const detail of ['supercategory', 'keypoints', 'skeleton', 'color', 'isThing'] as const) {
       if (one[detail] === undefined) continue
       if (holds.classDetails?.includes(detail)) kept[detail] = one[detail]
       else losses.add(`${detail} of a class`, one.name)
@@ -76,7 +78,12 @@ export function fitPicture(
     annotations: picture.annotations.flatMap((annotation) => fitAnnotation(annotation, picture, format, lose) ?? []),
     captions: holds.captions ? picture.captions : [],
   }
-  const adapted = format.adapt?.(fitted, { className: (label) => classes[label]?.name ?? '', lose }) ?? fitted
+  const adapted =
+    format.adapt?.(fitted, {
+      className: (label) => classes[label]?.name ?? '',
+      lose,
+      keypointCount: (count) => (losses.keypointCount ??= count),
+    }) ?? fitted
   if (adapted.name !== fitted.name) lose('name of a picture, which is changed')
   return adapted
 }

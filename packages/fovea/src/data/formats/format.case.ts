@@ -100,7 +100,7 @@ const pictureParts = fc.record(
 )
 
 /** Pictures of every kind of content, in splits or in none. */
-function setOf(file: string): fc.Arbitrary<LabelledSet> {
+export function setOf(file: string): fc.Arbitrary<LabelledSet> {
   const splits = fc.constantFrom<(string | undefined)[]>([undefined], ['train', 'val'], ['train', 'val', 'test'])
   return fc.tuple(splits, fc.array(pictureParts, { minLength: 1, maxLength: 5 })).map(([names, parts]) => ({
     classes,
@@ -254,7 +254,7 @@ function withSizes({ classes: kept, pictures }: LabelledSet, format: DatasetForm
 }
 
 /** With one picture at least that has something of everything. */
-function fullSet({ classes: kept, pictures }: LabelledSet): LabelledSet {
+export function fullSet({ classes: kept, pictures }: LabelledSet): LabelledSet {
   const full = { x1: 2, y1: 3, x2: 9, y2: 11 }
   const one: LabelledPicture = {
     ...pictures[0]!,
@@ -281,7 +281,7 @@ async function labelFiles(root: string): Promise<string[]> {
 }
 
 /** One small change, as hands, disks and attackers make them. */
-function mutate(bytes: Uint8Array, random: Random): Uint8Array {
+export function mutate(bytes: Uint8Array, random: Random): Uint8Array {
   const at = random.integer(0, bytes.length + 1)
   const end = Math.min(bytes.length, at + random.integer(1, 40))
   const join = (...parts: (Uint8Array | string)[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)))

@@ -38,8 +38,8 @@ export interface Holdings {
   readonly sizes?: boolean
   /** Classes that no picture has, and their order. */
   readonly unusedClasses?: boolean
-  /** `supercategory`, `keypoints`, `skeleton`; `color`. */
-  readonly classDetails?: readonly ('supercategory' | 'keypoints' | 'skeleton' | 'color')[]
+  /** Which of the facts of a class. */
+  readonly classDetails?: readonly ('supercategory' | 'keypoints' | 'skeleton' | 'color' | 'isThing')[]
   /** Pictures of different splits may have the same name. Default true. */
   readonly namesPerSplit?: boolean
   /** Pictures are told apart by their names without the ending. */
@@ -76,4 +76,6 @@ export interface AdaptContext {
   readonly className: (label: number) => string
   /** Says that something is lost. */
   readonly lose: (what: string) => void
+  /** For formats whose things all have as many keypoints: how many, which the first thing that asks decides by its own. */
+  readonly keypointCount: (count: number) => number
 }

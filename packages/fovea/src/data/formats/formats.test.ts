@@ -88,7 +88,7 @@ describe('hostile label files', () => {
     await put('a.xml', `${'<annotation>'.repeat(100_000)}`)
     expect(await codeOf('voc')).toBe('DATASET_TOO_LARGE')
     await put('a.json', `{"images":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)
-    expect(await codeOf('coco')).toBe('DATASET_MALFORMED')
+    expect(await codeOf('coco')).toBe('DATASET_TOO_LARGE')
   })
 
   test.each([

@@ -4,13 +4,37 @@ import { FoveaError } from '../../util/errors.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** @throws DATASET_MALFORMED */
+/** Lists and objects in one another: label files need a few, and what is deeper would overflow the stack of those who walk it. */
+export const maxJsonDepth = 64
+
+/** @throws DATASET_MALFORMED; DATASET_TOO_LARGE beyond `maxJsonDepth` */
 export function parseJson(text: string, file: string): unknown {
+  let [depth, inText] = [0, false]
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (inText) {
+      if (code === 0x5c) i++
+      else if (code === 0x22) inText = false
+    } else if (code === 0x22) inText = true
+    // `[` and `{`, `]` and `}` differ in one bit.
+    else if ((code | 0x20) === 0x7b) {
+      if (++depth > maxJsonDepth) throw tooDeep(file)
+    } else if ((code | 0x20) === 0x7d) depth--
+  }
+  return parseShallowJson(text, file)
+}
+
+/** As `parseJson`, of text whose depth is known. @throws DATASET_MALFORMED */
+export function parseShallowJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
     throw new FoveaError('DATASET_MALFORMED', { file, expected: 'JSON', found: (cause as Error).message.slice(0, 200), cause })
   }
+}
+
+export function tooDeep(file: string): FoveaError {
+  return new FoveaError('DATASET_TOO_LARGE', { file, expected: `at most ${maxJsonDepth} lists and objects in one another`, found: 'more' })
 }
 
 /** Takes values out of one file. Every function throws DATASET_MALFORMED with file and field. */

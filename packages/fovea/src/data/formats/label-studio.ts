@@ -3,6 +3,7 @@
 import { posix } from 'node:path'
 import type { Annotation } from '../../vision/annotation.ts'
 import type { LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { decodeBrush, encodeBrush } from './brush-rle.ts'
 import { settleTurned } from './fit.ts'
 import type { DatasetFormat } from './format.ts'
 import { isObject, JsonFile, type JsonObject, parseJson } from './json.ts'
@@ -18,13 +19,13 @@ const localFile = '/data/local-files/?d='
 
 export const labelStudio: DatasetFormat = {
   name: 'label-studio',
-  title: 'Label Studio JSON: boxes, turned boxes, outlines, points, choices, captions',
+  title: 'Label Studio JSON: boxes, turned boxes, outlines, brush masks, points, choices, captions',
   holds: {
     splits: true,
     groups: true,
     labels: 'several',
     captions: true,
-    shapes: ['box', 'orientedBox', 'polygons', 'keypoints'],
+    shapes: ['box', 'orientedBox', 'polygons', 'mask', 'keypoints'],
     together: true,
     parts: true,
     sizes: true,
@@ -130,7 +131,12 @@ async function readTask(
           captions.push(take.text(text, place))
         return
       }
-      const shape = size === undefined ? take.fail(place, 'a picture whose size is known', undefined) : readShape(take, value, place, size)
+      const shape =
+        value.format === 'rle'
+          ? readBrush(take, result, value, place, size)
+          : size === undefined
+            ? take.fail(place, 'a picture whose size is known', undefined)
+            : readShape(take, value, place, size)
       if (shape === undefined) {
         context.report('unsupported-part', take.file, `${place}: ${String(result.type).slice(0, 40)}`)
         return
@@ -151,11 +157,22 @@ function sizeOf(width: unknown, height: unknown): { width: number; height: numbe
 }
 
 function labelOf(take: JsonFile, value: JsonObject, field: string, context: ReadContext, labels: Labels): number {
-  const names = value.rectanglelabels ?? value.polygonlabels ?? value.keypointlabels ?? value.labels
+  const names = value.rectanglelabels ?? value.polygonlabels ?? value.keypointlabels ?? value.brushlabels ?? value.labels
   const name = names === undefined ? undefined : take.list(names, field)[0]
   if (name !== undefined) return labels.of(take.text(name, field), take.file)
   context.report('unknown-class', take.file, `${field} has no label`)
   return -1
+}
+
+function readBrush(
+  take: JsonFile,
+  { original_width, original_height }: JsonObject,
+  value: JsonObject,
+  field: string,
+  size: { width: number; height: number } | undefined,
+): Partial<Annotation> {
+  const { width, height } = sizeOf(original_width, original_height) ?? size ?? take.fail(field, 'a picture whose size is known', undefined)
+  return { mask: decodeBrush(take.numbers(value.rle, `${field}.rle`), width, height, `${field}.rle`, take.file) }
 }
 
 function readShape(
@@ -195,9 +212,11 @@ async function write(set: LabelledStream, context: WriteContext): Promise<void> 
       value,
     })
     const result = annotations.flatMap((annotation, i) =>
-      regionsOf(annotation, set.classes[annotation.label]!.name, width, height).map(([type, value], k) =>
-        of(type, value, k === 0 ? { id: `a${i}` } : { id: `a${i}-${k}`, parentID: `a${i}` }),
-      ),
+      regionsOf(annotation, set.classes[annotation.label]!.name, width, height).map(([type, value], k) => ({
+        ...of(type, value, k === 0 ? { id: `a${i}` } : { id: `a${i}-${k}`, parentID: `a${i}` }),
+        // A mask has a size of its own.
+        ...(type === 'brushlabels' ? { original_width: annotation.mask!.width, original_height: annotation.mask!.height } : {}),
+      })),
     )
     if (labels.length > 0) result.push(of('choices', { choices: labels.map((label) => set.classes[label]!.name) }, { id: 'choices' }))
     captions.forEach((caption, i) => {
@@ -216,7 +235,7 @@ async function write(set: LabelledStream, context: WriteContext): Promise<void> 
 }
 
 function regionsOf(
-  { box, orientedBox, polygons = [], keypoints = [] }: Annotation,
+  { box, orientedBox, polygons = [], mask, keypoints = [] }: Annotation,
   name: string,
   width: number,
   height: number,
@@ -240,6 +259,9 @@ function regionsOf(
         polygonlabels: [name],
       },
     ]),
+    ...(mask === undefined
+      ? []
+      : [['brushlabels', { format: 'rle', rle: encodeBrush(mask), brushlabels: [name] }] as [string, JsonObject]]),
     ...keypoints.map(({ x, y }): [string, JsonObject] => [
       'keypointlabels',
       { x: across(x), y: down(y), width: 0.5, keypointlabels: [name] },

@@ -16,6 +16,8 @@ export interface ReadOptions {
   /** Is told of each problem, and reading goes on without what is broken. Without it, the first that loses data is thrown. */
   readonly onProblem?: (problem: DatasetProblem) => void
   readonly signal?: AbortSignal
+  /** A folder for what does not fit in memory while a large file is read. It must outlast the pictures. Default: all is held in memory. */
+  readonly scratch?: string
 }
 
 /** The longest label file that is read into memory; V8's strings end near 2^29 characters. */

@@ -3,8 +3,10 @@
 import { FoveaError } from '../../util/errors.ts'
 import { anomalyFolder } from './anomaly-folder.ts'
 import { coco } from './coco.ts'
+import { cocoPanoptic } from './coco-panoptic.ts'
 import { csvLabels } from './csv-labels.ts'
 import { cvat } from './cvat.ts'
+import { dota } from './dota.ts'
 import type { DatasetFormat, Recognition } from './format.ts'
 import { imageFolder } from './image-folder-format.ts'
 import { labelStudio } from './label-studio.ts'
@@ -13,14 +15,17 @@ import { type Listing, listDataset } from './listing.ts'
 import { maskFolder } from './mask-folder.ts'
 import { openImages } from './open-images.ts'
 import { voc } from './voc.ts'
-import { yolo, yoloObb } from './yolo.ts'
+import { yolo, yoloObb, yoloPose } from './yolo.ts'
 
 /** A new format is enrolled here, and with that in the command line and in every test of the shared suite. */
 export const datasetFormats: readonly DatasetFormat[] = [
   coco,
+  cocoPanoptic,
   voc,
   yolo,
   yoloObb,
+  yoloPose,
+  dota,
   cvat,
   labelme,
   labelStudio,

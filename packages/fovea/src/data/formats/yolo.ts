@@ -3,7 +3,7 @@
 import { basename, dirname, posix } from 'node:path'
 import { parse as parseYaml, stringify } from 'yaml'
 import { FoveaError } from '../../util/errors.ts'
-import type { Annotation, Polygon } from '../../vision/annotation.ts'
+import type { Annotation } from '../../vision/annotation.ts'
 import type { LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import type { DatasetFormat, Holdings } from './format.ts'
 import { isObject } from './json.ts'
@@ -12,6 +12,7 @@ import { type Listing, stemOf } from './listing.ts'
 import { type ReadContext, readHead } from './read-context.ts'
 import { splitName } from './split-folders.ts'
 import type { WriteContext } from './write-context.ts'
+import { type LineKind, readLine, settlePose, writeLine } from './yolo-line.ts'
 
 const holds: Holdings = { splits: true, labels: 'none', shapes: ['box', 'polygons'], unusedClasses: true, namesByStem: true }
 
@@ -20,9 +21,9 @@ export const yolo: DatasetFormat = {
   title: 'YOLO text: boxes and outlines',
   holds,
   needsSize: true,
-  detect: (listing) => detect(listing, false),
-  read: (context) => read(context, false),
-  write: (set, context) => write(set, context, false),
+  detect: (listing) => detect(listing, 'plain'),
+  read: (context) => read(context, 'plain'),
+  write: (set, context) => write(set, context, 'plain'),
 }
 
 /** Four corners look like an outline of four: only the task of the data set tells them apart. */
@@ -31,23 +32,38 @@ export const yoloObb: DatasetFormat = {
   title: 'YOLO text: boxes that are turned',
   holds: { ...holds, shapes: ['orientedBox'] },
   needsSize: true,
-  detect: (listing) => detect(listing, true),
-  read: (context) => read(context, true),
-  write: (set, context) => write(set, context, true),
+  detect: (listing) => detect(listing, 'turned'),
+  read: (context) => read(context, 'turned'),
+  write: (set, context) => write(set, context, 'turned'),
+}
+
+/** Every thing has as many keypoints: `kpt_shape` of data.yaml says how many, and whether each states its visibility. */
+export const yoloPose: DatasetFormat = {
+  name: 'yolo-pose',
+  title: 'YOLO text: boxes with keypoints',
+  holds: { ...holds, shapes: ['box', 'keypoints'], together: true, visibility: true },
+  needsSize: true,
+  derives: ['box'],
+  detect: (listing) => detect(listing, 'pose'),
+  read: (context) => read(context, 'pose'),
+  write: (set, context) => write(set, context, 'pose'),
+  adapt: settlePose,
 }
 
 const line = /^\s*\d+(\s+-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?){4,}\s*$/i
 
-async function detect(listing: Listing, turned: boolean): Promise<{ confidence: number; reason: string } | undefined> {
+async function detect(listing: Listing, kind: LineKind): Promise<{ confidence: number; reason: string } | undefined> {
   for (const file of listing.withEnding(['.yaml', '.yml'])) {
     const head = await readHead(listing, file)
     if (!/^names\s*:/m.test(head)) continue
-    if (turned !== /^task\s*:\s*['"]?obb/m.test(head)) continue
+    if (kind !== (/^kpt_shape\s*:/m.test(head) ? 'pose' : /^task\s*:\s*['"]?obb/m.test(head) ? 'turned' : 'plain')) continue
     return { confidence: 0.9, reason: `${file} lists the names of classes` }
   }
   const data = listing.files.find((file) => file.endsWith('.data'))
-  if (!turned && data !== undefined && /^names\s*=/m.test(await readHead(listing, data)))
+  if (kind === 'plain' && data !== undefined && /^names\s*=/m.test(await readHead(listing, data)))
     return { confidence: 0.9, reason: `${data} is Darknet's` }
+  // Nothing in a line tells keypoints from an outline.
+  if (kind === 'pose') return undefined
   for (const file of labelFiles(listing).slice(0, 20)) {
     const lines = (await readHead(listing, file))
       .split('\n')
@@ -56,8 +72,8 @@ async function detect(listing: Listing, turned: boolean): Promise<{ confidence: 
     const good = lines.filter((text) => line.test(text))
     // A broken line does not make it something else.
     if (good.length * 2 <= lines.length) continue
-    if (good.every((text) => text.trim().split(/\s+/).length === 9) === turned)
-      return { confidence: turned ? 0.5 : 0.6, reason: `${file} has a class and parts of a picture in each line` }
+    if (good.every((text) => text.trim().split(/\s+/).length === 9) === (kind === 'turned'))
+      return { confidence: kind === 'turned' ? 0.5 : 0.6, reason: `${file} has a class and parts of a picture in each line` }
   }
   return undefined
 }
@@ -80,16 +96,30 @@ function labelPaths(image: string): string[] {
 interface Setup {
   /** Folders and pictures of each split. */
   readonly places: readonly { readonly split: string; readonly path: string }[]
+  /** `kpt_shape`: how many keypoints a thing has, and how many numbers each. */
+  readonly keypoints?: readonly [number, number]
 }
 
-async function read(context: ReadContext, turned: boolean): Promise<LabelledStream> {
+async function read(context: ReadContext, kind: LineKind): Promise<LabelledStream> {
   const labels = new Labels(context)
   const setup = await readSetup(context, labels)
+  if (kind === 'pose' && setup.keypoints === undefined)
+    throw new FoveaError('DATASET_MALFORMED', {
+      file: 'data.yaml',
+      field: 'kpt_shape',
+      expected: 'the number of keypoints and of their numbers',
+      found: 'nothing',
+    })
   if (!labels.declared) labels.declare((await numberedClasses(context)).map((name) => ({ name })))
-  return { classes: labels.classes, pictures: pictures(context, labels.classes.length, setup, turned) }
+  return { classes: labels.classes, pictures: pictures(context, labels.classes.length, setup, kind) }
 }
 
-async function* pictures(context: ReadContext, classes: number, { places }: Setup, turned: boolean): AsyncIterable<LabelledPicture> {
+async function* pictures(
+  context: ReadContext,
+  classes: number,
+  { places, keypoints = [0, 0] }: Setup,
+  kind: LineKind,
+): AsyncIterable<LabelledPicture> {
   const { listing } = context
   const listed = new Set(listing.images())
   for (const { path } of places)
@@ -103,7 +133,7 @@ async function* pictures(context: ReadContext, classes: number, { places }: Setu
     const annotations: Annotation[] = []
     text.split(/\r?\n/).forEach((row, i) => {
       if (row.trim() === '') return
-      const read = () => readLine(row, file!, i + 1, size, turned, classes, context)
+      const read = () => readLine(row, { file: file!, number: i + 1, size, kind, keypoints, classes, context })
       const annotation = context.attemptNow('malformed-entry', file!, read)
       if (annotation !== undefined) annotations.push(annotation)
     })
@@ -120,39 +150,6 @@ function placeOf(image: string, places: Setup['places']): { split: string | unde
   const at = parts.findIndex((part, i) => i < parts.length - 1 && i < 2 && splitName(part) !== undefined)
   const below = at < 0 ? image : parts.toSpliced(at, 1).join('/')
   return { split: place?.split ?? (at < 0 ? undefined : splitName(parts[at]!)), name: plain(below) }
-}
-
-function readLine(
-  row: string,
-  file: string,
-  number: number,
-  size: { width: number; height: number } | undefined,
-  turned: boolean,
-  classes: number,
-  context: ReadContext,
-): Annotation | undefined {
-  const field = `line ${number}`
-  const cells = row.trim().split(/\s+/).map(Number)
-  const fail = (expected: string) => {
-    throw new FoveaError('DATASET_MALFORMED', { file, field, expected, found: row.trim().slice(0, 80) })
-  }
-  const [id = -1, ...values] = cells
-  if (!cells.every(Number.isFinite) || !Number.isInteger(id) || id < 0) fail('a class and numbers')
-  if (size === undefined) fail('a picture whose size is known')
-  if (id >= classes) context.report('unknown-class', file, `${field}: class ${id} of ${classes}`)
-  const label = id < classes ? id : -1
-  const { width, height } = size!
-  const points: Polygon = values.map((value, i) => value * (i % 2 === 0 ? width : height))
-  if (turned) {
-    if (values.length !== 8) fail('a class and four corners')
-    return { label, orientedBox: points }
-  }
-  if (values.length === 4) {
-    const [x, y, w, h] = points as readonly [number, number, number, number]
-    return { label, box: { x1: x - w / 2, y1: y - h / 2, x2: x + w / 2, y2: y + h / 2 } }
-  }
-  if (values.length < 6 || values.length % 2 === 1) fail('a class and a box of four numbers, or corners of an outline')
-  return { label, polygons: [points] }
 }
 
 async function readSetup(context: ReadContext, labels: Labels): Promise<Setup> {
@@ -195,7 +192,7 @@ async function readDataYaml(text: string, file: string, context: ReadContext, la
     throw new FoveaError('DATASET_MALFORMED', { file, expected: 'YAML', found: (cause as Error).message.split('\n')[0] ?? '', cause })
   }
   if (!isObject(yaml) || yaml.names === undefined) return undefined
-  const { names, path } = yaml
+  const { names, path, kpt_shape: shape } = yaml
   if (Array.isArray(names)) labels.declare(names.map((name) => ({ name: String(name) })))
   else if (isObject(names)) {
     const ids = Object.keys(names).map(Number)
@@ -218,7 +215,19 @@ async function readDataYaml(text: string, file: string, context: ReadContext, la
       places.push(...found.map((place) => ({ split: key, path: place })))
     }
   }
-  return { places }
+  return { places, ...(shape === undefined ? {} : { keypoints: readKeypointShape(shape, file) }) }
+}
+
+function readKeypointShape(shape: unknown, file: string): [number, number] {
+  const [count, numbers] = Array.isArray(shape) ? (shape as unknown[]) : []
+  if (Number.isInteger(count) && (count as number) >= 0 && (count as number) <= 10_000 && (numbers === 2 || numbers === 3))
+    return [count as number, numbers]
+  throw new FoveaError('DATASET_MALFORMED', {
+    file,
+    field: 'kpt_shape',
+    expected: '[number of keypoints, 2 or 3]',
+    found: String(shape).slice(0, 60),
+  })
 }
 
 /** The folder, or the pictures of the list, that data.yaml names; paths from elsewhere count by their ends, `../` is left out. */
@@ -248,24 +257,29 @@ async function numberedClasses(context: ReadContext): Promise<string[]> {
   return Array.from({ length: highest + 1 }, (_, id) => String(id))
 }
 
-async function write(set: LabelledStream, context: WriteContext, turned: boolean): Promise<void> {
+async function write(set: LabelledStream, context: WriteContext, kind: LineKind): Promise<void> {
   const splits = new Set<string>()
+  // Things that come before the first with keypoints wait until their number is known.
+  let keypoints: number | undefined = kind === 'pose' ? undefined : 0
+  let waiting: LabelledPicture[] = []
+  const writeLabels = async (picture: LabelledPicture) => {
+    const lines = picture.annotations.map((annotation) => `${writeLine(annotation, picture, keypoints ?? 0)}\n`)
+    await context.write(posix.join('labels', picture.split ?? '', `${stemOf(picture.name)}.txt`), lines.join(''))
+  }
   for await (const picture of set.pictures) {
     const folder = picture.split ?? ''
     if (picture.split !== undefined) splits.add(picture.split)
-    const lines = picture.annotations.map((annotation) => `${writeLine(annotation, picture)}\n`)
-    await context.write(posix.join('labels', folder, `${stemOf(picture.name)}.txt`), lines.join(''))
+    keypoints ??= picture.annotations.flatMap((one) => one.keypoints?.length ?? [])[0]
+    waiting.push(picture)
+    if (keypoints !== undefined) {
+      for (const one of waiting) await writeLabels(one)
+      waiting = []
+    }
     await context.placePicture(picture, posix.join('images', folder, picture.name))
   }
+  for (const one of waiting) await writeLabels(one)
   const paths = Object.fromEntries([...splits].map((split) => [split, `images/${split}`]))
   const names = Object.fromEntries(set.classes.map(({ name }, id) => [id, name]))
-  await context.write('data.yaml', stringify({ path: '.', ...paths, ...(turned ? { task: 'obb' } : {}), nc: set.classes.length, names }))
-}
-
-/** Nine digits after the point: less than a hundred-thousandth of a pixel in pictures of 10,000. */
-function writeLine({ label, box, polygons, orientedBox }: Annotation, { width = 1, height = 1 }: LabelledPicture): string {
-  const part = (value: number, i: number) => String(Number((value / (i % 2 === 0 ? width : height)).toFixed(9)))
-  const values =
-    box === undefined ? (orientedBox ?? polygons![0]!) : [(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2, box.x2 - box.x1, box.y2 - box.y1]
-  return [label, ...values.map(part)].join(' ')
+  const task = { plain: {}, turned: { task: 'obb' }, pose: { kpt_shape: [keypoints ?? 0, 3] } }[kind]
+  await context.write('data.yaml', stringify({ path: '.', ...paths, ...task, nc: set.classes.length, names }))
 }

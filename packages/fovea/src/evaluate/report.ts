@@ -6,7 +6,7 @@ import { loadFont } from '../data/font.ts'
 import { textTable } from '../util/text-table.ts'
 import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
 import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
-import type { Evaluation } from './evaluator.ts'
+import type { Evaluation } from './classifier.ts'
 
 /** A table for people: one line per class, then the averages and the figures of the whole. */
 export function evaluationText(evaluation: Evaluation): string {

@@ -5,7 +5,7 @@ import type { ImageFolder } from '../data/image-folder.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Annotation } from '../vision/annotation.ts'
-import type { LabelledPicture, LabelledStream } from '../vision/labelled-set.ts'
+import type { LabelledPicture, LabelledSet, LabelledStream } from '../vision/labelled-set.ts'
 import type { EvaluationSample } from './records/records.ts'
 
 /** Pictures with what is known of them, those in memory with their pixels. */
@@ -55,6 +55,16 @@ export async function choosePart(
   const hashes = await readableHashes(all.samples, signal)
   const samples = all.samples.filter((_, i) => held.has(hashes[i]?.slice(0, 16) ?? ''))
   return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
+}
+
+/** The pictures of one split of a data set of any format: the wanted one, else `test`, else `val`, else all. @throws FoveaError DATA_NO_IMAGES */
+export function chooseSplit({ classes, pictures }: LabelledSet, wanted?: string): { data: EvaluationStream; name: string } {
+  const splits = new Set(pictures.flatMap(({ split }) => split ?? []))
+  const name = wanted ?? ['test', 'val'].find((split) => splits.has(split)) ?? 'all'
+  const chosen = name === 'all' && wanted === undefined ? pictures : pictures.filter(({ split }) => split === name)
+  if (chosen.length === 0)
+    throw new FoveaError('DATA_NO_IMAGES', { expected: `a split "${name}"`, found: [...splits].join(', ') || 'none' })
+  return { data: { classes, pictures: chosen }, name }
 }
 
 function partOf({ classes, samples }: ImageDataset, name: string): EvaluationPart {

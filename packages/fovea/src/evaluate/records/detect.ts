@@ -308,17 +308,23 @@ export class DetectRecorder implements Recorder {
     const { pairs, missed, unfounded } = pairDetections(truths, shown)
     const name = (label: number) => this.#labels[label] ?? 'unknown'
     const marks: OutcomeMark[] = []
+    // What was compared is what is shown.
+    const shapeOf = (one: Annotation): Annotation => {
+      if (this.#settings.by === 'masks' || one.box === undefined) return one
+      return { label: one.label, box: one.box }
+    }
     const wrong: Detection[] = unfounded.map((d) => shown[d]!)
     let confused = 0
     for (const { truth, detection } of pairs) {
       const [thing, found] = [truths[truth]!, shown[detection]!]
-      marks.push({ tone: 'found', shape: thing })
+      marks.push({ tone: 'found', shape: shapeOf(thing) })
       if (thing.label === found.label) continue
       confused++
       wrong.push(found)
     }
-    for (const found of wrong) marks.push({ tone: 'wrong', shape: found, text: `${name(found.label)} ${Math.round(100 * found.score)}` })
-    for (const t of missed) marks.push({ tone: 'missed', shape: truths[t]!, text: name(truths[t]!.label) })
+    for (const found of wrong)
+      marks.push({ tone: 'wrong', shape: shapeOf(found), text: `${name(found.label)} ${Math.round(100 * found.score)}` })
+    for (const t of missed) marks.push({ tone: 'missed', shape: shapeOf(truths[t]!), text: name(truths[t]!.label) })
     const errors = wrong.length + missed.length
     const surest = Math.max(0, ...wrong.map(({ score }) => score))
     const parts = [

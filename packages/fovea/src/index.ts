@@ -113,8 +113,32 @@ export {
   VisionDataLoader,
   type VisionDataset,
 } from './data/vision-data-loader.ts'
-export { type Evaluation, evaluateClassifier } from './evaluate/evaluator.ts'
+export { applyThresholds } from './evaluate/apply-thresholds.ts'
+export type { BootstrapOptions, Interval } from './evaluate/bootstrap.ts'
+export { type Evaluation, evaluateClassifier } from './evaluate/classifier.ts'
+export { type Comparison, compareEvaluations, type FigureComparison } from './evaluate/compare.ts'
+export type { EvaluationData, EvaluationStream } from './evaluate/data.ts'
+export type { ClassResult, Timing, VisionEvaluation } from './evaluate/evaluation.ts'
+export {
+  type EvaluateRunOptions,
+  type PredictFunction,
+  type Predictor,
+  VisionEvaluator,
+  type VisionEvaluatorOptions,
+} from './evaluate/evaluator.ts'
+export { mcnemarExact, wilsonInterval } from './evaluate/normal.ts'
+export type { EvaluationSample, FigureInfo, OutcomeMark } from './evaluate/records/records.ts'
 export { evaluationText, writeEvaluationPlots } from './evaluate/report.ts'
+export {
+  type ClassSweep,
+  type Sweep,
+  type SweepGoal,
+  type SweepPoint,
+  sweepScores,
+  sweepThresholds,
+  type ThresholdSweep,
+} from './evaluate/sweep.ts'
+export type { WorstPicture } from './evaluate/worst.ts'
 export { buildModel, GraphBuilder } from './graph/builder.ts'
 export { decodeModel } from './graph/codec/decode.ts'
 export { encodeModel } from './graph/codec/encode.ts'
@@ -199,6 +223,12 @@ export { type CocoClassFigures, CocoMetric, type CocoOptions, type CocoReport } 
 export type { CocoCurve, CocoFigures } from './vision/metrics/coco-figures.ts'
 export { type ConfusionCounts, ConfusionMatrix } from './vision/metrics/confusion-matrix.ts'
 export { type CountBatch, type CountErrors, CountMetric } from './vision/metrics/counting.ts'
+export {
+  DetectionConfusion,
+  type DetectionConfusionOptions,
+  type DetectionPairing,
+  pairDetections,
+} from './vision/metrics/detection-confusion.ts'
 export type { DetectedPicture } from './vision/metrics/detections.ts'
 export { type LossBatch, MeanLoss } from './vision/metrics/mean-loss.ts'
 export type { ClassificationBatch, Metric, MetricState } from './vision/metrics/metric.ts'
@@ -214,7 +244,19 @@ export { areaUnderRoc, averagePrecisionOf, type BestF1, bestF1, countScores, typ
 export { RougeMetric } from './vision/metrics/rouge.ts'
 export { type LabelledPixels, SegmentationMetric, type SegmentationReport } from './vision/metrics/segmentation.ts'
 export { VocMetric, type VocOptions, type VocReport } from './vision/metrics/voc.ts'
+export { type NmsOptions, nonMaxSuppression } from './vision/nms.ts'
 export { boxMask, polygonMask, polygonsMask } from './vision/polygon-mask.ts'
+export type {
+  AnomalyPrediction,
+  CaptionPrediction,
+  ClassPrediction,
+  CountPrediction,
+  DetectionPrediction,
+  Prediction,
+  PredictionOf,
+  PredictionTask,
+  SegmentationPrediction,
+} from './vision/predictions.ts'
 export type { Preprocessing } from './vision/preprocessing.ts'
 export { fromRunLengthText, toRunLengthText } from './vision/run-length-text.ts'
 export {

@@ -1,16 +1,39 @@
-// `fovea evaluate MODEL DATA`: how good a model is on pictures whose class is known.
+// `fovea evaluate MODEL DATA`: how good a model is on pictures whose truth is known, how sure that is, and which of two is better.
 
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
-import { type ImageDataset, readableHashes } from '../data/dataset.ts'
-import { makeFolder } from '../data/files.ts'
-import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
-import { evaluateClassifier } from '../evaluate/evaluator.ts'
-import { evaluationJson, evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
+import { writePng } from '../data/encode.ts'
+import { makeFolder, writeFileAtomically } from '../data/files.ts'
+import { readDataset } from '../data/formats/dataset-files.ts'
+import { datasetFormats } from '../data/formats/table.ts'
+import { openImageFolder } from '../data/image-folder.ts'
+import { applyThresholds } from '../evaluate/apply-thresholds.ts'
+import { classificationOf } from '../evaluate/classifier.ts'
+import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
+import { choosePart, chooseSplit, type EvaluationData } from '../evaluate/data.ts'
+import type { VisionEvaluation } from '../evaluate/evaluation.ts'
+import { VisionEvaluator } from '../evaluate/evaluator.ts'
+import { writeReport } from '../evaluate/html/report.ts'
+import { modelFacts } from '../evaluate/model-facts.ts'
+import { comparisonText, evaluationText, sweepText, visionEvaluationJson, writeEvaluationPlots } from '../evaluate/report.ts'
+import { type Sweep, type SweepGoal, sweepThresholds } from '../evaluate/sweep.ts'
+import { evaluationWords } from '../evaluate/words.ts'
+import { drawWorst } from '../evaluate/worst-sheet.ts'
+import { encodeModel } from '../graph/codec/encode.ts'
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
-import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parsePattern } from './terminal.ts'
+import {
+  architectureHelp,
+  bar,
+  hubOptions,
+  inputHelp,
+  interruptSignal,
+  LiveLine,
+  modelHelp,
+  parseNumber,
+  parsePattern,
+} from './terminal.ts'
 import { reportFailures } from './train.ts'
 
 interface EvaluateFlags {
@@ -18,22 +41,44 @@ interface EvaluateFlags {
   architecture?: string
   device?: string
   split?: 'train' | 'val' | 'test'
+  format?: string
   plots?: string
+  report?: string
+  sheet?: string
+  against?: string
+  sweep?: SweepGoal | true
+  writeThresholds?: string | true
+  inPlace?: boolean
+  metrics?: string[]
+  bootstrap: number
+  seed: number
   classFromName?: RegExp
   json?: boolean
 }
 
 export function evaluateCommand(): Command {
   return new Command('evaluate')
-    .description('measure a model on a folder of pictures: accuracy, per-class figures, confusion matrix, calibration')
+    .description(
+      'measure a model: accuracy, per-class figures, confusion matrix, calibration, with intervals; compare two; find thresholds',
+    )
     .argument('<model>', modelHelp)
-    .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test')
+    .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test; with --format any data set')
     .option('--input <scaling>', inputHelp, parseInputSpec)
     .option('--architecture <name>', architectureHelp)
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
+    .addOption(new Option('--format <name>', 'how the data set is written').choices(datasetFormats.map(({ name }) => name)))
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
+    .option('--metrics <names>', 'figures, such as accuracy,mAP,f1 (default: all)', (text) => text.split(','))
+    .option('--against <model>', 'compare with another model on the same pictures')
+    .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
+    .option('--write-thresholds [file]', 'write the model with the thresholds of --sweep (default: MODEL-thresholds.onnx)')
+    .option('--in-place', 'let --write-thresholds write over the model')
+    .option('--report <file>', 'write a report as one HTML file that opens offline')
+    .option('--sheet <file>', 'draw the hardest pictures there as PNG')
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
+    .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
+    .option('--seed <n>', 'of these drawings', parseNumber, 0)
     .option('--json', 'print JSON')
     .action(async (file: string, data: string, flags: EvaluateFlags) => {
       const { signal, release } = interruptSignal()
@@ -46,64 +91,184 @@ export function evaluateCommand(): Command {
 }
 
 async function run(file: string, data: string, flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
+  // What cannot be done is said before the work, not after it.
+  const target = thresholdFile(file, flags)
   const line = new LiveLine()
-  const folder = await openImageFolder(data, {
-    validationFraction: 0,
-    minClasses: 1,
-    onEmptyClass: 'warn',
-    ...(flags.classFromName === undefined ? {} : { classFromName: flags.classFromName }),
-  })
-  const model = await DeepSeekVision.load(file, {
-    ...(flags.input ? { input: flags.input } : {}),
-    ...(flags.architecture ? { architecture: flags.architecture } : {}),
-    ...(flags.device ? { device: flags.device } : {}),
-    hub: hubOptions(line, signal),
-  })
+  const model = await loadModel(file, flags, line, signal)
   try {
-    for (const note of [...model.notes, ...folder.warnings]) line.print(pc.yellow(note))
-    const { dataset, name } = await choosePart(folder, model, flags.split, signal)
-    const evaluation = await evaluateClassifier(model, dataset, {
-      signal,
-      onProgress: (done, total) => line.update(`${name}  ${bar(done / total)}  ${done}/${total}`),
-    })
+    for (const note of model.notes) line.print(pc.yellow(note))
+    const { pictures, name, warnings } = await openData(data, model, flags, signal)
+    for (const warning of warnings) line.print(pc.yellow(warning))
+    const evaluation = { ...(await evaluateWith(model, pictures, name, flags, line, signal)), part: name }
+    const other = await compareWith(evaluation, pictures, name, flags, line, signal)
+    const sweep =
+      flags.sweep === undefined && target === undefined
+        ? undefined
+        : await sweepThresholds(evaluation, { goal: flags.sweep === true ? 'f1' : (flags.sweep ?? 'f1'), signal })
     line.clear()
     for (const warning of evaluation.warnings) line.print(pc.yellow(warning))
     reportFailures(line, evaluation.failures)
-    if (flags.plots !== undefined) {
-      await makeFolder(flags.plots)
-      line.print(`plots: ${(await writeEvaluationPlots(flags.plots, evaluation)).join(', ')}`)
-    }
+    await writeFiles({ file, data, model, evaluation, sweep, other, target }, flags, line)
     process.stdout.write(
-      flags.json ? `${JSON.stringify({ model: file, data, split: name, ...evaluationJson(evaluation) })}\n` : evaluationText(evaluation),
+      flags.json
+        ? `${JSON.stringify({ model: file, data, split: name, ...visionEvaluationJson(evaluation), ...(sweep && { sweep: withoutCurves(sweep) }), ...(other && { comparison: other.comparison }) })}\n`
+        : textOf(evaluation, sweep, other, file),
     )
   } finally {
     await model.close()
   }
 }
 
-/**
- * `test`, else `val`, else the pictures that the model's training held out, known by content, else all. A part that is asked for
- * is that part or an error.
- */
-async function choosePart(
-  folder: ImageFolder,
-  model: DeepSeekVision,
-  wanted: EvaluateFlags['split'],
-  signal: AbortSignal,
-): Promise<{ dataset: ImageDataset; name: string }> {
-  const { splits } = folder
-  if (wanted !== undefined) {
-    const dataset = splits[wanted]
-    if (dataset !== undefined) return { dataset, name: wanted }
-    const found = Object.keys(splits).join(', ')
-    throw new FoveaError('DATA_NO_IMAGES', { field: '--split', expected: `a folder "${wanted}"`, found, file: folder.root })
+interface Compared {
+  readonly file: string
+  readonly comparison: Comparison
+}
+
+interface Written {
+  readonly file: string
+  readonly data: string
+  readonly model: DeepSeekVision
+  readonly evaluation: VisionEvaluation
+  readonly sweep: Sweep | undefined
+  readonly other: Compared | undefined
+  readonly target: string | undefined
+}
+
+async function writeFiles(
+  { file, data, model, evaluation, sweep, other, target }: Written,
+  flags: EvaluateFlags,
+  line: LiveLine,
+): Promise<void> {
+  if (flags.plots !== undefined) {
+    await makeFolder(flags.plots)
+    line.print(`plots: ${(await writeEvaluationPlots(flags.plots, classificationOf(evaluation))).join(', ')}`)
   }
-  if (splits.test !== undefined) return { dataset: splits.test, name: 'test' }
-  if (splits.val !== undefined) return { dataset: splits.val, name: 'val' }
-  const all = splits.train!
-  const held = new Set(model.metadata.split?.held ?? [])
-  if (held.size === 0) return { dataset: all, name: 'all' }
-  const hashes = await readableHashes(all.samples, signal)
-  const samples = all.samples.filter((_, i) => held.has(hashes[i]?.slice(0, 16) ?? ''))
-  return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
+  if (flags.sheet !== undefined) {
+    const sheet = await drawWorst(evaluation)
+    if (sheet !== undefined) await writePng(flags.sheet, sheet)
+    line.print(sheet === undefined ? 'No picture is left for a sheet.' : `sheet: ${flags.sheet}`)
+  }
+  if (sweep !== undefined && target !== undefined) {
+    await writeFileAtomically(target, [encodeModel(applyThresholds(model, sweep))])
+    line.print(`thresholds: ${target}`)
+  }
+  if (flags.report !== undefined) {
+    await writeReport(flags.report, evaluation, {
+      title: model.metadata.name ?? file,
+      model: await modelFacts(model.metadata, file),
+      data: [['Place', data]],
+      ...(sweep === undefined ? {} : { sweep }),
+      ...(other === undefined ? {} : { comparison: { result: other.comparison, first: file, second: other.file } }),
+    })
+    line.print(`report: ${flags.report}`)
+  }
+}
+
+function textOf(evaluation: VisionEvaluation, sweep: Sweep | undefined, other: Compared | undefined, file: string): string {
+  const parts = [evaluationText(classificationOf(evaluation)), `${evaluationWords(evaluation).join('\n')}\n`]
+  if (sweep !== undefined) parts.push(sweepText(sweep))
+  if (other !== undefined) parts.push(comparisonText(other.comparison, file, other.file))
+  return parts.join('\n')
+}
+
+function loadModel(file: string, flags: EvaluateFlags, line: LiveLine, signal: AbortSignal): Promise<DeepSeekVision> {
+  return DeepSeekVision.load(file, {
+    ...(flags.input ? { input: flags.input } : {}),
+    ...(flags.architecture ? { architecture: flags.architecture } : {}),
+    ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
+  })
+}
+
+function evaluateWith(
+  model: DeepSeekVision,
+  pictures: EvaluationData,
+  name: string,
+  { metrics, bootstrap: samples, seed }: EvaluateFlags,
+  line: LiveLine,
+  signal: AbortSignal,
+): Promise<VisionEvaluation> {
+  const evaluator = new VisionEvaluator({ bootstrap: { samples, seed }, ...(metrics ? { metrics } : {}) })
+  return evaluator.evaluate(model, pictures, {
+    signal,
+    onProgress: (done, total, stage) =>
+      line.update(`${stage === 'pictures' ? name : 'intervals'}  ${bar(done / Math.max(1, total))}  ${done}/${total}`),
+  })
+}
+
+async function compareWith(
+  evaluation: VisionEvaluation,
+  pictures: EvaluationData,
+  name: string,
+  flags: EvaluateFlags,
+  line: LiveLine,
+  signal: AbortSignal,
+): Promise<Compared | undefined> {
+  if (flags.against === undefined) return undefined
+  const model = await loadModel(flags.against, flags, line, signal)
+  try {
+    for (const note of model.notes) line.print(pc.yellow(note))
+    const second = await evaluateWith(model, pictures, `${name}, second model`, { ...flags, bootstrap: 0 }, line, signal)
+    return {
+      file: flags.against,
+      comparison: await compareEvaluations(evaluation, second, { seed: flags.seed, samples: flags.bootstrap }, { signal }),
+    }
+  } finally {
+    await model.close()
+  }
+}
+
+async function openData(
+  data: string,
+  model: DeepSeekVision,
+  flags: EvaluateFlags,
+  signal: AbortSignal,
+): Promise<{ pictures: EvaluationData; name: string; warnings: readonly string[] }> {
+  const { format, split: wanted } = flags
+  if (format !== undefined && format !== 'image-folder') {
+    const { data: pictures, name } = chooseSplit(await readDataset(data, { format, signal }), wanted)
+    return { pictures, name, warnings: [] }
+  }
+  const folder = await openImageFolder(data, {
+    validationFraction: 0,
+    minClasses: 1,
+    onEmptyClass: 'warn',
+    ...(flags.classFromName === undefined ? {} : { classFromName: flags.classFromName }),
+  })
+  const { splits, warnings } = folder
+  if (wanted === undefined) {
+    const { dataset, name } = await choosePart(folder, model.metadata.split, signal)
+    return { pictures: dataset, name, warnings }
+  }
+  const dataset = splits[wanted]
+  if (dataset !== undefined) return { pictures: dataset, name: wanted, warnings }
+  const found = Object.keys(splits).join(', ')
+  throw new FoveaError('DATA_NO_IMAGES', { field: '--split', expected: `a folder "${wanted}"`, found, file: folder.root })
+}
+
+/** Where the model with its thresholds goes. */
+function thresholdFile(file: string, { writeThresholds, inPlace }: EvaluateFlags): string | undefined {
+  if (writeThresholds === undefined && !inPlace) return undefined
+  if (typeof writeThresholds === 'string') return writeThresholds
+  if (!file.endsWith('.onnx'))
+    throw new FoveaError('EVALUATE_SWEEP', {
+      field: '--write-thresholds',
+      expected: 'the name of a new file, as the model is no .onnx file',
+      found: file,
+    })
+  return inPlace ? file : file.replace(/\.onnx$/, '-thresholds.onnx')
+}
+
+/** What scripts need of a sweep: the thresholds, not the points that were tried. */
+function withoutCurves({ perClass, overall, ...rest }: Sweep): Record<string, unknown> {
+  const short = ({ curve: _, ...one }: { readonly curve: unknown }) => one
+  return { ...rest, perClass: perClass.map(short), ...(overall === undefined ? {} : { overall: short(overall) }) }
+}
+
+function parseGoal(text: string): SweepGoal {
+  const [, name, value] = /^(recall|missRate|precision)=([\d.]+)$/.exec(text) ?? []
+  if (text === 'f1') return 'f1'
+  if (name === undefined || !(Number(value) >= 0 && Number(value) <= 1))
+    throw new InvalidArgumentError('Write f1, recall=0.99, missRate=0.01 or precision=0.9.')
+  return { [name]: Number(value) } as SweepGoal
 }

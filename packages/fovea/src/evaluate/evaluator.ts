@@ -1,125 +1,295 @@
-// Measures a classifier on a data set.
+// Runs a model over a data set and measures it: all figures of its task, how sure they are, and where it is wrong.
 
-import { type ImageDataset, readableHashes } from '../data/dataset.ts'
+import type { ImageDataset } from '../data/dataset.ts'
+import { loadImage } from '../data/decode.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
-import type { DeepSeekVision } from '../model/vision-model.ts'
-import { FoveaError } from '../util/errors.ts'
-import { TopKAccuracy } from '../vision/metrics/accuracy.ts'
-import { type Calibration, CalibrationError } from '../vision/metrics/calibration.ts'
-import { type ClassReport, ClassReportMetric } from '../vision/metrics/class-report.ts'
-import type { ConfusionCounts } from '../vision/metrics/confusion-matrix.ts'
-import { MeanLoss } from '../vision/metrics/mean-loss.ts'
+import { DeepSeekVision } from '../model/vision-model.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
+import type { Image } from '../vision/image.ts'
+import { type Prediction, type PredictionTask, predictionTasks } from '../vision/predictions.ts'
+import { type BootstrapOptions, bootstrap, bootstrapSettings } from './bootstrap.ts'
+import {
+  type ClassMap,
+  type EvaluationData,
+  type EvaluationPart,
+  evaluationPart,
+  listedSamples,
+  mapClasses,
+  mapSample,
+  trainedPictures,
+} from './data.ts'
+import { summarize, type VisionEvaluation } from './evaluation.ts'
+import { resolveMetrics } from './metric-names.ts'
+import { AnomalyRecorder } from './records/anomaly.ts'
+import { CaptionRecorder } from './records/caption.ts'
+import { ClassifyRecorder } from './records/classify.ts'
+import { CountRecorder } from './records/count.ts'
+import { DetectRecorder } from './records/detect.ts'
+import type { EvaluationSample, Recorder, TaskRecords } from './records/records.ts'
+import { SegmentRecorder } from './records/segment.ts'
+import { WorstPictures } from './worst.ts'
 
-export interface EvaluateOptions {
-  /** @default 32 */
+/** Gives the answer for one picture. */
+export type PredictFunction = (image: Image, sample: EvaluationSample) => Prediction | Promise<Prediction>
+
+/** Anything that predicts: a detector with its decoder, a service, answers read from a file. */
+export interface Predictor {
+  readonly predict: PredictFunction
+  /** Its class names, in the order of its numbers. @default those of the data */
+  readonly labels?: readonly string[]
+  readonly name?: string
+}
+
+export interface VisionEvaluatorOptions {
+  /** @default what the model says, or its first answer */
+  readonly task?: PredictionTask
+  /** Names of figures of the task, such as `accuracy`, `mAP`, `f1`. @default all */
+  readonly metrics?: readonly string[]
+  readonly bootstrap?: BootstrapOptions
+  /** How many of the worst pictures are kept. @default 24 */
+  readonly worst?: number
+  /** Of a model that runs in batches. @default 32 */
   readonly batchSize?: number
-  /** An unreadable picture is left out and reported, or stops the evaluation. @default 'skip' */
+  /** A picture that cannot be read, or lacks its truth, is left out and reported, or stops the evaluation. @default 'skip' */
   readonly onError?: 'skip' | 'stop'
-  readonly signal?: AbortSignal
-  readonly onProgress?: (done: number, total: number) => void
+  /** Detections from this score on count in precision, recall, F1, the confusion matrix and the worst pictures. @default 0.25 */
+  readonly confidence?: number
+  /** What of detections is compared. @default 'boxes' */
+  readonly by?: 'boxes' | 'masks'
+  /** Overlaps at which `candidates` of detections are suppressed anew, for a sweep. @default none */
+  readonly nms?: readonly number[]
 }
 
-export interface Evaluation extends ClassReport {
-  /** Part of the pictures whose class is among the five highest scores (fewer where there are fewer classes). */
-  readonly top5: number
-  /** Mean cross-entropy, in nats. */
-  readonly loss: number
-  readonly calibration: Calibration
-  /** `confusion[true][predicted]`, in the order of `labels`. */
-  readonly confusion: ConfusionCounts
-  readonly labels: readonly string[]
-  /** The pictures that were classified wrongly, the most certain mistakes first. */
-  readonly mistakes: readonly Mistake[]
-  readonly failures: readonly { readonly path: string; readonly reason: string }[]
-  /** Sentences for the user: guesses, pictures that were trained on. */
-  readonly warnings: readonly string[]
-}
-
-export interface Mistake {
-  readonly path: string
-  readonly label: string
-  readonly predicted: string
-  readonly probability: number
+export interface EvaluateRunOptions {
+  readonly signal?: AbortSignal | undefined
+  /** `total` is 0 while it is not known. */
+  readonly onProgress?: ((done: number, total: number, stage: 'pictures' | 'intervals') => void) | undefined
 }
 
 /**
- * Runs a model over a data set and computes all figures of classification.
+ * Measures models.
  *
- * @throws FoveaError MODEL_NO_HEAD, EVALUATE_CLASSES where the classes of the data are not those of the model, DATA_*, RUNTIME_*, CANCELLED
+ * ```ts
+ * const results = await new VisionEvaluator({ metrics: ['accuracy', 'mAP', 'f1'] }).evaluate(model, dataset)
+ * results.figures.accuracy            // 0.93
+ * results.intervals.accuracy          // { low: 0.90, high: 0.95 }
+ * ```
  */
-export async function evaluateClassifier(model: DeepSeekVision, dataset: ImageDataset, options: EvaluateOptions = {}): Promise<Evaluation> {
-  model.requireHead()
-  const { labels, preprocessing } = model.metadata
-  const { signal, onProgress, batchSize = 32, onError = 'skip' } = options
-  const { dataset: mapped, warning } = mapClasses(dataset, labels)
-  const warnings = [...warning, ...(await trainedPictures(model, dataset, signal))]
-  const report = new ClassReportMetric(labels)
-  const top5 = new TopKAccuracy(labels.length, Math.min(5, labels.length))
-  const calibration = new CalibrationError(labels.length)
-  const loss = new MeanLoss()
-  const mistakes: Mistake[] = []
-  const loader = new VisionDataLoader(mapped, { preprocessing, batchSize, onError, workers: 1, cacheBytes: 0 })
-  let done = 0
-  try {
-    for await (const batch of loader.batches(signal ? { signal } : {})) {
-      const scores = await model.probabilities(new Tensor('uint8', batch.shape, batch.images))
-      for (const metric of [report, top5, calibration]) metric.update({ scores, labels: batch.labels })
-      batch.labels.forEach((label, i) => {
-        const row = scores.subarray(i * labels.length, (i + 1) * labels.length)
-        loss.update({ loss: -Math.log(Math.max(row[label]!, 1e-12)), count: 1 })
-        const best = row.indexOf(row.reduce((a, b) => Math.max(a, b)))
-        if (best !== label)
-          mistakes.push({
-            path: mapped.samples[batch.indices[i]!]!.path,
-            label: labels[label]!,
-            predicted: labels[best]!,
-            probability: row[best]!,
-          })
+export class VisionEvaluator {
+  readonly options: VisionEvaluatorOptions
+
+  /** @throws FoveaError METRIC_INVALID, EVALUATE_TASK */
+  constructor(options: VisionEvaluatorOptions = {}) {
+    const { task, confidence = 0, worst = 0, nms = [] } = options
+    bootstrapSettings(options.bootstrap)
+    if (task !== undefined && !predictionTasks.includes(task))
+      throw new FoveaError('EVALUATE_TASK', { field: 'task', expected: predictionTasks.join(', '), found: String(task) })
+    for (const [field, value] of [['confidence', confidence] as const, ...nms.map((iou) => ['nms', iou] as const)])
+      if (!(value >= 0 && value <= 1)) throw new FoveaError('METRIC_INVALID', { field, expected: '0 to 1', found: String(value) })
+    if (!(Number.isInteger(worst) && worst >= 0))
+      throw new FoveaError('METRIC_INVALID', { field: 'worst', expected: 'a whole number, 0 or more', found: String(worst) })
+    this.options = options
+  }
+
+  /**
+   * Runs the model over the data. A `DeepSeekVision` runs in its worker, in batches; another predictor is given one picture after the
+   * other while the next is being read. Kept of each picture is what the figures need; the pictures themselves are not.
+   *
+   * @param model A loaded model, an object with `predict(image, sample)`, or such a function.
+   * @param data A folder with splits (`test` is taken, else `val`, else what the training held out), a part of one, or a data set of any
+   * format. Its classes are matched with the model's by name.
+   * @throws FoveaError EVALUATE_CLASSES, EVALUATE_METRIC, EVALUATE_PREDICTION, EVALUATE_TASK, MODEL_NO_HEAD, DATA_*, RUNTIME_*, CANCELLED
+   */
+  async evaluate(
+    model: DeepSeekVision | Predictor | PredictFunction,
+    data: EvaluationData,
+    { signal, onProgress }: EvaluateRunOptions = {},
+  ): Promise<VisionEvaluation> {
+    const metadata = model instanceof DeepSeekVision ? model.metadata : undefined
+    if (model instanceof DeepSeekVision) model.requireHead()
+    const part = await evaluationPart(data, metadata?.split, signal)
+    const own = metadata?.labels ?? ('labels' in model ? model.labels : undefined)
+    const classes = mapClasses(part.classes, own)
+    const run = new Run(this.options, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
+    const started = performance.now()
+    if (model instanceof DeepSeekVision) await run.classify(model)
+    else await run.predict(typeof model === 'function' ? model : (image, sample) => model.predict(image, sample))
+    const seconds = (performance.now() - started) / 1000
+    const records = run.finish()
+    // Asked before the drawings, which may take a while.
+    const metrics = resolveMetrics(this.options.metrics ?? records.figures.map(({ name }) => name), records)
+    const settings = bootstrapSettings(this.options.bootstrap)
+    const drawn = await bootstrap(records.pictures.length, (weights) => records.compute(weights), settings, {
+      signal,
+      onProgress: (done, total) => onProgress?.(done, total, 'intervals'),
+    })
+    return summarize({ records, metrics, drawn, settings, part: part.name, seconds, ...run.told() })
+  }
+}
+
+interface LoadedSample {
+  readonly sample: EvaluationSample
+  readonly image: Image
+}
+
+interface UnreadSample {
+  readonly sample: EvaluationSample
+  readonly error: unknown
+}
+
+/** One evaluation on its way. */
+class Run {
+  readonly #options: VisionEvaluatorOptions
+  readonly #classes: ClassMap
+  readonly #part: EvaluationPart
+  readonly #signal: AbortSignal | undefined
+  readonly #onProgress: (done: number, total: number) => void
+  readonly #worst: WorstPictures
+  readonly #warnings: string[]
+  readonly #failures: { path: string; reason: string }[] = []
+  readonly #milliseconds: number[] = []
+  #recorder: Recorder | undefined
+  #done = 0
+
+  constructor(
+    options: VisionEvaluatorOptions,
+    classes: ClassMap,
+    part: EvaluationPart,
+    signal: AbortSignal | undefined,
+    onProgress: (done: number, total: number) => void,
+  ) {
+    this.#options = options
+    this.#classes = classes
+    this.#part = part
+    this.#signal = signal
+    this.#onProgress = onProgress
+    this.#worst = new WorstPictures(options.worst ?? 24)
+    this.#warnings = [...classes.warnings]
+  }
+
+  async classify(model: DeepSeekVision): Promise<void> {
+    const { batchSize = 32, onError = 'skip', task = 'classify' } = this.#options
+    if (task !== 'classify') throw new FoveaError('EVALUATE_TASK', { field: 'task', expected: 'classify, as the model does', found: task })
+    const { labels, preprocessing } = model.metadata
+    const samples = (await listedSamples(this.#part, this.#signal)).map((sample) => mapSample(sample, this.#classes))
+    this.#warnings.push(...(await trainedPictures(samples, model.metadata.split, this.#signal)))
+    const dataset: ImageDataset = {
+      classes: labels,
+      samples: samples.map(({ name, file, image, labels: [label = -1] }) => ({ path: file ?? name, label, ...(image ? { image } : {}) })),
+    }
+    const loader = new VisionDataLoader(dataset, { preprocessing, batchSize, onError, workers: 1, cacheBytes: 0 })
+    try {
+      for await (const batch of loader.batches(this.#signal ? { signal: this.#signal } : {})) {
+        const started = performance.now()
+        const scores = await model.probabilities(new Tensor('uint8', batch.shape, batch.images))
+        const each = (performance.now() - started) / batch.labels.length
+        for (const [i, index] of batch.indices.entries()) {
+          const probabilities = scores.subarray(i * labels.length, (i + 1) * labels.length)
+          this.#add(samples[index]!, { task: 'classify', probabilities }, each)
+        }
+        this.#onProgress(this.#done, samples.length)
+      }
+    } finally {
+      await loader.close()
+    }
+    this.#failures.push(...loader.failures.map(({ path, message }) => ({ path, reason: message })))
+  }
+
+  async predict(predict: PredictFunction): Promise<void> {
+    for await (const { sample, image } of this.#loaded()) {
+      const started = performance.now()
+      const prediction = await predict(image, sample)
+      this.#add(sample, prediction, performance.now() - started)
+      this.#onProgress(this.#done, this.#part.total ?? 0)
+    }
+  }
+
+  /** @throws FoveaError DATA_NO_IMAGES where no picture could be measured */
+  finish(): TaskRecords {
+    const records = this.#recorder?.finish()
+    if (records === undefined || records.pictures.length === 0)
+      throw new FoveaError('DATA_NO_IMAGES', {
+        expected: 'a picture that can be read and whose truth is known',
+        found: this.#failures[0] === undefined ? 'none' : `${this.#failures[0].path}: ${this.#failures[0].reason}`,
       })
-      done += batch.labels.length
-      onProgress?.(done, dataset.samples.length)
-    }
-  } finally {
-    await loader.close()
+    return records
   }
-  return {
-    ...report.compute(),
-    top5: top5.compute(),
-    loss: loss.compute(),
-    calibration: calibration.compute(),
-    confusion: report.confusion.compute(),
-    labels,
-    mistakes: mistakes.sort((a, b) => b.probability - a.probability),
-    failures: loader.failures.map(({ path, message }) => ({ path, reason: message })),
-    warnings,
+
+  told() {
+    return { milliseconds: this.#milliseconds, worst: this.#worst.list(), failures: this.#failures, warnings: this.#warnings }
   }
-}
 
-/**
- * The data set with the model's class numbers: matched by name; by order where the model has no names, only numbers, and as many
- * of them as the data have classes.
- */
-function mapClasses(dataset: ImageDataset, labels: readonly string[]): { dataset: ImageDataset; warning: string[] } {
-  const byName = dataset.classes.map((name) => labels.indexOf(name))
-  if (byName.every((index) => index >= 0))
-    return {
-      dataset: { classes: labels, samples: dataset.samples.map((sample) => ({ ...sample, label: byName[sample.label]! })) },
-      warning: [],
+  /** The pictures one after another, the next being read meanwhile. */
+  async *#loaded(): AsyncGenerator<LoadedSample> {
+    const read = async (sample: EvaluationSample): Promise<LoadedSample | UnreadSample> => {
+      try {
+        if (sample.image === undefined && sample.file === undefined) throw new FoveaError('DATA_FILE_NOT_FOUND', { file: sample.name })
+        const image = sample.image ?? (await loadImage(sample.file!))
+        // The size of the upright picture is what annotations speak of.
+        return { sample: { ...mapSample(sample, this.#classes), width: image.width, height: image.height }, image }
+      } catch (error) {
+        return { sample, error }
+      }
     }
-  if (labels.every((label, i) => label === `${i}`) && dataset.classes.length === labels.length)
-    return { dataset, warning: ['The model has no class names: its scores were matched with the folders in the order of their names.'] }
-  const unknown = dataset.classes.filter((_, i) => byName[i]! < 0)
-  throw new FoveaError('EVALUATE_CLASSES', { expected: `classes among ${labels.join(', ')}`, found: unknown.join(', ') })
-}
+    const ahead: ReturnType<typeof read>[] = []
+    const given = async (reading: ReturnType<typeof read>): Promise<LoadedSample | undefined> => {
+      const result = await reading
+      if (this.#signal?.aborted) throw new FoveaError('CANCELLED', { cause: this.#signal.reason })
+      if ('image' in result) return result
+      this.#fail(result.sample, result.error)
+      return undefined
+    }
+    for await (const sample of this.#part.samples) {
+      ahead.push(read(sample))
+      if (ahead.length < 3) continue
+      const result = await given(ahead.shift()!)
+      if (result !== undefined) yield result
+    }
+    for (const one of ahead) {
+      const result = await given(one)
+      if (result !== undefined) yield result
+    }
+  }
 
-/** A warning where pictures of the data set were trained on. */
-async function trainedPictures(model: DeepSeekVision, dataset: ImageDataset, signal: AbortSignal | undefined): Promise<string[]> {
-  const trained = new Set(model.metadata.split?.trained ?? [])
-  if (trained.size === 0) return []
-  const hashes = (await readableHashes(dataset.samples, signal)).filter((hash) => hash !== undefined)
-  const met = hashes.filter((hash) => trained.has(hash.slice(0, 16))).length
-  return met === 0
-    ? []
-    : [`${met} of ${hashes.length} pictures were used in training: the figures are better than they would be on new ones.`]
+  #add(sample: EvaluationSample, prediction: Prediction, milliseconds: number): void {
+    this.#done++
+    this.#recorder ??= this.#start(prediction)
+    try {
+      this.#worst.add(sample, this.#recorder.add(sample, prediction))
+      this.#milliseconds.push(milliseconds)
+    } catch (error) {
+      // What is wrong with the data may be left out; what is wrong with the model's answers may not.
+      if (!isFoveaError(error) || error.code !== 'EVALUATE_TRUTH') throw error
+      this.#fail(sample, error)
+    }
+  }
+
+  #fail(sample: EvaluationSample, error: unknown): void {
+    if (this.#options.onError === 'stop' || !isFoveaError(error)) throw error
+    this.#failures.push({ path: sample.file ?? sample.name, reason: error.message })
+  }
+
+  #start(prediction: Prediction): Recorder {
+    const { labels } = this.#classes
+    const found: unknown = (prediction as Partial<Prediction> | undefined)?.task
+    const task = this.#options.task ?? predictionTasks.find((name) => name === found)
+    const { by = 'boxes', confidence = 0.25, nms = [] } = this.#options
+    switch (task) {
+      case 'classify':
+        return new ClassifyRecorder(labels)
+      case 'detect':
+        return new DetectRecorder(labels, { by, confidence, nms })
+      case 'segment':
+        return new SegmentRecorder(labels)
+      case 'anomaly':
+        return new AnomalyRecorder(labels)
+      case 'count':
+        return new CountRecorder(labels)
+      case 'caption':
+        return new CaptionRecorder(labels)
+      case undefined:
+        throw new FoveaError('EVALUATE_PREDICTION', { field: 'task', expected: predictionTasks.join(', '), found: String(found) })
+    }
+  }
 }

@@ -6,7 +6,12 @@ import { loadFont } from '../data/font.ts'
 import { textTable } from '../util/text-table.ts'
 import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
 import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
-import type { Evaluation } from './evaluator.ts'
+import { classificationOf, type Evaluation } from './classifier.ts'
+import type { Comparison } from './compare.ts'
+import type { VisionEvaluation } from './evaluation.ts'
+import { pText } from './html/report.ts'
+import type { Sweep, ThresholdSweep } from './sweep.ts'
+import { figureText, intervalText } from './words.ts'
 
 /** A table for people: one line per class, then the averages and the figures of the whole. */
 export function evaluationText(evaluation: Evaluation): string {
@@ -42,6 +47,63 @@ export function evaluationJson(evaluation: Evaluation): Record<string, unknown> 
     mistakes: mistakes.slice(0, 100),
     failures,
   }
+}
+
+/**
+ * An evaluation as scripts read it. Of a classifier all keys of `evaluationJson`, and in `perClass` and `intervals` how sure they are; of
+ * other tasks the figures under their names.
+ */
+export function visionEvaluationJson(evaluation: VisionEvaluation): Record<string, unknown> {
+  const { task, samples, part, figures, intervals, perClass, timing, bootstrap, labels, failures, warnings, worst } = evaluation
+  const rows = perClass.map(({ class: name, support, figures: own, intervals: sure }) => ({
+    class: name,
+    ...own,
+    support,
+    intervals: sure,
+  }))
+  const shared = {
+    task,
+    part,
+    ...(task === 'classify' ? evaluationJson(classificationOf(evaluation)) : { ...figures, samples, labels, failures, warnings }),
+    ...(task === 'classify' && figures.auroc !== undefined ? { auroc: figures.auroc, averagePrecision: figures.averagePrecision } : {}),
+    perClass: rows,
+    figures,
+    intervals,
+    bootstrap,
+    timing,
+    worst: worst.map(({ name, caption, note, isMistake }) => ({ name, caption, note, isMistake })),
+  }
+  return shared
+}
+
+/** Two models side by side, as text. */
+export function comparisonText({ figures, samples, onlyFirst, onlySecond }: Comparison, first: string, second: string): string {
+  const rows = figures
+    .filter(({ first: value }) => !Number.isNaN(value))
+    .map(({ about, first: a, second: b, interval, difference, p, better }) => [
+      about.title,
+      ...[a, b, difference].map((value) => figureText(value, about.unit)),
+      interval === undefined ? '' : intervalText(interval, about.unit),
+      pText(p),
+      better === undefined ? '' : better === 'first' ? 'better' : 'worse',
+    ])
+  const only = onlyFirst === undefined ? '' : `, only one right: ${onlyFirst} and ${onlySecond}`
+  const table = textTable([[`${samples} pictures${only}`, 'first', 'second', 'difference', 'interval', 'p', ''], undefined, ...rows])
+  return `first: ${first}\nsecond: ${second}\n${table}\n`
+}
+
+/** Thresholds by class, as text. */
+export function sweepText({ perClass, overall, nms, samples }: Sweep): string {
+  const row = (name: string, { threshold, precision, recall, f1, reached }: ThresholdSweep) => [
+    name,
+    threshold.toPrecision(4),
+    ...[precision, recall, f1].map(figure),
+    reached ? '' : 'not reached',
+  ]
+  const rows = perClass.filter(({ support }) => support > 0).map((one) => row(one.class, one))
+  const all = overall === undefined ? [] : [row('all, one threshold', overall)]
+  const nmsLine = nms === undefined ? '' : `suppression: IoU ${nms.iou}\n`
+  return `${textTable([[`thresholds on ${samples} pictures`, 'from', 'precision', 'recall', 'F1', ''], undefined, ...rows, ...all])}\n${nmsLine}`
 }
 
 /** Writes `confusion.png` and `reliability.png`; returns their paths. @throws FoveaError FILE_WRITE */

@@ -33,9 +33,24 @@ export interface ModelMetadata {
   /** Content hashes (first 16 hexadecimal digits of SHA-256) of the pictures held out and trained on. */
   readonly split?: { readonly held: readonly string[]; readonly trained: readonly string[] }
   readonly licence?: string
+  /** From which score on an answer counts, as a sweep found it (`applyThresholds`). */
+  readonly thresholds?: ModelThresholds
 }
 
-const jsonKeys = ['labels', 'preprocessing', 'stages', 'architecture', 'recipe', 'metrics', 'split'] as const
+export interface ModelThresholds {
+  /** What was asked for: the best F1, or a recall, a precision or a miss rate. */
+  readonly goal: Readonly<Record<string, number | string>>
+  /** Pictures that they were chosen on. */
+  readonly samples: number
+  /** In the order of the labels; null where nothing was to be found. */
+  readonly perClass?: readonly (number | null)[]
+  /** One for all classes, or for the picture. */
+  readonly overall?: number | null
+  /** Overlap of non-maximum suppression. */
+  readonly nmsIoU?: number
+}
+
+const jsonKeys = ['labels', 'preprocessing', 'stages', 'architecture', 'recipe', 'metrics', 'split', 'thresholds'] as const
 const textKeys = ['task', 'name', 'version', 'framework', 'licence'] as const
 
 /** Largest JSON text of one key that is read: a hostile file must not fill the memory. */
@@ -71,6 +86,9 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
   if (!Array.isArray(raw.labels) || !raw.labels.every((label) => typeof label === 'string'))
     fail('labels', 'a list of class names', raw.labels)
   if (raw.stages !== undefined && !isTextRecord(raw.stages)) fail('stages', 'stage names with value names', raw.stages)
+  const count = (raw.labels as readonly string[]).length
+  if (raw.thresholds !== undefined && !isThresholds(raw.thresholds, count))
+    fail('thresholds', `goal and samples, and thresholds that are numbers or null, ${count} in perClass`, raw.thresholds)
   return {
     ...(raw as unknown as ModelMetadata),
     stages: (raw.stages ?? {}) as ModelMetadata['stages'],
@@ -121,6 +139,20 @@ function parseJson(text: string, key: string, file: string | undefined): unknown
 function namedArchitecture(value: unknown): { name: string } | undefined {
   const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : undefined
   return typeof name === 'string' ? { name } : undefined
+}
+
+function isThresholds(value: unknown, labels: number): value is ModelThresholds {
+  if (typeof value !== 'object' || value === null) return false
+  const { goal, samples, perClass, overall, nmsIoU } = value as Partial<Record<keyof ModelThresholds, unknown>>
+  const isThreshold = (one: unknown) => one === null || Number.isFinite(one)
+  return (
+    typeof goal === 'object' &&
+    goal !== null &&
+    Number.isFinite(samples) &&
+    (perClass === undefined || (Array.isArray(perClass) && perClass.length === labels && perClass.every(isThreshold))) &&
+    (overall === undefined || isThreshold(overall)) &&
+    (nmsIoU === undefined || Number.isFinite(nmsIoU))
+  )
 }
 
 function isTextRecord(value: unknown): boolean {

@@ -379,6 +379,24 @@ export const errorCatalogue = {
     message: 'The classes of the data are not those of the model',
     remedy: 'Rename the folders to the names that `fovea inspect` lists, or train the model on these classes.',
   },
+  EVALUATE_METRIC: {
+    message: 'The task has no metric of this name',
+    remedy: 'Take one of the names listed, or leave `metrics` out for all.',
+  },
+  EVALUATE_TASK: { message: 'The evaluation is of another task', remedy: 'Take one of the tasks listed, or leave `task` out.' },
+  EVALUATE_PREDICTION: {
+    message: 'The model gave an answer that cannot be measured',
+    remedy: 'Let `predict` return an object with `task` and the fields of that task (vision/predictions.ts).',
+  },
+  EVALUATE_TRUTH: { message: 'What is true of the picture is not known', remedy: 'Label the picture, or take it out of the data set.' },
+  EVALUATE_COMPARE: {
+    message: 'The two evaluations cannot be compared',
+    remedy: 'Evaluate both models on the same pictures, with the same classes.',
+  },
+  EVALUATE_SWEEP: {
+    message: 'Thresholds cannot be swept like this',
+    remedy: 'Ask for f1, or for a recall, precision or miss rate from 0 to 1, of a model that gives scores.',
+  },
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

@@ -32,7 +32,8 @@ function drawKeypoint({ x, y, visibility }: Keypoint, scale: number, color: stri
   return circle(x * scale, y * scale, 2.2, { fill: visibility === 2 ? color : '#ffffff', stroke: color, 'stroke-width': 1 })
 }
 
-function outlinePath(polygon: Polygon, scale: number): string {
+/** The outline as path data, its corners times `scale`. */
+export function outlinePath(polygon: Polygon, scale: number): string {
   const points = Array.from(
     { length: polygon.length >> 1 },
     (_, i) => `${number(polygon[2 * i]! * scale)} ${number(polygon[2 * i + 1]! * scale)}`,
@@ -40,8 +41,8 @@ function outlinePath(polygon: Polygon, scale: number): string {
   return `M${points.join('L')}Z`
 }
 
-/** A rectangle for each run. */
-function maskPath(mask: RunLengths, scale: number): string {
+/** The mask as path data: a rectangle for each run. */
+export function maskPath(mask: RunLengths, scale: number): string {
   const parts: string[] = []
   visitRuns(mask, (x, top, bottom) => {
     parts.push(`M${number(x * scale)} ${number(top * scale)}h${number(scale)}v${number((bottom - top) * scale)}h${number(-scale)}Z`)

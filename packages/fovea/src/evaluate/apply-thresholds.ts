@@ -1,0 +1,30 @@
+// Writes swept thresholds into the metadata of a model.
+
+import type { Model } from '../graph/model.ts'
+import { type ModelMetadata, writeMetadata } from '../model/metadata.ts'
+import { FoveaError } from '../util/errors.ts'
+import type { Sweep } from './sweep.ts'
+
+/**
+ * The model with `fovea.thresholds` of a sweep; the given one is left as it was. Classes that the sweep could not tell anything of (no
+ * truth, no score) get null.
+ *
+ * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's
+ */
+export function applyThresholds({ model, metadata }: { readonly model: Model; readonly metadata: ModelMetadata }, sweep: Sweep): Model {
+  const { goal, samples, nms, overall } = sweep
+  const found = sweep.perClass.map((one) => one.class)
+  if (found.length > 0 && found.join('\n') !== metadata.labels.join('\n'))
+    throw new FoveaError('EVALUATE_CLASSES', { expected: metadata.labels.join(', '), found: found.join(', ') })
+  const known = (threshold: number) => (Number.isFinite(threshold) ? threshold : null)
+  return writeMetadata(model, {
+    ...metadata,
+    thresholds: {
+      goal: goal === 'f1' ? { f1: 'best' } : goal,
+      samples,
+      ...(found.length > 0 ? { perClass: sweep.perClass.map(({ threshold }) => known(threshold)) } : {}),
+      ...(overall === undefined ? {} : { overall: known(overall.threshold) }),
+      ...(nms === undefined ? {} : { nmsIoU: nms.iou }),
+    },
+  })
+}

@@ -1,0 +1,144 @@
+// What an evaluation may be given as data, brought into one form.
+
+import { type ImageDataset, readableHashes } from '../data/dataset.ts'
+import type { ImageFolder } from '../data/image-folder.ts'
+import type { ModelMetadata } from '../model/metadata.ts'
+import { FoveaError } from '../util/errors.ts'
+import type { Annotation } from '../vision/annotation.ts'
+import type { LabelledPicture, LabelledSet, LabelledStream } from '../vision/labelled-set.ts'
+import type { EvaluationSample } from './records/records.ts'
+
+/** Pictures with what is known of them, those in memory with their pixels. */
+export interface EvaluationStream extends LabelledStream {
+  readonly pictures: AsyncIterable<EvaluationSample> | Iterable<EvaluationSample>
+}
+
+/** A folder with its splits, one of them, or a data set of any format as `openDataset` and `readDataset` give it. */
+export type EvaluationData = Pick<ImageFolder, 'classes' | 'splits'> | ImageDataset | EvaluationStream
+
+export interface EvaluationPart {
+  readonly classes: readonly string[]
+  /** Undefined where it is known only at the end. */
+  readonly total: number | undefined
+  /** Which part of the data it is: `test`, `val`, `held out at training`, `all`. */
+  readonly name: string
+  readonly samples: AsyncIterable<EvaluationSample> | Iterable<EvaluationSample>
+}
+
+/** One form for all. Of a folder with splits: what `choosePart` takes. */
+export async function evaluationPart(data: EvaluationData, split: ModelMetadata['split'], signal?: AbortSignal): Promise<EvaluationPart> {
+  if ('splits' in data) {
+    const { dataset, name } = await choosePart(data, split, signal)
+    return partOf(dataset, name)
+  }
+  if ('samples' in data) return partOf(data, 'all')
+  const { classes, pictures } = data
+  return {
+    classes: classes.map(({ name }) => name),
+    total: Array.isArray(pictures) ? pictures.length : undefined,
+    name: 'all',
+    samples: pictures,
+  }
+}
+
+/** `test`, else `val`, else the pictures that the model's training held out, known by content, else all. */
+export async function choosePart(
+  { splits }: Pick<ImageFolder, 'splits'>,
+  split: ModelMetadata['split'],
+  signal?: AbortSignal,
+): Promise<{ dataset: ImageDataset; name: string }> {
+  if (splits.test !== undefined) return { dataset: splits.test, name: 'test' }
+  if (splits.val !== undefined) return { dataset: splits.val, name: 'val' }
+  const all = splits.train!
+  const held = new Set(split?.held ?? [])
+  if (held.size === 0) return { dataset: all, name: 'all' }
+  const hashes = await readableHashes(all.samples, signal)
+  const samples = all.samples.filter((_, i) => held.has(hashes[i]?.slice(0, 16) ?? ''))
+  return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
+}
+
+/** The pictures of one split of a data set of any format: the wanted one, else `test`, else `val`, else all. @throws FoveaError DATA_NO_IMAGES */
+export function chooseSplit({ classes, pictures }: LabelledSet, wanted?: string): { data: EvaluationStream; name: string } {
+  const splits = new Set(pictures.flatMap(({ split }) => split ?? []))
+  const name = wanted ?? ['test', 'val'].find((split) => splits.has(split)) ?? 'all'
+  const chosen = name === 'all' && wanted === undefined ? pictures : pictures.filter(({ split }) => split === name)
+  if (chosen.length === 0)
+    throw new FoveaError('DATA_NO_IMAGES', { expected: `a split "${name}"`, found: [...splits].join(', ') || 'none' })
+  return { data: { classes, pictures: chosen }, name }
+}
+
+function partOf({ classes, samples }: ImageDataset, name: string): EvaluationPart {
+  return { classes, total: samples.length, name, samples: samples.map(pictureOf) }
+}
+
+function pictureOf({ path, label, image }: ImageDataset['samples'][number]): EvaluationSample {
+  return {
+    name: path,
+    ...(image === undefined ? { file: path } : { image, width: image.width, height: image.height }),
+    labels: label < 0 ? [] : [label],
+    annotations: [],
+    captions: [],
+  }
+}
+
+/** All of it as a list for the loader of batches: a path and a class for each picture. */
+export async function listedSamples(part: EvaluationPart, signal?: AbortSignal): Promise<EvaluationSample[]> {
+  const list: EvaluationSample[] = []
+  for await (const sample of part.samples) {
+    if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
+    list.push(sample)
+  }
+  return list
+}
+
+export interface ClassMap {
+  /** The model's number of a class of the data; -1 stays. */
+  readonly numberOf: (label: number) => number
+  readonly labels: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+/**
+ * From the class numbers of the data to those of the model: matched by name; by order where the model has no names, only numbers, and
+ * as many of them as the data have classes.
+ *
+ * @throws FoveaError EVALUATE_CLASSES
+ */
+export function mapClasses(classes: readonly string[], labels: readonly string[] = classes): ClassMap {
+  const byName = classes.map((name) => labels.indexOf(name))
+  if (byName.every((index) => index >= 0)) return { numberOf: (label) => byName[label] ?? -1, labels, warnings: [] }
+  if (labels.every((label, i) => label === `${i}`) && classes.length === labels.length)
+    return {
+      numberOf: (label) => label,
+      labels,
+      warnings: ['The model has no class names: its scores were matched with the folders in the order of their names.'],
+    }
+  const unknown = classes.filter((_, i) => byName[i]! < 0)
+  throw new FoveaError('EVALUATE_CLASSES', { expected: `classes among ${labels.join(', ')}`, found: unknown.join(', ') })
+}
+
+/** The sample with the model's class numbers. */
+export function mapSample(sample: EvaluationSample, { numberOf }: ClassMap): EvaluationSample {
+  const rename = (annotation: Annotation): Annotation => ({ ...annotation, label: numberOf(annotation.label) })
+  return { ...sample, labels: sample.labels.map(numberOf), annotations: sample.annotations.map(rename) }
+}
+
+/** A warning where pictures were trained on. */
+export async function trainedPictures(
+  pictures: readonly LabelledPicture[],
+  split: ModelMetadata['split'],
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const trained = new Set(split?.trained ?? [])
+  if (trained.size === 0) return []
+  const samples = pictures.map((picture) => ({ path: picture.file ?? picture.name, label: 0, ...imageOf(picture) }))
+  const hashes = (await readableHashes(samples, signal)).filter((hash) => hash !== undefined)
+  const met = hashes.filter((hash) => trained.has(hash.slice(0, 16))).length
+  return met === 0
+    ? []
+    : [`${met} of ${hashes.length} pictures were used in training: the figures are better than they would be on new ones.`]
+}
+
+function imageOf({ image }: EvaluationSample): Pick<EvaluationSample, 'image'> {
+  return image === undefined ? {} : { image }
+}

@@ -1,0 +1,146 @@
+// Anomaly detection, picture by picture: scores of pictures as they are, those of pixels by value.
+
+import { AnomalyMetric } from '../../vision/metrics/anomaly.ts'
+import { maskOf } from '../../vision/metrics/detections.ts'
+import { areaUnderRoc, averagePrecisionOf, bestF1, countScores, type ScoreCounts } from '../../vision/metrics/ranking.ts'
+import type { Prediction } from '../../vision/predictions.ts'
+import { decodeMask, mergeMasks } from '../../vision/run-lengths.ts'
+import { type EvaluationSample, expectTask, type FigureInfo, type Outcome, type Recorder, type TaskRecords } from './records.ts'
+
+const high = { better: 'higher', unit: 'part' } as const
+
+const figures = [
+  { name: 'imageAuroc', title: 'AUROC of pictures', aliases: ['auroc', 'auc'], ...high },
+  { name: 'imageAveragePrecision', title: 'Average precision of pictures', aliases: ['ap', 'map', 'aupr'], ...high },
+  { name: 'imageF1', title: 'Best F1 of pictures', aliases: ['f1', 'f1max'], ...high },
+  { name: 'pixelAuroc', title: 'AUROC of pixels', ...high },
+  { name: 'pixelAveragePrecision', title: 'Average precision of pixels', aliases: ['pixel ap', 'pixel aupr'], ...high },
+  { name: 'pixelF1', title: 'Best F1 of pixels', ...high },
+  { name: 'aupro', title: 'AUPRO, up to 30 % false positives', aliases: ['pro'], ...high },
+] as const satisfies readonly FigureInfo[]
+
+/** Names of classes whose pictures are sound. */
+const soundNames = /^(good|normal|ok|sound|negative)$/i
+
+export class AnomalyRecords implements TaskRecords {
+  readonly task = 'anomaly'
+  readonly figures = figures
+  readonly classFigures: readonly FigureInfo[] = []
+  readonly supports: readonly number[] = []
+  readonly labels: readonly string[]
+  readonly pictures: readonly string[]
+  readonly scores: readonly number[]
+  /** 1 where the picture is anomalous. */
+  readonly truths: readonly number[]
+  /** The score from which on F1 is best. */
+  readonly threshold: number
+  readonly #pixels: readonly number[]
+  readonly #order: Uint32Array
+
+  constructor(
+    labels: readonly string[],
+    pictures: readonly string[],
+    scores: readonly number[],
+    truths: readonly number[],
+    metric: AnomalyMetric,
+  ) {
+    this.labels = labels
+    this.pictures = pictures
+    this.scores = scores
+    this.truths = truths
+    const report = metric.compute()
+    this.threshold = report.imageF1.threshold
+    this.#pixels = [report.pixelAuroc, report.pixelAveragePrecision, report.pixelF1.f1, report.aupro]
+    this.#order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!)
+  }
+
+  /** Figures of pixels are there for all pictures only: their scores are kept by value, not by picture. */
+  compute(weights?: ArrayLike<number>): Float64Array {
+    const counts = weights === undefined ? countScores(this.scores, (i) => this.truths[i] === 1) : this.#weighted(weights)
+    const whole = weights === undefined || this.pictures.every((_, i) => weights[i] === 1)
+    const pixels = whole ? this.#pixels : this.#pixels.map(() => Number.NaN)
+    return Float64Array.of(areaUnderRoc(counts), averagePrecisionOf(counts), bestF1(counts).f1, ...pixels)
+  }
+
+  proportion(): undefined {
+    return undefined
+  }
+
+  #weighted(weights: ArrayLike<number>): ScoreCounts {
+    const counts = { scores: [] as number[], positives: [] as number[], negatives: [] as number[] }
+    for (const i of this.#order) {
+      if (weights[i] === 0) continue
+      if (counts.scores.at(-1) !== this.scores[i]) {
+        counts.scores.push(this.scores[i]!)
+        counts.positives.push(0)
+        counts.negatives.push(0)
+      }
+      const list = this.truths[i] === 1 ? counts.positives : counts.negatives
+      list[list.length - 1] = list.at(-1)! + weights[i]!
+    }
+    return counts
+  }
+}
+
+export class AnomalyRecorder implements Recorder {
+  readonly #labels: readonly string[]
+  readonly #pictures: string[] = []
+  readonly #scores: number[] = []
+  readonly #truths: number[] = []
+  readonly #metric = new AnomalyMetric()
+
+  constructor(labels: readonly string[]) {
+    this.#labels = labels
+  }
+
+  add(sample: EvaluationSample, prediction: Prediction): Outcome {
+    const { score, map } = expectTask(prediction, 'anomaly', sample)
+    const isAnomalous = this.#isAnomalous(sample)
+    const odd = isAnomalous ? sample.annotations.filter(({ mask, polygons }) => mask !== undefined || polygons !== undefined) : []
+    // An anomalous picture without a mask says nothing of its pixels.
+    const pixels =
+      map === undefined || (isAnomalous && odd.length === 0)
+        ? {}
+        : {
+            map: map.data,
+            width: map.width,
+            height: map.height,
+            ...(isAnomalous
+              ? {
+                  mask: decodeMask(
+                    mergeMasks(
+                      odd.map((one, i) =>
+                        maskOf(one, { width: map.width, height: map.height, truths: [], detections: [] }, `annotations[${i}]`),
+                      ),
+                    ),
+                  ),
+                }
+              : {}),
+          }
+    this.#metric.update([{ score, isAnomalous, ...pixels }])
+    this.#pictures.push(sample.name)
+    this.#scores.push(score)
+    this.#truths.push(isAnomalous ? 1 : 0)
+    const [label] = sample.labels
+    const name = label === undefined ? (isAnomalous ? 'anomalous' : 'sound') : this.#labels[label]!
+    return {
+      badness: isAnomalous ? -score : score,
+      kind: isAnomalous ? 'anomalies with the lowest scores' : 'sound pictures with the highest scores',
+      // Known only once the threshold is.
+      isMistake: true,
+      caption: `${name}, score ${score.toPrecision(3)}`,
+      note: isAnomalous ? 'anomalous' : 'sound',
+      marks: odd.map((shape) => ({ tone: 'missed' as const, shape })),
+    }
+  }
+
+  finish(): AnomalyRecords {
+    return new AnomalyRecords(this.#labels, this.#pictures, this.#scores, this.#truths, this.#metric)
+  }
+
+  /** By the class of the picture where it has one, else by whether something is marked in it. */
+  #isAnomalous({ labels: [label], annotations }: EvaluationSample): boolean {
+    if (label !== undefined && label >= 0) return !soundNames.test(this.#labels[label]!)
+    return annotations.length > 0
+  }
+}

@@ -1,0 +1,185 @@
+// Semantic segmentation, picture by picture: pixels of each class that meet, and boundary F1.
+
+import { FoveaError } from '../../util/errors.ts'
+import type { Annotation } from '../../vision/annotation.ts'
+import { BoundaryMetric } from '../../vision/metrics/boundary.ts'
+import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
+import { maskOf } from '../../vision/metrics/detections.ts'
+import type { Prediction } from '../../vision/predictions.ts'
+import { encodeMask, visitRuns } from '../../vision/run-lengths.ts'
+import {
+  type EvaluationSample,
+  expectTask,
+  type FigureInfo,
+  knownMean,
+  type Outcome,
+  partText,
+  type Recorder,
+  type TaskRecords,
+  weightOf,
+} from './records.ts'
+
+const high = { better: 'higher', unit: 'part' } as const
+
+const figures = [
+  { name: 'meanIoU', title: 'Mean IoU', aliases: ['miou', 'iou', 'jaccard'], ...high },
+  { name: 'meanDice', title: 'Mean Dice', aliases: ['dice', 'f1'], ...high },
+  { name: 'pixelAccuracy', title: 'Pixel accuracy', aliases: ['accuracy'], ...high },
+  { name: 'boundaryF1', title: 'Boundary F1, mean over classes', aliases: ['boundary', 'bf'], ...high },
+] as const satisfies readonly FigureInfo[]
+
+const classFigures = [
+  { name: 'iou', title: 'IoU', ...high },
+  { name: 'dice', title: 'Dice', ...high },
+  { name: 'boundaryF1', title: 'Boundary F1', ...high },
+] as const satisfies readonly FigureInfo[]
+
+/** The label of pixels whose class is not known. */
+const unknown = 255
+
+/** Of one class in one picture: rows of picture, class, pixels of both, of the truth, of the prediction, and boundary F1. */
+const rowLength = 6
+
+export class SegmentRecords implements TaskRecords {
+  readonly task = 'segment'
+  readonly figures = figures
+  readonly classFigures = classFigures
+  readonly labels: readonly string[]
+  readonly pictures: readonly string[]
+  readonly confusion: ConfusionCounts
+  readonly #rows: Float64Array
+
+  constructor(labels: readonly string[], pictures: readonly string[], rows: readonly number[], confusion: ConfusionCounts) {
+    this.labels = labels
+    this.pictures = pictures
+    this.confusion = confusion
+    this.#rows = Float64Array.from(rows)
+  }
+
+  get supports(): readonly number[] {
+    return this.confusion.map((row) => row.reduce((sum, count) => sum + count, 0))
+  }
+
+  compute(weights?: ArrayLike<number>): Float64Array {
+    const count = this.labels.length
+    const [both, truth, found, boundary, cases] = Array.from({ length: 5 }, () => new Float64Array(count)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ]
+    for (let at = 0; at < this.#rows.length; at += rowLength) {
+      const weight = weightOf(weights, this.#rows[at]!)
+      const label = this.#rows[at + 1]!
+      both[label] = both[label]! + weight * this.#rows[at + 2]!
+      truth[label] = truth[label]! + weight * this.#rows[at + 3]!
+      found[label] = found[label]! + weight * this.#rows[at + 4]!
+      boundary[label] = boundary[label]! + weight * this.#rows[at + 5]!
+      cases[label] = cases[label]! + weight
+    }
+    const out = new Float64Array(figures.length + count * classFigures.length)
+    const sum = (list: Float64Array) => list.reduce((a, b) => a + b, 0)
+    const perClass = this.labels.map((_, c) => [
+      both[c]! / (truth[c]! + found[c]! - both[c]!),
+      (2 * both[c]!) / (truth[c]! + found[c]!),
+      boundary[c]! / cases[c]!,
+    ])
+    const mean = (figure: number) => knownMean(perClass.map((row) => row[figure]!))
+    out.set([mean(0), mean(1), sum(both) / sum(truth), mean(2), ...perClass.flat()])
+    return out
+  }
+
+  proportion(): undefined {
+    return undefined
+  }
+}
+
+export class SegmentRecorder implements Recorder {
+  /** The classes of the data set, and the background behind them where they do not name one. */
+  readonly labels: readonly string[]
+  readonly #background: number
+  readonly #pictures: string[] = []
+  readonly #rows: number[] = []
+  readonly #confusion: number[][]
+
+  constructor(labels: readonly string[]) {
+    const named = labels.findIndex((label) => label.toLowerCase() === 'background')
+    this.#background = named < 0 ? labels.length : named
+    this.labels = named < 0 ? [...labels, 'background'] : labels
+    this.#confusion = this.labels.map(() => this.labels.map(() => 0))
+  }
+
+  add(sample: EvaluationSample, prediction: Prediction): Outcome {
+    const { width, height, data } = expectTask(prediction, 'segment', sample)
+    const size = { width: sample.width ?? width, height: sample.height ?? height }
+    if (width !== size.width || height !== size.height || data.length !== width * height)
+      throw new FoveaError('EVALUATE_PREDICTION', {
+        file: sample.name,
+        field: 'data',
+        expected: `${size.width}x${size.height} pixels`,
+        found: `${width}x${height}, ${data.length} pixels`,
+      })
+    const truth = truthMap(sample.annotations, width, height, this.#background)
+    const count = this.labels.length
+    for (let i = 0; i < data.length; i++)
+      if (truth[i] !== unknown && !(Number.isInteger(data[i]) && data[i]! >= 0 && data[i]! < count))
+        throw new FoveaError('EVALUATE_PREDICTION', {
+          file: sample.name,
+          field: `data[${i}]`,
+          expected: `0 to ${count - 1}`,
+          found: String(data[i]),
+        })
+    const picture = this.#pictures.push(sample.name) - 1
+    const boundary = new BoundaryMetric(this.labels)
+    boundary.update({ truth, prediction: data, width, height, unknown })
+    const own = this.labels.map(() => [0, 0, 0])
+    const wrong = new Uint8Array(data.length)
+    let [known, right] = [0, 0]
+    for (let i = 0; i < data.length; i++) {
+      const label = truth[i]!
+      if (label === unknown) continue
+      const found = data[i]!
+      known++
+      this.#confusion[label]![found]!++
+      own[label]![1]!++
+      own[found]![2]!++
+      if (label === found) {
+        own[label]![0]!++
+        right++
+      } else wrong[i] = 1
+    }
+    const ious: number[] = []
+    for (const [label, { f1, pictures }] of boundary.compute().perClass.entries()) {
+      if (pictures === 0) continue
+      const [both, inTruth, found] = own[label]! as [number, number, number]
+      ious.push(both / (inTruth + found - both))
+      this.#rows.push(picture, label, both, inTruth, found, f1)
+    }
+    const mean = knownMean(ious)
+    return {
+      badness: -mean,
+      kind: 'overlap',
+      isMistake: right < known,
+      caption: `mean IoU ${partText(mean)}`,
+      note: `${partText((known - right) / known)} of the pixels wrong`,
+      marks: [{ tone: 'wrong', shape: { label: 0, mask: encodeMask(wrong, width, height) } }],
+    }
+  }
+
+  finish(): SegmentRecords {
+    return new SegmentRecords(this.labels, this.#pictures, this.#rows, this.#confusion)
+  }
+}
+
+/** A class for each pixel: later things lie over earlier ones, things of no known class and crowds are unknown, the rest is background. */
+function truthMap(annotations: readonly Annotation[], width: number, height: number, background: number): Int32Array {
+  const map = new Int32Array(width * height).fill(background)
+  for (const [i, annotation] of annotations.entries()) {
+    const label = annotation.label < 0 || annotation.isCrowd ? unknown : annotation.label
+    visitRuns(maskOf(annotation, { width, height, truths: [], detections: [] }, `annotations[${i}]`), (x, top, bottom) => {
+      for (let y = top; y < bottom; y++) map[y * width + x] = label
+    })
+  }
+  return map
+}

@@ -202,7 +202,7 @@ function bombs(): Record<string, Uint8Array> {
     'a DICOM of 2^31 frames': dicomFile(grayElements(1, 1, new Uint8Array(2), manyFrames)),
     'a DICOM that inflates without end': Buffer.concat([head, deflateRawSync(Buffer.alloc(2 ** 28 + 1))]),
     'a DICOM of sequences without end': dicomFile({ '00081110 SQ': Buffer.alloc(20_000 * openSequence.length, openSequence) }),
-    'a DICOM of a million elements': Buffer.concat([dicomFile({}, { syntax: '1.2.840.10008.1.2' }), emptyElements(2 ** 20)]),
+    'a DICOM of a million elements': Buffer.concat([dicomFile({}, { syntax: '1.2.840.10008.1.2' }), emptyElements(2 ** 20 + 1)]),
   }
 }
 

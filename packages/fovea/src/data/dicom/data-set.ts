@@ -1,7 +1,7 @@
 // A DICOM file's attributes by their tags: the adapter of dicom-parser, whose errors are strings and whose limits are none.
 
 import { inflateRawSync } from 'node:zlib'
-import dicomParser, { type DataSet, type Element } from 'dicom-parser'
+import dicomParser, { type ByteArrayParser, type DataSet, type Element } from 'dicom-parser'
 import { FoveaError } from '../../util/errors.ts'
 import { isDicom } from '../image-format.ts'
 import { tooManyBytes } from '../limits.ts'
@@ -9,6 +9,8 @@ import { bigEndian, deflated } from './transfer-syntax.ts'
 
 /** Attributes that stand before the pixels are read this far: their parsed form takes many times the bytes. */
 const maxHeadBytes = 2 ** 25
+/** Numbers of 16 bits that parsing may read: two or three an attribute, at any depth. A parsed attribute takes half a kilobyte. */
+const maxParserReads = 2 ** 21
 /** A deflated file may unpack to this. */
 const maxInflatedBytes = 2 ** 28
 
@@ -62,12 +64,22 @@ function parseElements(byteArray: Uint8Array, position: number, transferSyntax: 
   const parser = transferSyntax === bigEndian ? dicomParser.bigEndianByteArrayParser : dicomParser.littleEndianByteArrayParser
   const dataSet: Elements = { byteArray, byteArrayParser: parser, elements: {} }
   if (position >= byteArray.length) return dataSet
-  const stream = new dicomParser.ByteStream(parser, byteArray, position)
+  let reads = 0
+  const counting: ByteArrayParser = {
+    ...parser,
+    readUint16: (bytes, at) => {
+      if (++reads > maxParserReads) throw 'more attributes than any picture has'
+      return parser.readUint16(bytes, at)
+    },
+  }
+  const stream = new dicomParser.ByteStream(counting, byteArray, position)
   // Some writers state one form and use the other. The letters of a type are seen where it is the explicit one (PS3.5, 7.1.2).
   const explicit = /^[A-Z]{2}$/.test(String.fromCharCode(...byteArray.subarray(position + 4, position + 6)))
   const parse = explicit ? dicomParser.parseDicomDataSetExplicit : dicomParser.parseDicomDataSetImplicit
   // Of a data set the parser fills these parts, and its warnings, which nobody reads.
   parse({ ...dataSet, warnings: [] } as unknown as DataSet, stream, byteArray.length, { untilTag: pixelDataTag })
+  // Items keep the counting parser, and tables are read through it.
+  reads = Number.NEGATIVE_INFINITY
   return dataSet
 }
 

@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { temporaryFolder } from '../../../test/end-to-end/cli.ts'
 import { describeWithFfmpeg, makeVideo, runTool } from '../../../test/ffmpeg.ts'
 import { filledImage, type Image } from '../../vision/image.ts'
+import { findFfmpeg, isAtLeast } from './ffmpeg-program.ts'
 import { openSource } from './open-source.ts'
 import { take, within } from './source.case.ts'
 import { readPatternNumber, testPattern } from './test-pattern.ts'
@@ -36,9 +37,24 @@ describeWithFfmpeg('videos as a whole', () => {
       streams: [{}],
     })
     const turned = join(folder, 'turned.mp4')
-    runTool(['-i', video, '-c', 'copy', '-metadata:s:v', 'rotate=90', turned])
-    expect(await ffmpeg.probe(turned)).toMatchObject({ video: { width: 96, height: 128, rotation: 90 } })
-    expect(await ffmpeg.thumbnail(turned)).toMatchObject({ width: 96, height: 128 })
+    const newer = isAtLeast(await findFfmpeg(), 6, 0)
+    runTool([
+      ...(newer ? ['-display_rotation:v:0', '90'] : []),
+      '-i',
+      video,
+      '-c',
+      'copy',
+      ...(newer ? [] : ['-metadata:s:v', 'rotate=90']),
+      turned,
+    ])
+    const info = await ffmpeg.probe(turned)
+    expect(info).toMatchObject({ video: { width: 96, height: 128 } })
+    expect([90, 270]).toContain(info.video?.rotation)
+    // The white cell of the pattern is at the top left before the turn.
+    const shown = await ffmpeg.thumbnail(turned)
+    expect(shown).toMatchObject({ width: 96, height: 128 })
+    const [x, y] = info.video?.rotation === 90 ? [93, 2] : [2, 125]
+    expect(shown.data[(y * 96 + x) * 3]).toBeGreaterThan(200)
   })
 
   test('frames of a variable rate have the times that the file states', async () => {

@@ -13,6 +13,7 @@ import { inspectCommand } from './inspect.ts'
 import { predictCommand } from './predict.ts'
 import { pretrainCommand } from './pretrain.ts'
 import { roadCommand } from './road.ts'
+import { sourceCommand } from './source.ts'
 import { trainCommand } from './train.ts'
 
 const program = new Command('fovea')
@@ -29,6 +30,7 @@ for (const command of [
   inspectCommand,
   pretrainCommand,
   dataCommand,
+  sourceCommand,
   doctorCommand,
   roadCommand,
 ])

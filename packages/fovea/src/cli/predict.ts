@@ -1,4 +1,4 @@
-// `fovea predict MODEL FILE…`: what a model sees in pictures.
+// `fovea predict MODEL FILE…`: what a model sees in pictures, or in the frames of a video or camera.
 
 import { resolve } from 'node:path'
 import { Command } from 'commander'
@@ -6,14 +6,16 @@ import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
+import { namesVideo } from '../data/video/open-source.ts'
 import { drawPrediction } from '../model/draw.ts'
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { drawnFile, listPictures } from './pictures.ts'
+import { openFlaggedSource, type SourceFlags, sourceHelp, withSourceOptions } from './source-options.ts'
 import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
 
-interface PredictFlags {
+interface PredictFlags extends SourceFlags {
   input?: InputSpec
   architecture?: string
   device?: string
@@ -24,10 +26,9 @@ interface PredictFlags {
 }
 
 export function predictCommand(): Command {
-  return new Command('predict')
-    .description('classify pictures; prints one line for each')
+  return withSourceOptions(new Command('predict').description('classify pictures or the frames of a source; prints one line for each'))
     .argument('<model>', modelHelp)
-    .argument('<pictures...>', 'files or folders')
+    .argument('<pictures...>', `files or folders; or one source of frames: ${sourceHelp}`)
     .option('--input <scaling>', inputHelp, parseInputSpec)
     .option('--architecture <name>', architectureHelp)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
@@ -37,9 +38,12 @@ export function predictCommand(): Command {
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
+      const frames = flags.watch || flags.loop || pictures.some(namesVideo)
+      if (frames && pictures.length > 1) command.error('error: give one source of frames, or pictures and folders')
+      if (frames && flags.draw !== undefined) command.error("error: option '--draw' is for pictures; 'fovea source --save' keeps frames")
       const { signal, release } = interruptSignal()
       try {
-        await run(file, pictures, flags, signal)
+        await (frames ? runFrames(file, pictures[0]!, flags, signal) : run(file, pictures, flags, signal))
       } finally {
         release()
       }
@@ -49,12 +53,7 @@ export function predictCommand(): Command {
 async function run(file: string, pictures: readonly string[], flags: PredictFlags, signal: AbortSignal): Promise<void> {
   const line = new LiveLine()
   const files = (await listPictures(pictures)).map(({ path }) => path)
-  const model = await DeepSeekVision.load(file, {
-    ...(flags.input ? { input: flags.input } : {}),
-    ...(flags.architecture ? { architecture: flags.architecture } : {}),
-    ...(flags.device ? { device: flags.device } : {}),
-    hub: hubOptions(line, signal),
-  })
+  const model = await loadModel(file, flags, line, signal)
   // Neither a drawing nor a picture that was asked about is ever written over.
   const taken = new Set(files.map((path) => resolve(path)))
   let failed = 0
@@ -79,6 +78,45 @@ async function run(file: string, pictures: readonly string[], flags: PredictFlag
     await model.close()
   }
   if (failed > 0) process.exitCode = 1
+}
+
+/** One line for each frame, until the source ends, `--frames` are done, or Ctrl-C, which is an ordinary end. */
+async function runFrames(file: string, spec: string, flags: PredictFlags, signal: AbortSignal): Promise<void> {
+  const line = new LiveLine()
+  const stop = new AbortController()
+  // Opened first: a wrong address is told before a large model is loaded.
+  await using source = await openFlaggedSource(spec, flags, line, stop.signal)
+  await using model = await loadModel(file, flags, line, signal)
+  model.requireHead()
+  for (const note of model.notes) line.print(pc.yellow(note))
+  const end = () => void source.stop()
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  let count = 0
+  for await (const { image, timestamp, sequence } of source) {
+    const result = await model.predict(image, { topK: flags.topK })
+    line.clear()
+    const picture = image.source === undefined || image.source === source.id ? {} : { file: image.source }
+    const record = { source: source.id, sequence, timestamp: Number(timestamp.toFixed(6)), ...picture, ...result }
+    process.stdout.write(
+      flags.json
+        ? `${JSON.stringify(record)}\n`
+        : `${timestamp.toFixed(3).padStart(9)} s  ${result.label}  ${(100 * result.probability).toFixed(1)} %\n`,
+    )
+    if (++count >= (flags.frames ?? Number.POSITIVE_INFINITY)) break
+    const { dropped, fps } = source.statistics
+    line.update(`${count} frames, ${dropped} dropped, ${fps.toFixed(1)} a second come`)
+  }
+  line.clear()
+}
+
+function loadModel(file: string, flags: PredictFlags, line: LiveLine, signal: AbortSignal): Promise<DeepSeekVision> {
+  return DeepSeekVision.load(file, {
+    ...(flags.input ? { input: flags.input } : {}),
+    ...(flags.architecture ? { architecture: flags.architecture } : {}),
+    ...(flags.device ? { device: flags.device } : {}),
+    hub: hubOptions(line, signal),
+  })
 }
 
 async function predictOne(

@@ -23,33 +23,34 @@ export interface HttpReaderOptions {
 
 export class HttpReader implements FrameReader {
   readonly live = true
-  readonly gapMs: number
+  /** Known once the answer says that it is a single picture. */
+  gapMs = 0
   readonly #address: string
   readonly #options: HttpReaderOptions
 
   constructor(address: string, options: HttpReaderOptions) {
     this.#address = address
     this.#options = options
-    this.gapMs = options.kind === 'mjpeg' ? 0 : (options.intervalMs ?? 1000)
   }
 
   async *connect({ signal }: Connection): AsyncGenerator<RawFrame> {
-    const { kind, name } = this.#options
+    const { kind, name, intervalMs = 1000 } = this.#options
     let begin = performance.now()
     let response = await httpGet(this.#address, signal)
     try {
       const type = response.headers['content-type'] ?? ''
       const boundary = boundaryOf(type)
       if (boundary !== undefined && kind !== 'snapshot') yield* this.#stream(response, boundary)
-      else if (kind !== 'mjpeg' && (kind === 'snapshot' || /^\s*image\//i.test(type)))
+      else if (kind !== 'mjpeg' && (kind === 'snapshot' || /^\s*image\//i.test(type))) {
+        this.gapMs = intervalMs
         for (;;) {
           yield this.#frame(await wholeBody(response, name))
-          await pause(begin + this.gapMs - performance.now(), signal)
+          await pause(begin + intervalMs - performance.now(), signal)
           if (signal.aborted) return
           begin = performance.now()
           response = await httpGet(this.#address, signal)
         }
-      else
+      } else
         throw new FoveaError('SOURCE_UNKNOWN', {
           file: name,
           expected: kind === 'mjpeg' ? 'multipart/x-mixed-replace with a boundary' : 'a picture or multipart/x-mixed-replace',

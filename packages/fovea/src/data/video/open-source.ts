@@ -82,11 +82,11 @@ async function readerOf(given: SourceSpec, options: OpenSourceOptions): Promise<
       return { reader: new PatternReader(parsePattern(spec), options.size), id }
     case 'rtsp':
     case 'rtsps':
-      checkAddress(spec, id)
+      checkAddress(spec)
       return { reader: new FfmpegReader((program) => rtspInput(spec, options, program), { ...named, address: spec, live: true }), id }
     case 'http':
     case 'https':
-      checkAddress(spec, id)
+      checkAddress(spec)
       return { reader: httpReader(spec, named), id }
     default:
       // A path with a colon in it is a path where it is there.
@@ -133,9 +133,14 @@ async function pathReader(path: string, options: OpenSourceOptions): Promise<Fra
   return new FfmpegReader(() => fileInput(path, options), { ...options, name: path, offset: options.start ?? 0 })
 }
 
-function checkAddress(address: string, id: string): void {
+/** What cannot be read as an address is not repeated: its password could lie anywhere in it. */
+function checkAddress(address: string): void {
   if (!URL.canParse(address) || new URL(address).hostname === '')
-    throw new FoveaError('SOURCE_UNKNOWN', { file: id, expected: 'an address with a host', found: 'none that can be read' })
+    throw new FoveaError('SOURCE_UNKNOWN', {
+      file: `${address.slice(0, address.indexOf(':'))}://…`,
+      expected: 'an address with a host, and special letters of its password in percent code',
+      found: 'none that can be read',
+    })
 }
 
 function endingOf(address: string): string {

@@ -16,6 +16,11 @@ import { expectNothingLeft, expectOrder, resources, take, within } from './sourc
 
 const state = () => ({ children: childProcesses(), resources: resources() })
 
+/** The states of health in turn; a state may come again with another reason. */
+function states(changes: readonly HealthChange[]): string[] {
+  return changes.map(({ health }) => health).filter((health, i, all) => health !== all[i - 1])
+}
+
 /** Bytes of the heap and beside it that are in use, after a collection. */
 function settledMemory(): number {
   setFlagsFromString('--expose-gc')
@@ -43,7 +48,7 @@ test('a thousand reconnects leave nothing behind: no socket, listener, timer or 
     if (sequence === 1000) break
   }
   expect(source.statistics.reconnects).toBeGreaterThanOrEqual(1000)
-  expect(changes.slice(0, 4).map(({ health }) => health)).toEqual(['online', 'offline', 'online', 'offline'])
+  expect(states(changes).slice(0, 4)).toEqual(['online', 'offline', 'online', 'offline'])
   stopListening()
   changes.length = 0
   // A leak of a kilobyte each would be 0.8 MB; the rest is what collections leave.
@@ -84,8 +89,8 @@ test('a camera that vanishes, falls silent and comes back: health says so, order
   }
   await within('all of it', everything())
   await camera.cut()
-  expect(changes.map(({ health }) => health)).toEqual(['online', 'offline', 'online', 'degraded', 'offline', 'online', 'offline'])
-  expect(changes[3]).toMatchObject({ reason: 'no frame for 300 ms' })
+  expect(states(changes)).toEqual(['online', 'offline', 'online', 'degraded', 'offline', 'online', 'offline'])
+  expect(changes.find(({ health }) => health === 'degraded')).toMatchObject({ reason: 'no frame for 300 ms' })
   for (const [i, frame] of frames.entries())
     if (i > 0) {
       expect(frame.sequence).toBeGreaterThan(frames[i - 1]!.sequence)
@@ -166,9 +171,7 @@ describeWithFfmpeg('RTSP', () => {
     }
     await within('all cuts', everything(), 280_000)
     await camera.cut()
-    expect(changes.map(({ health }) => health)).toEqual(
-      Array.from({ length: 2 * (cuts + 1) }, (_, i) => (i % 2 === 0 ? 'online' : 'offline')),
-    )
+    expect(states(changes)).toEqual(Array.from({ length: 2 * (cuts + 1) }, (_, i) => (i % 2 === 0 ? 'online' : 'offline')))
     expect(memory.at(-1)! - memory[1]!, `memory after each cut: ${memory}`).toBeLessThan(4e6)
     await expectNothingLeft(before)
   }, 300_000)

@@ -6,7 +6,7 @@ const secretNames = /pass|pwd|secret|token|auth|key|user|login|sig/i
 /** An address without its user, password, and the values of parameters that look secret. What is no address is given back unchanged. */
 export function hideSecrets(address: string): string {
   return address
-    .replaceAll(/([a-z][a-z\d+.-]*:\/\/)[^/?#\s"'<>]*@/gi, '$1')
+    .replaceAll(/([a-z][a-z\d+.-]*:\/\/)[^/?#\s]*@/gi, '$1')
     .replaceAll(/([?&;])([^=&;#\s]+)=([^&;#\s]*)/g, (whole, mark: string, name: string) =>
       secretNames.test(name) ? `${mark}${name}=***` : whole,
     )

@@ -46,6 +46,7 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
   readonly #queue: Queued[] = []
   readonly #counts = { read: 0, dropped: 0, damaged: 0, reconnects: 0 }
   #health: Health = 'offline'
+  #reason: string | undefined
   /** Wakes whoever waits for a frame, for room, or for the next connection. */
   #wake: (() => void)[] = []
   #used = false
@@ -71,7 +72,7 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
     return { ...this.#counts, fps: this.#rate.perSecond() }
   }
 
-  /** Calls the listener at every change of health, until the function that it returns is called. */
+  /** Calls the listener at every change of health or of its reason, until the function that it returns is called. */
   onHealth(listener: (change: HealthChange) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -181,7 +182,6 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
     const end = () => connection.abort()
     this.#stopping.signal.addEventListener('abort', end, { once: true })
     const { openMs = 15_000 } = this.#options
-    const stallMs = Math.max(this.#options.stallMs ?? 5000, 2.5 * (this.#reader.gapMs ?? 0))
     const watched = this.#reader.live && !this.#reader.silent
     let silence: string | undefined
     let timer: NodeJS.Timeout | undefined
@@ -191,6 +191,7 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
     }
     /** The watch-dog of the time until the next frame: degraded after `stallMs`, given up after twice that. */
     const watch = () => {
+      const stallMs = Math.max(this.#options.stallMs ?? 5000, 2.5 * (this.#reader.gapMs ?? 0))
       timer = setTimeout(() => {
         this.#setHealth('degraded', `no frame for ${stallMs} ms`)
         timer = setTimeout(giveUp, stallMs, `no frame for ${2 * stallMs} ms`)
@@ -239,8 +240,9 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
   }
 
   #setHealth(health: Health, reason?: string): void {
-    if (health === this.#health) return
+    if (health === this.#health && reason === this.#reason) return
     this.#health = health
+    this.#reason = reason
     for (const listener of [...this.#listeners]) listener(reason === undefined ? { health } : { health, reason })
   }
 

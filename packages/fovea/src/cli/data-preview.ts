@@ -47,7 +47,7 @@ export function previewCommand(): Command {
         const { variants, seed } = flags
         await writePng(
           flags.out,
-          await drawTransforms(rows, transform, { variants, seed, title: `${flags.transform.slice(0, 60)}, seed ${seed}` }),
+          await drawTransforms(rows, transform, { variants, seed, title: `${titleOf(flags.transform, transform)}, seed ${seed}` }),
         )
         line.clear()
         if (flags.json)
@@ -60,7 +60,7 @@ export function previewCommand(): Command {
     })
 }
 
-/** Pictures that can be read, in an order drawn by seed; labels for the whole picture become annotations, so that masks and boxes are drawn in one way. */
+/** Pictures that can be read, in an order drawn by seed. */
 async function pickSamples(data: string, { samples, seed, format }: PreviewFlags, signal: AbortSignal): Promise<AnnotatedImage[]> {
   if (!Number.isSafeInteger(samples) || samples < 1 || samples > 100)
     throw new FoveaError('DATA_OPTION_INVALID', { field: 'samples', expected: '1 to 100', found: String(samples) })
@@ -76,6 +76,13 @@ async function pickSamples(data: string, { samples, seed, format }: PreviewFlags
   }
   if (picked.length === 0) throw new FoveaError('DATA_NO_IMAGES', { file: data, expected: 'pictures that can be read', found: 'none' })
   return picked
+}
+
+/** A preset's name, else the steps. */
+function titleOf(spec: string, transform: Transform): string {
+  if ((augmentations as readonly string[]).includes(spec)) return spec
+  const kinds = transform.kind === 'compose' ? transform.steps.map(({ kind }) => kind).join(', ') : transform.kind
+  return kinds.length > 100 ? `${kinds.slice(0, 99)}…` : kinds
 }
 
 function shorterSide(samples: readonly AnnotatedImage[]): number {

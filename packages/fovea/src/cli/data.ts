@@ -17,6 +17,7 @@ import { datasetFormats } from '../data/formats/table.ts'
 import { validateDataset } from '../data/formats/validate.ts'
 import type { Placement } from '../data/formats/write-context.ts'
 import { textTable } from '../util/text-table.ts'
+import { previewCommand } from './data-preview.ts'
 import { interruptSignal, LiveLine, parseNumber, parsePattern } from './terminal.ts'
 
 interface ReadFlags {
@@ -35,6 +36,7 @@ export function dataCommand(): Command {
     .addCommand(convertCommand())
     .addCommand(splitCommand())
     .addCommand(indexCommand())
+    .addCommand(previewCommand())
     .addCommand(formatsCommand())
 }
 

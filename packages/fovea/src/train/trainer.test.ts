@@ -94,23 +94,22 @@ describe('Trainer', () => {
     expect(again.stoppedEarly).toBe(true)
     expect(again.history).toEqual(JSON.parse(JSON.stringify(first.history)))
   })
+
   it('mixes pictures, and is resumed inside an epoch to the same weights', async () => {
-    const mixing = { mix: [mixUp({ alpha: 0.4 }), cutMix()], epochs: 3 }
+    const mixing = { mix: [mixUp({ alpha: 0.4 }), cutMix()], epochs: 2 }
     const whole = await new Trainer(options({ ...mixing, out: join(folder, 'whole') })).run()
     const controller = new AbortController()
     const onEvent: TrainOptions['onEvent'] = (event) => {
-      if (event.kind === 'step' && event.epoch === 1 && event.batch === 1) controller.abort()
+      if (event.kind === 'step' && event.epoch === 0 && event.batch === 1) controller.abort()
     }
     expect(await codeOf(new Trainer(options({ ...mixing, signal: controller.signal, onEvent })).run())).toBe('CANCELLED')
-    expect(await codeOf(new Trainer(options({ epochs: 3, resume: true })).run())).toBe('CHECKPOINT_INVALID')
+    expect(await codeOf(new Trainer(options({ resume: true })).run())).toBe('CHECKPOINT_INVALID')
     const resumed = await new Trainer(options({ ...mixing, resume: true })).run()
     expect(resumed.history.map(({ loss, accuracy }) => [loss, accuracy])).toEqual(
       whole.history.map(({ loss, accuracy }) => [loss, accuracy]),
     )
     for (const [name, tensor] of whole.model.graph.initializers)
       expect(resumed.model.graph.initializers.get(name)!.bytes).toEqual(tensor.bytes)
-    const plain = await new Trainer(options({ epochs: 3, out: join(folder, 'plain') })).run()
-    expect(plain.history[0]!.loss).not.toBe(whole.history[0]!.loss)
     expect(whole.recipe.mix).toEqual(mixing.mix)
   })
 })

@@ -152,6 +152,8 @@ interface Resampler {
 }
 
 const precision = 22
+/** Rounds when the digits behind the point are cut off. */
+const half = 1 << (precision - 1)
 
 const kernels: Record<Exclude<Interpolation, 'nearest'>, { support: number; weight: (x: number) => number }> = {
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
@@ -235,7 +237,6 @@ function resizeRows(
 ): Uint8Array {
   const width = first.length
   const out = new Uint8Array(rows * width * channels)
-  const half = 1 << (precision - 1)
   const step = mirror ? -channels : channels
   for (let y = 0; y < rows; y++) {
     let to = (y * width + (mirror ? width - 1 : 0)) * channels
@@ -257,7 +258,6 @@ function resizeRows(
 function resizeRowsRgb({ data, start, row, rows }: Rows, { taps, first, count, weights }: Resampler, mirror: boolean): Uint8Array {
   const width = first.length
   const out = new Uint8Array(rows * width * 3)
-  const half = 1 << (precision - 1)
   const step = mirror ? -3 : 3
   for (let y = 0; y < rows; y++) {
     let to = (y * width + (mirror ? width - 1 : 0)) * 3
@@ -269,7 +269,14 @@ function resizeRowsRgb({ data, start, row, rows }: Rows, { taps, first, count, w
       let red = half
       let green = half
       let blue = half
-      for (let k = begin; k < end; k++, at += 3) {
+      let k = begin
+      for (; k + 1 < end; k += 2, at += 6) {
+        const [one, two] = [weights[k]!, weights[k + 1]!]
+        red = (red + Math.imul(data[at]!, one) + Math.imul(data[at + 3]!, two)) | 0
+        green = (green + Math.imul(data[at + 1]!, one) + Math.imul(data[at + 4]!, two)) | 0
+        blue = (blue + Math.imul(data[at + 2]!, one) + Math.imul(data[at + 5]!, two)) | 0
+      }
+      if (k < end) {
         const weight = weights[k]!
         red = (red + Math.imul(data[at]!, weight)) | 0
         green = (green + Math.imul(data[at + 1]!, weight)) | 0
@@ -287,19 +294,64 @@ function resizeRowsRgb({ data, start, row, rows }: Rows, { taps, first, count, w
 function resizeColumns(from: Uint8Array, offset: number, stride: number, { taps, first, count, weights }: Resampler): Uint8Array {
   const height = first.length
   const out = new Uint8Array(height * stride)
-  const half = 1 << (precision - 1)
   const sums = new Int32Array(stride)
   for (let y = 0; y < height; y++) {
-    sums.fill(half)
-    for (let k = 0; k < count[y]!; k++) {
-      const weight = weights[y * taps + k]!
-      const row = (first[y]! - offset + k) * stride
-      for (let i = 0; i < stride; i++) sums[i] = (sums[i]! + Math.imul(from[row + i]!, weight)) | 0
-    }
+    const rows = count[y]!
+    const w = y * taps
+    const start = (first[y]! - offset) * stride
     const to = y * stride
-    for (let i = 0; i < stride; i++) out[to + i] = clip(sums[i]! >> precision)
+    if (rows <= 2) blend2(from, start, stride, rows, weights, w, out, to)
+    else if (rows <= 4) blend4(from, start, stride, rows, weights, w, out, to)
+    else {
+      sums.fill(half)
+      for (let k = 0; k < rows; k++) {
+        const weight = weights[w + k]!
+        const row = start + k * stride
+        for (let i = 0; i < stride; i++) sums[i] = (sums[i]! + Math.imul(from[row + i]!, weight)) | 0
+      }
+      for (let i = 0; i < stride; i++) out[to + i] = clip(sums[i]! >> precision)
+    }
   }
   return out
+}
+
+// Few rows need no sums in memory: a third of the time.
+
+function blend2(
+  from: Uint8Array,
+  start: number,
+  stride: number,
+  rows: number,
+  weights: Int32Array,
+  w: number,
+  out: Uint8Array,
+  to: number,
+): void {
+  const a = weights[w]!
+  const b = rows > 1 ? weights[w + 1]! : 0
+  const next = rows > 1 ? stride : 0
+  for (let i = 0, at = start; i < stride; i++, at++)
+    out[to + i] = clip((half + Math.imul(from[at]!, a) + Math.imul(from[at + next]!, b)) >> precision)
+}
+
+function blend4(
+  from: Uint8Array,
+  start: number,
+  stride: number,
+  rows: number,
+  weights: Int32Array,
+  w: number,
+  out: Uint8Array,
+  to: number,
+): void {
+  const [a, b, c] = [weights[w]!, weights[w + 1]!, weights[w + 2]!]
+  const d = rows > 3 ? weights[w + 3]! : 0
+  const last = rows > 3 ? 3 * stride : 0
+  for (let i = 0, at = start; i < stride; i++, at++) {
+    const upper = (half + Math.imul(from[at]!, a) + Math.imul(from[at + stride]!, b)) | 0
+    const lower = (Math.imul(from[at + 2 * stride]!, c) + Math.imul(from[at + last]!, d)) | 0
+    out[to + i] = clip((upper + lower) >> precision)
+  }
 }
 
 function reverseRows(data: Uint8Array, stride: number): Uint8Array {

@@ -68,3 +68,26 @@ test('data split deals the pictures out anew', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ splits: { train: 1, test: 1 }, losses: [] })
   expect((await filesIn(out)).filter((file) => file.includes('/images/test/'))).toHaveLength(1)
 })
+
+test('data preview draws samples and variants of them; a wrong transform is named', async () => {
+  const root = await yoloSet('preview')
+  const out = join(folder, 'sheet.png')
+  const command = ['data', 'preview', root, '--samples', '2', '--variants', '3', '--out', out]
+  const { code, stdout } = await fovea([...command, '--transform', '[{"kind":"randomHorizontalFlip","probability":1}]', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({
+    out,
+    transform: { kind: 'compose' },
+    samples: [/\.png$/, /\.png$/].map(expect.stringMatching),
+  })
+  expect((await sharp(out).metadata()).width).toBeGreaterThan(4 * 192)
+  for (const [spec, expected] of [
+    ['{"kind":"blurr"}', /one of .*DATA_TRANSFORM_INVALID/],
+    ['[{]', /DATA_TRANSFORM_INVALID/],
+    ['lite', /none, shift, light, strong.*DATA_FILE_NOT_FOUND/],
+  ] as const) {
+    const refused = await fovea([...command, '--transform', spec])
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toMatch(expected)
+  }
+})

@@ -43,10 +43,12 @@ test('without a mirror before a resize, merged steps give the same bytes', () =>
       const merged = mergeSteps(steps)
       const [single, joined] = [run(image, steps), run(image, merged)]
       expect([joined.width, joined.height, joined.channels]).toEqual([single.width, single.height, single.channels])
-      if (!mirrorsBeforeResize(steps)) expect(joined.data).toEqual(single.data)
-      expect(geometryOfSteps(merged)).toEqual(geometryOfSteps(steps))
+      if (!mirrorsBeforeResize(steps)) expect(farthest(joined.data, single.data)).toBe(0)
+      const [one, all] = [geometryOfSteps(merged), geometryOfSteps(steps)]
+      expect([one?.from, one?.to]).toEqual([all?.from, all?.to])
+      expect(farthest(one?.matrix ?? [], all?.matrix ?? [])).toBeLessThan(1e-9)
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })
 
@@ -64,10 +66,10 @@ test('with one, within 1 of 255', () => {
         // Nearest takes one of two neighbours that are equally near.
         fc.pre(!JSON.stringify(b).includes('nearest'))
         const [single, joined] = [run(image, steps), run(image, mergeSteps(steps))]
-        for (let i = 0; i < single.data.length; i++) expect(Math.abs(single.data[i]! - joined.data[i]!)).toBeLessThanOrEqual(1)
+        expect(farthest(single.data, joined.data)).toBeLessThanOrEqual(1)
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })
 
@@ -91,4 +93,11 @@ test('a random resized crop with a mirror is one step; colours and borders stay 
 function mirrorsBeforeResize(steps: readonly Step[]): boolean {
   const kinds = steps.map(({ merge }) => merge?.kind)
   return kinds.some((kind, i) => (kind === 'mirrorX' || kind === 'mirrorY') && kinds.slice(i).includes('resize'))
+}
+
+function farthest(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length)
+  let most = 0
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!))
+  return most
 }

@@ -9,9 +9,9 @@ import type { ReadContext } from './read-context.ts'
 import { asTurnedBox, turnedBox } from './shapes.ts'
 import { childOf, childrenOf, numberOf, textOf, type XmlElement } from './xml.ts'
 
-/** The most frames of a video, and the most annotations that are made between keyframes. */
-const maxFrames = 1_000_000
-const maxMade = 5_000_000
+/** The most frames of a video (an hour has 108,000), and the most shapes of all tracks together. */
+const maxFrames = 200_000
+const maxMade = 1_000_000
 
 type ReadShape = (element: XmlElement, field: string, size: readonly [number, number]) => Partial<Annotation> | undefined
 
@@ -26,7 +26,7 @@ interface Moment {
  * The frames of a video that the file has tracks of; none where it has no tracks. A frame that lies between two that a track lists gets its
  * shape by linear interpolation, as CVAT shows it: from a listed shape that is not outside to the next, whether that is outside or not. Where two
  * shapes have different numbers of points, or are masks, the earlier one stays. A track ends with the last frame that it lists.
- * @throws DATASET_MALFORMED, DATASET_TOO_LARGE beyond a million frames, or five million shapes between keyframes
+ * @throws DATASET_MALFORMED, DATASET_TOO_LARGE beyond 200,000 frames, or a million shapes
  */
 export function readTracks(root: XmlElement, file: string, context: ReadContext, labels: Labels, readShape: ReadShape): LabelledPicture[] {
   const tracks = childrenOf(root, 'track')

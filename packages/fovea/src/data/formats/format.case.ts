@@ -6,6 +6,7 @@ import { extname, join, relative } from 'node:path'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mutate } from '../../../test/hostile-labels.ts'
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import { Random } from '../../util/random.ts'
 import type { Annotation } from '../../vision/annotation.ts'
@@ -278,47 +279,4 @@ async function labelFiles(root: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && (!imageExtensions.includes(extname(entry.name)) || /mask/i.test(relative(root, entry.parentPath))))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-}
-
-/** One small change, as hands, disks and attackers make them. */
-export function mutate(bytes: Uint8Array, random: Random): Uint8Array {
-  const at = random.integer(0, bytes.length + 1)
-  const end = Math.min(bytes.length, at + random.integer(1, 40))
-  const join = (...parts: (Uint8Array | string)[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)))
-  const strange = [
-    '1e999',
-    '-5',
-    'NaN',
-    '"',
-    '<',
-    '</',
-    '{',
-    '[',
-    'null',
-    '../../x',
-    '\0',
-    '\ufffd',
-    '&lol;',
-    '99999999999999999999',
-    '<!DOCTYPE a>',
-    ': !!x',
-    ',,',
-  ]
-  switch (random.integer(0, 6)) {
-    case 0:
-      return bytes.subarray(0, at)
-    case 1:
-      return join(bytes.subarray(0, at), bytes.subarray(end))
-    case 2:
-      return join(bytes.subarray(0, end), bytes.subarray(at, end), bytes.subarray(end))
-    case 3:
-      return join(bytes.subarray(0, at), random.pick(strange), bytes.subarray(at))
-    case 4:
-      return join(bytes.subarray(0, at), random.pick(strange), bytes.subarray(end))
-    default: {
-      const copy = Uint8Array.from(bytes)
-      for (let i = 0; i < 4 && copy.length > 0; i++) copy[random.integer(0, copy.length)] = random.integer(0, 256)
-      return copy
-    }
-  }
 }

@@ -120,6 +120,7 @@ describe('the report', () => {
     expect(page).toContain('paired bootstrap')
     expect(page).toContain('a recall of 50.0 %')
     expect(page).toContain('Overlap of suppression')
+    expect(page).toContain('all classes, one threshold')
     expect(page.match(/<script/g)).toHaveLength(1)
   })
 

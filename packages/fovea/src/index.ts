@@ -126,7 +126,10 @@ export {
   VisionEvaluator,
   type VisionEvaluatorOptions,
 } from './evaluate/evaluator.ts'
+export { type Fact, type ReportOptions, reportHtml, writeReport } from './evaluate/html/report.ts'
+export { modelFacts } from './evaluate/model-facts.ts'
 export { mcnemarExact, wilsonInterval } from './evaluate/normal.ts'
+export { type EvaluationPlot, evaluationPlots } from './evaluate/plots.ts'
 export type { EvaluationSample, FigureInfo, OutcomeMark } from './evaluate/records/records.ts'
 export { evaluationText, writeEvaluationPlots } from './evaluate/report.ts'
 export {
@@ -139,6 +142,7 @@ export {
   type ThresholdSweep,
 } from './evaluate/sweep.ts'
 export type { WorstPicture } from './evaluate/worst.ts'
+export { drawWorst, type WorstSheetOptions } from './evaluate/worst-sheet.ts'
 export { buildModel, GraphBuilder } from './graph/builder.ts'
 export { decodeModel } from './graph/codec/decode.ts'
 export { encodeModel } from './graph/codec/encode.ts'

@@ -36,17 +36,17 @@ export interface Comparison {
 /**
  * Compares two evaluations on the pictures that both hold. Accuracy: McNemar's exact test on the pictures that just one gets right.
  * Other figures: the same pictures are drawn for both, again and again, and p is twice the smaller part of the differences on either side of 0
- * (one added to both counts, so that p is never 0). The tests are not corrected for there being several: look first at the figure that you chose before.
+ * (one added to both counts, so that p is never 0); its interval is that of the percentiles, so that the two agree. The tests are not corrected for there being several: look first at the figure that you chose before.
  *
  * @throws FoveaError EVALUATE_COMPARE for other tasks, classes, or fewer than two pictures in common; CANCELLED
  */
 export async function compareEvaluations(
   first: VisionEvaluation,
   second: VisionEvaluation,
-  options: BootstrapOptions = {},
+  options: Omit<BootstrapOptions, 'method'> = {},
   work: Work = {},
 ): Promise<Comparison> {
-  const settings = bootstrapSettings({ ...first.bootstrap, ...options })
+  const settings = bootstrapSettings({ ...first.bootstrap, ...options, method: 'percentile' })
   const [a, b] = [first.records, second.records]
   const fail = (expected: string, found: string) => new FoveaError('EVALUATE_COMPARE', { expected, found })
   if (a.task !== b.task) throw fail(a.task, b.task)

@@ -256,7 +256,7 @@ describe('other tasks', () => {
       score: random.normal(label, 0.7),
       map: { width: 64, height: 48, data: Float32Array.from({ length: 64 * 48 }, (_, at) => ((at + i) % 64 < 24 ? 1 : 0) * label!) },
     }))
-    const { figures, intervals } = await new VisionEvaluator(few).evaluate(
+    const { figures, intervals, worst } = await new VisionEvaluator(few).evaluate(
       (_, { name }) => answers[Number.parseInt(name, 10)]!,
       setOf(['good', 'bad'], samples),
     )
@@ -275,6 +275,10 @@ describe('other tasks', () => {
     const { imageAuroc, imageF1, pixelAuroc, aupro } = metric.compute()
     expect(figures).toMatchObject({ imageAuroc, imageF1: imageF1.f1, pixelAuroc, aupro })
     expect(Object.keys(intervals)).toEqual(['imageAuroc', 'imageAveragePrecision', 'imageF1'])
+    // Mistakes at the best threshold come first, and no other picture is called one.
+    const wrong = answers.filter(({ score }, i) => score >= imageF1.threshold !== (i % 2 === 1)).length
+    expect(worst.filter(({ isMistake }) => isMistake)).toHaveLength(Math.min(24, wrong))
+    expect(worst.findIndex(({ isMistake }) => !isMistake)).toBe(wrong)
   })
 
   test('counts and captions', async () => {

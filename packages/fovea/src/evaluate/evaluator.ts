@@ -124,7 +124,7 @@ export class VisionEvaluator {
       signal,
       onProgress: (done, total) => onProgress?.(done, total, 'intervals'),
     })
-    return summarize({ records, metrics, drawn, settings, part: part.name, seconds, ...run.told() })
+    return summarize({ records, metrics, drawn, settings, part: part.name, seconds, ...run.told(records) })
   }
 }
 
@@ -216,8 +216,8 @@ class Run {
     return records
   }
 
-  told() {
-    return { milliseconds: this.#milliseconds, worst: this.#worst.list(), failures: this.#failures, warnings: this.#warnings }
+  told(records: TaskRecords) {
+    return { milliseconds: this.#milliseconds, worst: this.#worst.list(records), failures: this.#failures, warnings: this.#warnings }
   }
 
   /** The pictures one after another, the next being read meanwhile. */
@@ -256,8 +256,8 @@ class Run {
     this.#done++
     this.#recorder ??= this.#start(prediction)
     try {
-      this.#worst.add(sample, this.#recorder.add(sample, prediction))
-      this.#milliseconds.push(milliseconds)
+      const outcome = this.#recorder.add(sample, prediction)
+      this.#worst.add(this.#milliseconds.push(milliseconds) - 1, sample, outcome)
     } catch (error) {
       // What is wrong with the data may be left out; what is wrong with the model's answers may not.
       if (!isFoveaError(error) || error.code !== 'EVALUATE_TRUTH') throw error

@@ -44,7 +44,7 @@ function classifyPlots(records: ClassifyRecords, font: TextFont): EvaluationPlot
   ]
   if (records.row(0) === undefined || labels.length > maxCurves) return drawn
   const swept = labels.map((name, label) => ({ name, scores: classScores(records, label) })).filter(({ scores }) => scores.positives > 0)
-  return [...drawn, ...decisionPlots(swept, 'each class against the rest', font), rocPlot(swept, font)]
+  return [...drawn, ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
 }
 
 function detectPlots(records: DetectRecords, font: TextFont): EvaluationPlot[] {
@@ -119,7 +119,8 @@ function anomalyPlots(records: AnomalyRecords, font: TextFont): EvaluationPlot[]
     },
     font,
   )
-  const curves = group(1).length === 0 || group(0).length === 0 ? [] : [rocPlot(swept, font), precisionRecall(swept, 'of pictures', font)]
+  const curves =
+    group(1).length === 0 || group(0).length === 0 ? [] : [...rocPlot(swept, font), precisionRecall(swept, 'of pictures', font)]
   return [{ name: 'scores', title: 'Histogram of scores', svg: histogram }, ...curves]
 }
 
@@ -190,7 +191,8 @@ function f1Confidence(swept: readonly Swept[], subtitle: string, font: TextFont)
   return { name: 'f1-confidence', title, svg: drawCurves({ title, subtitle, xTitle: 'confidence', yTitle: 'F1', curves: all, mark }, font) }
 }
 
-function rocPlot(swept: readonly Swept[], font: TextFont): EvaluationPlot {
+/** None where all are of one kind. */
+function rocPlot(swept: readonly Swept[], font: TextFont): EvaluationPlot[] {
   const curves = swept.flatMap(({ name, scores }) => {
     const negatives = scores.scores.length - scores.positives
     if (negatives === 0) return []
@@ -208,6 +210,7 @@ function rocPlot(swept: readonly Swept[], font: TextFont): EvaluationPlot {
     const step = Math.ceil(points.length / 300)
     return [{ name, area, points: points.filter((_, i) => i % step === 0 || i === points.length - 1) }]
   })
+  if (curves.length === 0) return []
   const title = 'ROC'
   const named: Curve[] = ranked(curves).map(({ name, area, points }) => ({ name, value: area.toFixed(3), points }))
   const plot = {
@@ -218,5 +221,5 @@ function rocPlot(swept: readonly Swept[], font: TextFont): EvaluationPlot {
     curves: named,
     diagonal: true,
   }
-  return { name: 'roc', title, svg: drawCurves(plot, font) }
+  return [{ name: 'roc', title, svg: drawCurves(plot, font) }]
 }

@@ -110,6 +110,7 @@ function detectWords(evaluation: VisionEvaluation, records: DetectRecords): stri
 function anomalyWords(evaluation: VisionEvaluation, records: AnomalyRecords): string[] {
   const { scores, truths, threshold } = records
   const odd = truths.filter((truth) => truth === 1).length
+  if (odd === 0) return [`None of the ${pictures(truths.length)} is anomalous: what the model would catch cannot be told.`]
   const auroc = evaluation.figures.imageAuroc === undefined ? '' : ` AUROC is ${withInterval(evaluation, 'imageAuroc')}.`
   const [caught, alarms] = [1, 0].map((truth) => scores.filter((score, i) => truths[i] === truth && score >= threshold).length)
   const order = scores.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]!)

@@ -57,6 +57,29 @@ describe('the road', () => {
     const figures = JSON.parse(evaluated.stdout) as Record<string, unknown>
     expect(figures).toMatchObject({ split: 'held out at training', accuracy: result.accuracy, labels: ['good', 'pit', 'scratch'] })
 
+    // Against itself there is no difference; the report opens alone; thresholds go into a model of their own.
+    const report = join(work, 'report.html')
+    const target = join(work, 'thresholds.onnx')
+    const more = ['--against', result.model, '--report', report, '--sweep', 'recall=0.9', '--write-thresholds', target, '--bootstrap', '50']
+    const compared = await fovea(['evaluate', result.model, data, '--json', ...more])
+    expect(compared.code).toBe(0)
+    const { comparison, intervals, sweep } = JSON.parse(compared.stdout) as {
+      comparison: { onlyFirst: number; figures: { difference: number; p: number }[] }
+      intervals: Record<string, { low: number; high: number }>
+      sweep: { perClass: { threshold: number | null }[] }
+    }
+    expect(comparison).toMatchObject({
+      onlyFirst: 0,
+      onlySecond: 0,
+      figures: expect.arrayContaining([expect.objectContaining({ difference: 0, p: 1 })]),
+    })
+    expect(intervals.accuracy!.low).toBeLessThanOrEqual(result.accuracy)
+    expect(await readFile(report, 'utf8')).toMatch(/^<!doctype html>.*McNemar/s)
+    const { metadata } = JSON.parse((await fovea(['inspect', target, '--json'])).stdout) as {
+      metadata: { thresholds: { perClass: unknown[] } }
+    }
+    expect(metadata.thresholds.perClass).toEqual(sweep.perClass.map(({ threshold }) => threshold))
+
     const drawn = join(work, 'drawn')
     const [picture] = await listImages(data)
     const predicted = await fovea(['predict', result.model, picture!, '--json', '--draw', drawn, '--explain'])

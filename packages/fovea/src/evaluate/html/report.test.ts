@@ -16,6 +16,7 @@ import type { VisionEvaluation } from '../evaluation.ts'
 import { VisionEvaluator } from '../evaluator.ts'
 import { evaluationPlots } from '../plots.ts'
 import type { EvaluationSample } from '../records/records.ts'
+import { visionEvaluationJson } from '../report.ts'
 import { sweepThresholds } from '../sweep.ts'
 import { drawWorst } from '../worst-sheet.ts'
 import { escapeHtml, html, Markup } from './markup.ts'
@@ -119,6 +120,7 @@ describe('the report', () => {
     expect(page).toContain('paired bootstrap')
     expect(page).toContain('a recall of 50.0 %')
     expect(page).toContain('Overlap of suppression')
+    expect(page).toContain('all classes, one threshold')
     expect(page.match(/<script/g)).toHaveLength(1)
   })
 
@@ -166,6 +168,21 @@ test.each(Object.keys(answers) as Prediction['task'][])('plots of %s are well fo
   for (const { svg } of plots) {
     expect(svg).toMatch(/^<svg xmlns.*<\/svg>$/s)
     expect(svg).not.toMatch(/<text|NaN|undefined|Infinity/)
+  }
+})
+
+test('pictures that are all sound, or all of one class, or without anything to find give a report too', async () => {
+  for (const task of ['anomaly', 'classify', 'detect', 'segment'] as const) {
+    const random = new Random(2)
+    const pictures = samples(4).map((sample) => ({ ...sample, labels: [0], annotations: [] }))
+    const evaluation = await new VisionEvaluator({ bootstrap: { samples: 20 } }).evaluate((_, sample) => answers[task](random, sample), {
+      classes: [{ name: 'good' }, ...classes.slice(1)],
+      pictures,
+    })
+    const sweep = task === 'segment' ? {} : { sweep: await sweepThresholds(evaluation) }
+    const page = (await reportHtml(evaluation, sweep)).replace(/<script>.*?<\/script>/s, '')
+    expect(page.match(/>[^<]*(NaN|undefined|Infinity)[^<]*/)?.[0]).toBeUndefined()
+    expect(() => JSON.stringify(visionEvaluationJson(evaluation))).not.toThrow()
   }
 })
 

@@ -224,7 +224,7 @@ function sweepSection({ perClass, overall, nms, goal, samples }: Sweep, font: Te
   const part = (figure: number) => numberCell(figure, figureText(figure, 'part'))
   const rows = [
     ...(overall === undefined ? [] : [{ class: perClass.length > 0 ? 'all classes, one threshold' : 'all', ...overall }]),
-    ...perClass,
+    ...perClass.filter(({ support }) => support > 0),
   ].map((one) => [
     nameCell(one.class),
     numberCell(one.threshold, Number.isFinite(one.threshold) ? one.threshold.toPrecision(4) : '–'),

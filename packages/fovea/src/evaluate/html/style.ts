@@ -82,7 +82,8 @@ footer{margin-top:48px;color:var(--faint);font-size:12.5px}
 @media screen and (prefers-color-scheme:dark){
 :root{--paper:#0b111b;--card:#131c2a;--ink:#f1f5f9;--text:#cbd5e1;--faint:#94a3b8;--line:#273244;--accent:#4da6dc;--soft:#16283a;--good:#4ade80;--bad:#f87171;
 --warn:#fcd34d;--warnsoft:#3a2c0a;--shadow:none}
-.plot svg>rect:first-child{fill:transparent}${darkDrawings}}
+.plot svg>rect:first-child{fill:transparent}${darkDrawings}
+.plot svg .cells [fill="${ink.title}"]{fill:${ink.title}}}
 @media print{:root{color-scheme:light;--paper:#fff;--shadow:none}body{font-size:11pt}main{max-width:none;padding:0}
 .card,figure,tr{break-inside:avoid}h2{break-after:avoid}.plots{grid-template-columns:1fr 1fr}details>*{display:block}}
 `.trim()

@@ -66,6 +66,11 @@ export class AnomalyRecords implements TaskRecords {
     return undefined
   }
 
+  /** At the threshold of the best F1. */
+  isMistake(picture: number): boolean {
+    return this.scores[picture]! >= this.threshold !== (this.truths[picture] === 1)
+  }
+
   #weighted(weights: ArrayLike<number>): ScoreCounts {
     const counts = { scores: [] as number[], positives: [] as number[], negatives: [] as number[] }
     for (const i of this.#order) {
@@ -129,7 +134,7 @@ export class AnomalyRecorder implements Recorder {
       // Known only once the threshold is.
       isMistake: true,
       caption: `${name}, score ${score.toPrecision(3)}`,
-      note: isAnomalous ? 'anomalous' : 'sound',
+      note: isAnomalous ? 'anomalous, with a low score' : 'sound, with a high score',
       marks: odd.map((shape) => ({ tone: 'missed' as const, shape })),
     }
   }

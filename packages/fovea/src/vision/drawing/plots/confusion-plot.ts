@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../../../util/errors.ts'
 import { colorAt, colorTable, ink, readableOn } from '../colors.ts'
-import { element, line, rect, svgDocument } from '../svg.ts'
+import { element, group, line, rect, svgDocument } from '../svg.ts'
 import type { TextFont } from '../text.ts'
 import { drawTitle } from './axes.ts'
 
@@ -42,7 +42,7 @@ export function drawConfusion({ counts, classes, title = 'Confusion matrix', sub
     height,
     [
       ...drawTitle(title, subtitle, 20, 18, font),
-      ...drawCells(counts, cell, left, top, table, font),
+      group({ class: 'cells' }, drawCells(counts, cell, left, top, table, font)),
       ...names.flatMap((name, i) => (i % step === 0 ? drawNames(name, i, { cell, left, top, side, nameSize, flat, slanted }, font) : [])),
       font.draw('true class', 26, top + side / 2, { size: 12, color: ink.text, anchor: 'middle', rotate: -90 }),
       font.draw('predicted class', left + side / 2, height - 14, { size: 12, color: ink.text, anchor: 'middle' }),

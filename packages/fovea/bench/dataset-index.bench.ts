@@ -1,4 +1,4 @@
-// A large COCO set: indexing it, opening the index, reading pictures by number. Justifies the index (docs/decisions/0009).
+// A large COCO set: indexing it, opening the index, reading pictures by number. Justifies the index (docs/decisions/0008).
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -91,3 +91,39 @@ test('data preview draws samples and variants of them; a wrong transform is name
     expect(refused.stderr).toMatch(expected)
   }
 })
+
+test('data index writes what stands for the data set in other commands', async () => {
+  const root = await yoloSet('indexed')
+  const { code, stdout } = await fovea(['data', 'index', root, '--hash', '--near', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({
+    file: `${root}.fovea-index`,
+    format: 'yolo',
+    pictures: 2,
+    problemCounts: { 'zero-size-box': 1 },
+  })
+  const ofFolder = JSON.parse((await fovea(['data', 'stats', root, '--json'])).stdout)
+  expect(JSON.parse((await fovea(['data', 'stats', `${root}.fovea-index`, '--json'])).stdout)).toEqual(ofFolder)
+  await writeFile(join(root, 'labels/train/red.txt'), '')
+  const outdated = await fovea(['data', 'stats', `${root}.fovea-index`])
+  expect(outdated.code).toBe(1)
+  expect(outdated.stderr).toContain('DATASET_INDEX_OUTDATED')
+})
+
+test('data validate --near draws the pictures that look alike', async () => {
+  const root = join(folder, 'near')
+  await mkdir(join(root, 'a'), { recursive: true })
+  const ramp = Buffer.from(Array.from({ length: 64 * 48 }, (_, i) => 4 * (i % 64)))
+  for (const [name, level] of [
+    ['1', 1],
+    ['2', 0.98],
+  ] as const)
+    await sharp(ramp, { raw: { width: 64, height: 48, channels: 1 } })
+      .linear(level)
+      .png()
+      .toFile(join(root, 'a', `${name}.png`))
+  const sheet = join(folder, 'near.png')
+  const { stdout } = await fovea(['data', 'validate', root, '--near', '6', '--sheet', sheet, '--json'])
+  expect(JSON.parse(stdout)).toMatchObject({ nearPairs: [{ inTwoSplits: false }], problems: [{ code: 'near-duplicate' }] })
+  expect((await sharp(sheet).metadata()).width).toBeGreaterThan(300)
+})

@@ -226,6 +226,7 @@ describe('what is no index is refused', () => {
       expect(() => dataset.at(index)).toThrow(expect.objectContaining({ code: 'DATA_OPTION_INVALID' }))
     expect(() => dataset.indices({ class: 2 })).toThrow(expect.objectContaining({ code: 'DATA_OPTION_INVALID' }))
     expect([...dataset.indices({ split: 'none' })]).toEqual([])
+    await expect(indexDataset(root, { out: join(root, 'x.db') })).rejects.toMatchObject({ code: 'DATA_OPTION_INVALID' })
     await expect(openIndexedDataset(join(root, 'gone.fovea-index'))).rejects.toMatchObject({ code: 'DATASET_INDEX_INVALID' })
   })
 })

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { FoveaError } from '../../util/errors.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
 import { type OpenDatasetOptions, openDataset } from './dataset-files.ts'
 import { GrowingNumbers } from './growing-numbers.ts'
@@ -43,10 +44,12 @@ const together = 8
  * Writes an index of a data set. COCO files of any length are read element by element, and what comes out of order waits on the disk, in
  * the folder for temporary files; formats with one label file for many pictures other than COCO are read into memory first. Entries that
  * cannot be read are problems where `onProblem` is given, and left out, as everywhere. What was begun and not finished leaves no index.
- * @throws what `openDataset` throws, FILE_WRITE
+ * @throws what `openDataset` throws, FILE_WRITE; DATA_OPTION_INVALID for a name with another ending
  */
 export async function indexDataset(source: string, options: IndexDatasetOptions = {}): Promise<WrittenIndex> {
   const { out, contentHashes = false, perceptualHashes = false, onPicture, ...reading } = options
+  if (out !== undefined && !out.endsWith(indexEnding))
+    throw new FoveaError('DATA_OPTION_INVALID', { field: 'out', expected: `a name that ends with ${indexEnding}`, found: out })
   const listing = await listDataset(source)
   const file = resolve(out ?? `${resolve(source)}${indexEnding}`)
   // Stamped before it is read: what changes meanwhile makes the index outdated, not wrong.

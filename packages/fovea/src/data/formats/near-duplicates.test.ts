@@ -112,7 +112,10 @@ describe('perceptualHash', () => {
     const values = Array.from({ length: 1024 }, (_, i) => (i * i * 7) % 251)
     const hash = hashOfGrey(values)!
     expect(hashOfGrey(values.map((value) => value / 2 + 40))).toBe(hash)
-    expect(hash.toString(2).replaceAll('0', '').length).toBe(32)
+    expect(hash.toString(2).replaceAll('0', '').length).toBeGreaterThan(24)
+    // Stripes have a few frequencies, and rounding is none.
+    const stripes = values.map((_, i) => 100 + 50 * Math.sin((i % 32) / 3))
+    expect(hashDistance(hashOfGrey(stripes)!, hashOfGrey(stripes.map(Math.round))!)).toBeLessThanOrEqual(2)
   })
 })
 

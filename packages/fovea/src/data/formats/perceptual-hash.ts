@@ -7,17 +7,20 @@ import { bitCount } from './near-duplicates.ts'
 const side = 32
 const kept = 8
 
-/** cos((2x + 1) u pi / 64), [u from 1 to 8, x]: rows of the discrete cosine transform; u = 0 is brightness, which tells nothing. */
+/** cos((2x + 1) u pi / 64), [u from 0 to 7, x]: rows of the discrete cosine transform. */
 const waves: Float64Array = Float64Array.from({ length: kept * side }, (_, i) =>
-  Math.cos(((2 * (i % side) + 1) * (Math.floor(i / side) + 1) * Math.PI) / (2 * side)),
+  Math.cos(((2 * (i % side) + 1) * Math.floor(i / side) * Math.PI) / (2 * side)),
 )
 
 /** Grey levels must differ by this much (standard deviation of the 32 x 32 picture): what is flat looks like everything that is flat. */
 const leastContrast = 2
 
+/** A frequency counts as above the median where it is so by this part of the strongest: of stripes, most frequencies are nothing but rounding. */
+const leastAbove = 1e-3
+
 /**
- * 64 bits: for each of the 8 x 8 lowest frequencies of the picture at 32 x 32 grey pixels, upright, whether it is above their median.
- * Recompressing, resizing, slight shifts and changes of light move few of them. Never 0.
+ * 64 bits: for each of the 8 x 8 lowest frequencies of the picture at 32 x 32 grey pixels, upright, whether it is above their median; the bit of the mean
+ * brightness, which tells nothing, is always 1. Recompressing, resizing, slight shifts and changes of light move few of them. Never 0.
  * @returns undefined where the picture cannot be decoded, or is flat
  */
 export async function perceptualHash(source: string | Uint8Array): Promise<bigint | undefined> {
@@ -50,10 +53,11 @@ export function hashOfGrey(grey: ArrayLike<number>): bigint | undefined {
   const levels = new Float64Array(kept * kept)
   for (let v = 0; v < kept; v++)
     for (let u = 0; u < kept; u++) for (let y = 0; y < side; y++) levels[v * kept + u]! += rows[y * kept + u]! * waves[v * side + y]!
-  const sorted = levels.toSorted()
-  const median = (sorted[31]! + sorted[32]!) / 2
-  let hash = 0n
-  for (let i = 0; i < levels.length; i++) if (levels[i]! > median) hash |= 1n << BigInt(i)
+  const rest = levels.subarray(1)
+  const strongest = rest.reduce((most, level) => Math.max(most, Math.abs(level)), 0)
+  const bound = rest.toSorted()[31]! + leastAbove * strongest
+  let hash = 1n
+  for (let i = 1; i < levels.length; i++) if (levels[i]! > bound) hash |= 1n << BigInt(i)
   return hash
 }
 

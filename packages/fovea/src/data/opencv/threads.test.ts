@@ -1,5 +1,6 @@
 // What goes wrong, and what happens at once: errors before the worker and from it, aborting, memory, parallel calls, state.
 
+import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { byte, grayPicture, rectanglePicture, texture } from '../../../test/drawn-pictures.ts'
 import { createImage, filledImage, type Image } from '../../vision/image.ts'
@@ -185,6 +186,14 @@ describe('any other function, by name', () => {
     const { cv: library } = await loadOpenCv()
     expect(callableNames.filter((name) => typeof library[name] !== 'function')).toEqual([])
     expect(new Set(callableNames).size).toBe(callableNames.length)
+    const guide = readFileSync(new URL('../../../../../docs/opencv.md', import.meta.url), 'utf8')
+    const listed = guide
+      .split('\n')
+      .filter((line) => line.startsWith('    '))
+      .join(' ')
+      .trim()
+      .split(/\s+/)
+    expect(listed).toEqual([...callableNames])
   })
 
   test('pictures, sizes, constants and outputs', async () => {

@@ -18,13 +18,14 @@ export interface CvOutput {
   readonly out: 'mat' | 'mats' | Image | CvMatrix
 }
 
-/** Numbers, truth values, pictures, matrices, several of them, points, sizes, rectangles, scalars (lists of at most 4 numbers), lists of whole numbers. */
+/** Numbers, truth values, pictures, matrices, several of them, points, sizes, rectangles, scalars (at most 4 numbers, the others 0), lists of numbers. */
 export type CvArgument =
   | number
   | boolean
   | Image
   | CvMatrix
   | readonly number[]
+  | { readonly scalar: readonly number[] }
   | { readonly mats: readonly (Image | CvMatrix)[] }
   | { readonly x: number; readonly y: number }
   | { readonly width: number; readonly height: number }
@@ -104,7 +105,11 @@ function kindOf(argument: CvArgument) {
   if (typeof argument === 'number') return 'number'
   if (typeof argument === 'boolean') return 'boolean'
   if (argument === null || typeof argument !== 'object') return undefined
-  if (Array.isArray(argument)) return argument.every(Number.isFinite) ? 'scalar' : undefined
+  if (Array.isArray(argument)) return argument.every(Number.isFinite) ? 'list' : undefined
+  if ('scalar' in argument) {
+    const { scalar } = argument
+    return Array.isArray(scalar) && scalar.length <= 4 && scalar.every(Number.isFinite) ? 'scalar' : undefined
+  }
   if ('constant' in argument) return typeof argument.constant === 'string' ? 'constant' : undefined
   if ('out' in argument) return 'out'
   if ('mats' in argument) return Array.isArray(argument.mats) ? 'mats' : undefined
@@ -125,8 +130,10 @@ export function runCall(scope: MatScope, name: string, args: readonly CvArgument
       case 'image':
       case 'matrix':
         return matOf(scope, argument as Image | CvMatrix)
-      case 'scalar':
+      case 'list':
         return [...(argument as readonly number[])]
+      case 'scalar':
+        return scope.scalar(...(argument as { scalar: readonly number[] }).scalar)
       case 'constant':
         return scope.constant((argument as CvConstant).constant)
       case 'mats': {

@@ -21,6 +21,7 @@ interface Place {
 export class Executor {
   readonly #cv: OpenCv
   readonly #subtractors = new Map<number, Subtractor>()
+  #lostBytes = 0
 
   constructor(cv: OpenCv) {
     this.#cv = cv
@@ -30,6 +31,14 @@ export class Executor {
     return this.#cv.HEAPU8.length
   }
 
+  /**
+   * At most what C++ exceptions have left behind. The build runs no destructors when it throws, so what a failing function refers to stays
+   * allocated, our matrices too, although they are deleted.
+   */
+  get lostBytes(): number {
+    return this.#lostBytes
+  }
+
   /** @throws FoveaError, and `FatalError` where the library can no longer be relied on. */
   run(request: Request): unknown {
     const scope = new MatScope(this.#cv)
@@ -37,6 +46,7 @@ export class Executor {
     try {
       return this.#answer(request, scope, place)
     } catch (error) {
+      if (typeof error === 'number') this.#lostBytes += scope.bytes
       throw codedError(this.#cv, error, place.step, request.kind)
     } finally {
       scope.close()
@@ -105,7 +115,7 @@ function codedError(cv: OpenCv, error: unknown, step: string, kind: Request['kin
   if (isFoveaError(error)) return new FoveaError(error.code, { ...error.details, node: error.details.node ?? step })
   if (said !== undefined) return new FoveaError('OPENCV_FAILED', { found: said.text, node: step })
   // embind found that arguments do not fit: nothing has run.
-  const isBinding = error instanceof Error && (error.name === 'BindingError' || error.name === 'UnboundTypeError')
+  const isBinding = error instanceof Error && ['BindingError', 'UnboundTypeError', 'TypeError'].includes(error.name)
   if (isBinding) return new FoveaError(kind === 'call' ? 'OPENCV_ARGUMENT' : 'OPENCV_FAILED', { found, node: step })
   return new FatalError(new FoveaError('OPENCV_WORKER_DIED', { found, node: step }))
 }

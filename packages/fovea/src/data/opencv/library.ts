@@ -1,5 +1,7 @@
 // The OpenCV library (opencv-js, WebAssembly) as this folder sees it. Only a worker thread loads it.
 
+import { createRequire } from 'node:module'
+
 /** What lives in the memory of WebAssembly and must be deleted by hand. */
 export interface Native {
   delete(): void
@@ -58,7 +60,9 @@ export function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
 async function load(): Promise<{ readonly cv: OpenCv }> {
   const events = ['uncaughtException', 'unhandledRejection'] as const
   const before = events.map((event) => process.rawListeners(event))
-  const cv = (await import('@techstark/opencv-js')).default as unknown as LoadingModule
+  // Not by import(): tools that await what a module exports by default would never get past a thenable that resolves with itself.
+  const require = createRequire(import.meta.url)
+  const cv = require('@techstark/opencv-js') as LoadingModule
   // It would end the process at any rejection that nobody handles, whosever it is.
   for (const [i, event] of events.entries())
     for (const listener of process.rawListeners(event))

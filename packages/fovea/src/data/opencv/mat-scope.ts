@@ -20,6 +20,11 @@ export class MatScope {
     for (const native of this.#kept.splice(0).reverse()) if (!native.isDeleted()) native.delete()
   }
 
+  /** What its matrices hold now. */
+  get bytes(): number {
+    return this.#kept.reduce((sum, native) => sum + ('cols' in native && !native.isDeleted() ? (native as Mat).data.length : 0), 0)
+  }
+
   /** `native` will be deleted with the scope. */
   keep<T extends Native>(native: T): T {
     this.#kept.push(native)

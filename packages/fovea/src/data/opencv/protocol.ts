@@ -39,8 +39,8 @@ export type Request =
 
 export type Reply = { readonly heapBytes: number } & (
   | { readonly value: unknown }
-  /** `isFatal`: the library can no longer be relied on; the thread must go. */
-  | { readonly code: ErrorCode; readonly details: ErrorDetails; readonly isFatal: boolean }
+  /** `isFatal`: the library can no longer be relied on; the thread must go. `isSpent`: failures have left much behind; it should go if it may. */
+  | { readonly code: ErrorCode; readonly details: ErrorDetails; readonly isFatal: boolean; readonly isSpent: boolean }
 )
 
 /** A copy whose typed arrays are over buffers of their own, and those buffers, to be handed over. */

@@ -148,6 +148,27 @@ describe('filters', () => {
     expect(out.data[10 * 20 + 10]! - out.data[10 * 20 + 9]!).toBeGreaterThan(145)
   })
 
+  test('the bilateral filter is its definition, rounded', async () => {
+    const out = await cv(noise).bilateralFilter(5, { sigmaColor: 50, sigmaSpace: 5 }).image()
+    everywhere(
+      out,
+      (x, y) => {
+        const centre = mirrored(noise, x, y)
+        let [sum, weights] = [0, 0]
+        for (const [i, value] of neighbourhood(noise, x, y, 2).entries()) {
+          const distance = ((i % 5) - 2) ** 2 + (Math.floor(i / 5) - 2) ** 2
+          // A disc, not a square.
+          if (distance > 4) continue
+          const weight = Math.exp(-distance / 50 - (value - centre) ** 2 / 5000)
+          sum += weight * value
+          weights += weight
+        }
+        return sum / weights
+      },
+      0.501,
+    )
+  })
+
   test('Canny draws the rim of a rectangle and nothing else', async () => {
     const out = await cv(rectanglePicture(40, 30, [10, 8, 30, 22], 200))
       .canny(50, 100)

@@ -132,7 +132,7 @@ export class OpenCvThreads {
     thread.worker.unref()
     if ('value' in reply) task?.resolve(reply.value)
     else {
-      if (reply.isFatal) this.#end(thread)
+      if (reply.isFatal || (reply.isSpent && this.#options.mayEnd)) this.#end(thread)
       task?.reject(new FoveaError(reply.code, reply.details))
     }
     this.#dispatch()

@@ -18,6 +18,9 @@ function serve(port: NonNullable<typeof parentPort>): void {
   })
 }
 
+/** What failures may leave behind before the thread is replaced. */
+const mostLostBytes = 2 ** 27
+
 function answer(executor: Executor, request: Request): Reply {
   try {
     const value = executor.run(request)
@@ -27,6 +30,12 @@ function answer(executor: Executor, request: Request): Reply {
     const coded = isFatal ? error.coded : error
     // Anything but a coded error is a fault of ours: it ends the thread and is reported as its death.
     if (!isFoveaError(coded)) throw error
-    return { code: coded.code, details: { ...coded.details, cause: undefined }, isFatal, heapBytes: executor.heapBytes }
+    return {
+      code: coded.code,
+      details: { ...coded.details, cause: undefined },
+      isFatal,
+      isSpent: executor.lostBytes > mostLostBytes,
+      heapBytes: executor.heapBytes,
+    }
   }
 }

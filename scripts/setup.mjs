@@ -1,5 +1,7 @@
 // Makes a fresh clone ready to run: packages, a current Node, system libraries, the build.
 // Starts on Node 20 with nothing installed; says nothing and takes well under a second when all is done.
+//
+// --no-build leaves the build out. --programs also installs the programs that only some parts call, which the tests of those parts need.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -94,17 +96,26 @@ function firstError(text) {
   return (lines.find((line) => /error/i.test(line)) ?? lines[0]).trim()
 }
 
-/** Installs a Debian package where that is allowed, or ends with the command to type. */
+/** Whether Debian packages can be installed without asking anybody. */
+function mayInstall() {
+  return process.getuid?.() === 0 && onPath('apt-get')
+}
+
+/** Installs a Debian package; false where that fails. */
+function installPackage(name) {
+  say(`set-up: installing the system package ${name}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const apt = (...args) => run('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
+  const install = () => apt('install', '-y', '--no-install-recommends', name)
+  return install() || (apt('update') && install())
+}
+
+/** Installs a library's Debian package where that is allowed, or ends with the command to type. */
 function installLibrary(library) {
   const name = debianPackages[library]
   const command = name ? `apt-get install -y --no-install-recommends ${name}` : `install the package that provides ${library}`
-  if (!name || process.getuid?.() !== 0 || !onPath('apt-get')) stop(`the system library ${library} is missing`, `As root: ${command}`)
-  say(`set-up: installing the system package ${name}`)
-  const apt = (...args) =>
-    run('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status ===
-    0
-  const install = () => apt('install', '-y', '--no-install-recommends', name)
-  if (!install() && !(apt('update') && install())) stop(`the system package ${name} could not be installed`, `As root: ${command}`)
+  if (!name || !mayInstall()) stop(`the system library ${library} is missing`, `As root: ${command}`)
+  if (!installPackage(name)) stop(`the system package ${name} could not be installed`, `As root: ${command}`)
 }
 
 /** Runs a program, installing the libraries that its loader misses. */
@@ -156,8 +167,10 @@ if (!settled) {
   runLinked(node.program, ['--input-type=module', '-e', "await import('onnxruntime-node'); await import('sharp')"], 'ONNX Runtime')
   if (node.version !== process.versions.node)
     say(`set-up: the project runs on its own Node ${node.version}; the system has ${process.versions.node}`)
-  for (const { name, use } of optionalPrograms)
-    if (!onPath(name)) say(`set-up: ${name} is not installed; only ${use} need it (Debian: apt-get install ${name})`)
   writeFileSync(stamp, wanted)
 }
+const wantsPrograms = process.argv.includes('--programs')
+for (const { name, use } of optionalPrograms)
+  if (!onPath(name) && !(wantsPrograms && mayInstall() && installPackage(name)) && !settled)
+    say(`set-up: ${name} is not installed; only ${use} need it (Debian: apt-get install ${name})`)
 if (!process.argv.includes('--no-build')) build(node.program)

@@ -23,7 +23,7 @@ export interface SourceCase {
 }
 
 /** Ends a test that hangs with what hung; the limit is no claim about speed. */
-export async function within<T>(what: string, work: Promise<T>, milliseconds = 20_000): Promise<T> {
+export async function within<T>(what: string, work: Promise<T>, milliseconds = 60_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} takes longer than ${milliseconds} ms`)), milliseconds)

@@ -304,6 +304,10 @@ export const errorCatalogue = {
     message: 'The metadata of the model file is missing or wrong',
     remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).',
   },
+  MODEL_LABELS: {
+    message: 'The class names do not fit the model',
+    remedy: 'Give one name for each class, in the order of the scores; `fovea inspect` shows how many scores the model has.',
+  },
   MODEL_VERSION: {
     message: 'The model file needs another version of Fovea',
     remedy: 'Install a version of fovea in the range that the file asks for, or train the model again.',

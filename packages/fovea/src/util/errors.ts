@@ -248,6 +248,7 @@ export const errorCatalogue = {
     remedy: 'Make a new background subtractor and feed it from the first frame on.',
   },
   // runtime
+  RUNTIME_OPTION: { message: 'An option of the session is not valid', remedy: 'Mend the named field.' },
   RUNTIME_UNKNOWN_DEVICE: { message: 'The device name is not known', remedy: 'Write cpu, webgpu, cuda:N or tensorrt:N.' },
   RUNTIME_DEVICE_UNAVAILABLE: {
     message: 'This machine cannot run models on that device',

@@ -91,6 +91,11 @@ describe('a file whose metadata are not what they should be', () => {
       await expect(inspect(key, text)).rejects.toThrow(new RegExp(`file ".*model\\.onnx", field "${key}".*\\[MODEL_METADATA\\]`))
   })
 
+  it('is shown without the stages that its graph does not have, which is told', async () => {
+    const { printed } = await inspect('fovea.stages', '{"p3":"nope","logits":"logits"}')
+    expect(printed).toMatch(/note +Its stages name values that the graph does not have; they are left out: p3 \(nope\)\./)
+  })
+
   it('is shown where nothing is wrong', async () => {
     const { file, printed } = await inspect('fovea.metrics', '{"accuracy":0.5}')
     expect(printed).toContain(file)

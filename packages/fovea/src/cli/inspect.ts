@@ -9,7 +9,7 @@ import { printModel } from '../graph/printer.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
 import { importModel } from '../model/import-model.ts'
-import { describeStages, type StageSummary } from '../model/layers.ts'
+import { describeStages, partStages, type StageSummary } from '../model/layers.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
 import { readModelFile } from '../model/open-model.ts'
 import { locateModel } from '../model/open-source.ts'
@@ -109,7 +109,10 @@ interface Opened {
 
 /** What the other commands would see; a model that takes no pictures is shown all the same. */
 function openAs(model: Model, metadata: ModelMetadata | undefined): Opened {
-  if (metadata !== undefined) return { stages: describeStages(model, metadata), notes: [] }
+  if (metadata !== undefined) {
+    const { known, notes } = partStages(model, metadata.stages)
+    return { stages: describeStages(model, { ...metadata, stages: known }), notes }
+  }
   try {
     const imported = importModel(model)
     const { task, preprocessing } = imported.metadata

@@ -5,7 +5,7 @@ import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import type { Annotation } from '../vision/annotation.ts'
 import type { LabelMap } from '../vision/geometry/label-map.ts'
-import type { Image } from '../vision/image.ts'
+import { type Image, verifyImage } from '../vision/image.ts'
 import type { LabelledPicture, LabelledSet } from '../vision/labelled-set.ts'
 import { readFileBytes } from './source.ts'
 
@@ -80,7 +80,7 @@ export async function contentHashes(samples: readonly Sample[]): Promise<string[
   for (const { path, image } of samples) {
     const hash = createHash('sha256')
     if (image === undefined) hash.update(await readFileBytes(path))
-    else hash.update(`${image.width}x${image.height}x${image.channels}:`).update(image.data)
+    else hash.update(`${verifyImage(image).width}x${image.height}x${image.channels}:`).update(image.data)
     hashes.push(hash.digest('hex'))
   }
   return hashes

@@ -3,7 +3,7 @@
 import { drawLabel, type LabelPart, labelLayout } from '../vision/drawing/label.ts'
 import { drawPictureSheet, type SheetOptions, type SheetPicture } from '../vision/drawing/plots/picture-sheet.ts'
 import type { TextFont } from '../vision/drawing/text.ts'
-import { type Image, toRgb } from '../vision/image.ts'
+import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import type { Interpolation } from '../vision/preprocessing.ts'
 import { resizeImage } from '../vision/resize.ts'
 import { imageDataUrl, renderSvg } from './encode.ts'
@@ -15,6 +15,7 @@ export async function drawPrediction(
   parts: readonly LabelPart[],
   options: { readonly tone?: string; readonly font?: TextFont } = {},
 ): Promise<Image> {
+  verifyImage(image)
   const layout = labelLayout(image.width, image.height, parts.length)
   const shown = resizeImage(toRgb(image), layout.height, layout.width, enlargement(image))
   const svg = drawLabel(await imageDataUrl(shown), layout, parts, options.font ?? (await loadFont()), options.tone)
@@ -29,6 +30,7 @@ export async function drawSheet(
   const { side = 128, font = await loadFont() } = options
   const items = await Promise.all(
     pictures.map(async ({ image, ...rest }) => {
+      verifyImage(image)
       const scale = side / Math.max(image.width, image.height)
       const [width, height] = [Math.max(1, Math.round(image.width * scale)), Math.max(1, Math.round(image.height * scale))]
       const thumbnail = resizeImage(toRgb(image), height, width, enlargement(image))

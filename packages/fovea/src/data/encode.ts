@@ -2,18 +2,18 @@
 
 import sharp from 'sharp'
 import { FoveaError } from '../util/errors.ts'
-import { createImage, type Image } from '../vision/image.ts'
+import { createImage, type Image, verifyImage } from '../vision/image.ts'
 import { writeFileAtomically } from './files.ts'
 
-/** The bytes of a PNG file. */
+/** The bytes of a PNG file. @throws IMAGE_INVALID where the image is not well formed */
 export async function encodePng(image: Image): Promise<Uint8Array> {
-  const { width, height, channels, data } = image
+  const { width, height, channels, data } = verifyImage(image)
   return new Uint8Array(await sharp(data, { raw: { width, height, channels } }).png({ compressionLevel: 6 }).toBuffer())
 }
 
-/** The bytes of a JPEG file; `quality` 1 to 100, default 90, colour at full resolution. Alpha is dropped. */
+/** The bytes of a JPEG file; `quality` 1 to 100, default 90, colour at full resolution. Alpha is dropped. @throws as `encodePng` */
 export async function encodeJpeg(image: Image, quality = 90): Promise<Uint8Array> {
-  const { width, height, channels, data } = image
+  const { width, height, channels, data } = verifyImage(image)
   const pipeline = sharp(data, { raw: { width, height, channels } }).jpeg({ quality, chromaSubsampling: '4:4:4' })
   return new Uint8Array(await pipeline.toBuffer())
 }
@@ -49,9 +49,9 @@ export async function writePng(file: string, picture: string | Image, options: {
   await writeFileAtomically(file, [await renderPng(picture, options)])
 }
 
-/** An image with an SVG laid over it; the SVG's top left corner is the image's. */
+/** An image with an SVG laid over it; the SVG's top left corner is the image's. @throws as `encodePng` */
 export async function drawOver(image: Image, svg: string): Promise<Image> {
-  const { width, height, channels, data } = image
+  const { width, height, channels, data } = verifyImage(image)
   const { data: out, info } = await sharp(data, { raw: { width, height, channels } })
     .composite([{ input: Buffer.from(svg), top: 0, left: 0 }])
     .removeAlpha()

@@ -2,7 +2,7 @@
 
 import { chainGeometry, type Geometry, geometryOf, type PictureSize } from '../vision/geometry/geometry.ts'
 import { scaling, translation } from '../vision/geometry/matrix.ts'
-import { type Image, toRgb } from '../vision/image.ts'
+import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
 import { planResize, preprocessImage } from '../vision/resize.ts'
 import { decodeImage } from './decode.ts'
@@ -51,7 +51,7 @@ export class PictureReader {
     if (plan.disk !== undefined) this.#disk = new DiskCache(plan.disk, JSON.stringify([fit, shrinkFor]))
   }
 
-  /** The bytes of the image may be the cache's own: they are to be read only. @throws what `decodeImage` throws */
+  /** The bytes of the image may be the cache's own: they are to be read only. @throws what `decodeImage` throws, IMAGE_INVALID */
   async read(source: PictureSource): Promise<ReadyPicture> {
     const picture = this.#memory.get(source.index, source.path) ?? (await this.#load(source))
     return { ...picture, geometry: this.#geometry(picture) }
@@ -59,7 +59,7 @@ export class PictureReader {
 
   async #load(source: PictureSource): Promise<DecodedPicture> {
     const { index, path, image } = source
-    if (image !== undefined) return this.#keep(index, this.#fit(image, image))
+    if (image !== undefined) return this.#keep(index, this.#fit(verifyImage(image), image))
     const key = await this.#disk?.key(path)
     const cached = key === undefined ? undefined : await this.#disk!.get(key, path)
     if (cached !== undefined) return this.#keep(index, cached)

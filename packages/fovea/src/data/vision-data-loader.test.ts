@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Image } from '../vision/image.ts'
+import { contentHashes } from './dataset.ts'
 import { decodeImage } from './decode.ts'
 import { drawPrediction, drawSheet } from './draw-prediction.ts'
 import { encodePng } from './encode.ts'
@@ -42,4 +44,16 @@ test('a prediction is drawn below its picture, readable at any size, with the bu
   expect((await decodeImage(await encodePng(drawn))).data).toEqual(drawn.data)
   const sheet = await drawSheet([{ image: surface!.image, caption: 'pit' }, { image: drawn }], { columns: 2, side: 100 })
   expect(sheet.width).toBe(2 * 114 + 14)
+})
+
+test.each([0, 1])('a sample in memory that is no image is told with its code, with %i workers', async (workers) => {
+  const [surface] = generateSurfaces({ perClass: 1, size: 32, classes: ['pit'] })
+  const short = { ...surface!.image, data: new Uint8Array(5) }
+  const none = { width: 32, height: 32, channels: 3 } as Image
+  for (const image of [short, none]) {
+    const samples = [{ path: 'drawn', label: 0, image }]
+    await using loader = new VisionDataLoader({ classes: ['pit'], samples }, { batchSize: 1, workers })
+    await expect(loader[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'IMAGE_INVALID' })
+  }
+  await expect(contentHashes([{ path: 'drawn', label: 0, image: none }])).rejects.toMatchObject({ code: 'IMAGE_INVALID' })
 })

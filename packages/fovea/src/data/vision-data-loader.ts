@@ -301,8 +301,9 @@ async function datasetOf(source: LoaderSource): Promise<ImageDataset> {
   return { classes: Array.from({ length: classes }, (_, i) => `${i}`), samples }
 }
 
-/** A view of a larger buffer would be sent with all of it. */
+/** A view of a larger buffer would be sent with all of it. What is no image is told where it is read, as any other bad picture. */
 function compact(image: Image): Image {
+  if (!(image.data instanceof Uint8Array)) return image
   return image.data.length === image.data.buffer.byteLength ? image : { ...image, data: Uint8Array.from(image.data) }
 }
 

@@ -6,7 +6,7 @@ import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
-import type { Image } from '../vision/image.ts'
+import { type Image, verifyImage } from '../vision/image.ts'
 import { type Prediction, type PredictionTask, predictionTasks } from '../vision/predictions.ts'
 import { type BootstrapOptions, bootstrap, bootstrapSettings } from './bootstrap.ts'
 import {
@@ -225,7 +225,7 @@ class Run {
     const read = async (sample: EvaluationSample): Promise<LoadedSample | UnreadSample> => {
       try {
         if (sample.image === undefined && sample.file === undefined) throw new FoveaError('DATA_FILE_NOT_FOUND', { file: sample.name })
-        const image = sample.image ?? (await loadImage(sample.file!))
+        const image = sample.image === undefined ? await loadImage(sample.file!) : verifyImage(sample.image)
         // The size of the upright picture is what annotations speak of.
         return { sample: { ...mapSample(sample, this.#classes), width: image.width, height: image.height }, image }
       } catch (error) {

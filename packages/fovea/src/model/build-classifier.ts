@@ -4,6 +4,7 @@ import type { Model } from '../graph/model.ts'
 import { architectureOf, buildNetwork, type Network } from '../nn/architectures.ts'
 import { createPreprocessing, type Preprocessing } from '../vision/preprocessing.ts'
 import { completeClassifier } from './front.ts'
+import { checkNewLabels } from './labels.ts'
 import { writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
 
@@ -22,9 +23,10 @@ export interface BuildOptions {
 /**
  * Builds a classifier with fresh weights: pictures as bytes in, probabilities and logits out, metadata complete.
  *
- * @throws FoveaError NN_UNKNOWN_ARCHITECTURE, NN_OPTION_INVALID
+ * @throws FoveaError MODEL_LABELS where there are fewer than two, or two are equal, NN_UNKNOWN_ARCHITECTURE, NN_OPTION_INVALID
  */
 export function buildClassifier(name: string, { labels, imageSize, seed = 0, values = 'seeded', options = {} }: BuildOptions): Model {
+  checkNewLabels(labels)
   const { defaults } = architectureOf(name)
   const [height, width] = imageSize ?? [defaults.inputSize, defaults.inputSize]
   const preprocessing = createPreprocessing({ size: [height, width], scale: 'imagenet' })

@@ -5,7 +5,7 @@ import { FoveaError } from '../util/errors.ts'
 import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
 import { labelLayout } from '../vision/drawing/label.ts'
 import { activationOf, channelOf, componentsOf, type FeatureMap, featureMapOf, liveliestChannels } from '../vision/feature-map.ts'
-import { createImage, type Image, toGray, toRgb } from '../vision/image.ts'
+import { createImage, type Image, toGray, toRgb, verifyImage } from '../vision/image.ts'
 import { type Grid, overPicture, type Placement } from '../vision/placement.ts'
 import { resizeImage } from '../vision/resize.ts'
 import type { Features } from './extract-features.ts'
@@ -37,9 +37,10 @@ const maxLevels = 16
 /**
  * Draws the features of one picture over it.
  *
- * @throws FoveaError DRAWING_INVALID where the layer is no map (an embedding), or the picture is not the one of the features
+ * @throws FoveaError DRAWING_INVALID where the layer is no map (an embedding), or the picture is not the one of the features; IMAGE_INVALID
  */
 export async function drawFeatures(image: Image, features: Features, options: DrawFeaturesOptions = {}): Promise<Image> {
+  verifyImage(image)
   const { index = 0, opacity = 0.6 } = options
   const map = featureMapOf(features, index)
   const placement = features.placements[index]!

@@ -3,7 +3,7 @@
 import { drawPrediction as drawGuesses } from '../data/draw-prediction.ts'
 import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
 import { labelLayout } from '../vision/drawing/label.ts'
-import { type Image, toRgb } from '../vision/image.ts'
+import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import { resizeImage } from '../vision/resize.ts'
 import type { Classification, Explanation } from './vision-model.ts'
 
@@ -14,8 +14,9 @@ export interface DrawOptions {
   readonly guesses?: number
 }
 
-/** Draws the picture with a caption band below it. */
+/** Draws the picture with a caption band below it. @throws FoveaError IMAGE_INVALID where the image is not well formed */
 export async function drawPrediction(image: Image, result: Classification, options: DrawOptions = {}): Promise<Image> {
+  verifyImage(image)
   const guesses = result.top.slice(0, options.guesses ?? (result.probability < 0.6 ? 3 : 1))
   const { explanation } = options
   if (explanation === undefined) return drawGuesses(image, guesses)

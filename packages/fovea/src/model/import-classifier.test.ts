@@ -230,7 +230,9 @@ describe('importClassifier', () => {
 
   it('refuses labels of another number', () => {
     const source = readModel(network('N', 'y = MatMul(f, w)'))
-    expect(() => importClassifier(source, { labels: ['a', 'b'], input: 'raw' })).toThrow(/expected 4 labels, found 2.*MODEL_NOT_CLASSIFIER/)
+    expect(() => importClassifier(source, { labels: ['a', 'b'], input: 'raw' })).toThrow(
+      /expected 4 labels, one for each class, found 2 \(field "labels"\).*MODEL_LABELS/,
+    )
   })
 })
 

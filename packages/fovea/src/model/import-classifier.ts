@@ -12,6 +12,7 @@ import { cleanUp } from './clean-up.ts'
 import { describeInput } from './describe-input.ts'
 import { completeClassifier } from './front.ts'
 import type { InputSpec } from './input-spec.ts'
+import { checkLabels } from './labels.ts'
 import { type ModelMetadata, type Task, writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
 
@@ -36,7 +37,7 @@ export interface ImportedModel {
  * frees its batch size, and puts the front before it.
  *
  * @throws FoveaError MODEL_NOT_VISION where it has no single picture input, MODEL_NOT_CLASSIFIER where it has no scores
- *   [N, classes], OPSET_UNSUPPORTED, PREPROCESSING_INVALID
+ *   [N, classes], MODEL_LABELS where labels were given and do not fit, OPSET_UNSUPPORTED, PREPROCESSING_INVALID
  */
 export function importClassifier(source: Model, options: ImportOptions = {}): ImportedModel {
   const { file } = options
@@ -44,13 +45,7 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   const { model, classes, head } = scoresInRows(body.model, file)
   const { preprocessing, notes } = describeInput({ ...body, model }, options.input)
   const labels = options.labels ?? readNames(source.metadata.get('names'), classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
-  if (labels.length !== classes)
-    throw new FoveaError('MODEL_NOT_CLASSIFIER', {
-      file,
-      field: model.graph.outputs[0]!.name,
-      expected: `${classes} labels`,
-      found: `${labels.length}`,
-    })
+  checkLabels(labels, classes, { field: 'labels' })
 
   const complete = completeClassifier(model, preprocessing, head)
   const metadata: ModelMetadata = {

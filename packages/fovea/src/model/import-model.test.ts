@@ -74,7 +74,9 @@ describe('importModel', () => {
     const source = network('float32[N,3,8,8]', 'y', 'y = Gemm(f, w)')
     expect(importModel(source, { input: 'unit', task: 'features' }).metadata.task).toBe('features')
     expect(() => importModel(network('float32[N,3,8,8]', 'm', ''), { input: 'unit', task: 'classify' })).toThrow(/MODEL_NOT_CLASSIFIER/)
-    expect(() => importModel(source, { input: 'unit', labels: ['a'] })).toThrow(/expected 5 labels, found 1/)
+    expect(() => importModel(source, { input: 'unit', labels: ['a'] })).toThrow(
+      /expected 5 labels, one for each class, found 1 .*\[MODEL_LABELS\]/,
+    )
     expect(importModel(network('float32[N,3,8,8]', 'f', ''), { input: 'unit', task: 'classify' }).metadata.task).toBe('classify')
   })
 

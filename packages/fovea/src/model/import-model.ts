@@ -21,7 +21,7 @@ export type { ImportedModel, ImportOptions } from './import-classifier.ts'
  * (backbone, detector, segmenter) a model of features, with all its outputs.
  *
  * @throws FoveaError MODEL_NOT_VISION where it has not one picture input, OPSET_UNSUPPORTED, PREPROCESSING_INVALID;
- *   MODEL_NOT_CLASSIFIER where labels were given and do not fit
+ *   MODEL_LABELS where labels were given and do not fit, MODEL_NOT_CLASSIFIER where they were and it has no scores
  */
 export function importModel(source: Model, options: ImportOptions = {}): ImportedModel {
   if (options.task === 'features') return importFeatures(source, options)

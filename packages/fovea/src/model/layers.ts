@@ -3,6 +3,7 @@
 import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
+import { clip } from '../util/clip.ts'
 import { FoveaError } from '../util/errors.ts'
 import { similarNames } from '../util/similar.ts'
 import type { ModelMetadata } from './metadata.ts'
@@ -28,6 +29,17 @@ export function describeStages(model: Model, { stages, preprocessing }: Pick<Mod
     .sort((a, b) => (order.get(a.value) ?? 0) - (order.get(b.value) ?? 0))
 }
 
+/** Stages parted by whether the graph has their values: those of a file may name what a later tool renamed or took out. */
+export function partStages(model: Model, stages: ModelMetadata['stages']): { known: Record<string, string>; notes: readonly string[] } {
+  const values = new Set(valuesOf(model))
+  const entries = Object.entries(stages)
+  const stale = entries.filter(([, value]) => !values.has(value)).map(([stage, value]) => clip(`${stage} (${value})`, 80))
+  return {
+    known: Object.fromEntries(entries.filter(([, value]) => values.has(value))),
+    notes: stale.length === 0 ? [] : [`Its stages name values that the graph does not have; they are left out: ${clip(stale.join(', '))}.`],
+  }
+}
+
 /**
  * The value that a layer is: a stage, or a value of the graph.
  *
@@ -37,7 +49,13 @@ export function resolveLayer(model: Model, stages: ModelMetadata['stages'], laye
   const values = valuesOf(model)
   const value = Object.hasOwn(stages, layer) ? stages[layer]! : layer
   if (values.includes(value)) return value
-  const names = Object.keys(stages)
+  if (value !== layer)
+    throw new FoveaError('MODEL_LAYER', {
+      field: `fovea.stages.${layer}`,
+      expected: 'a stage whose value is in the graph',
+      found: `the stage "${layer}" for a value "${value}" that the graph does not have`,
+    })
+  const names = Object.keys(stages).filter((stage) => values.includes(stages[stage]!))
   const alike = similarNames(layer, [...names, ...values])
   const meant = alike.length > 0 ? ` (spelt alike: ${alike.join(', ')})` : ''
   throw new FoveaError('MODEL_LAYER', {

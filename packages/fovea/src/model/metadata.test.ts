@@ -103,6 +103,20 @@ describe('metadata', () => {
     [{ 'fovea.labels': '["a"' }, /expected JSON, found \["a" .*fovea\.labels/],
     [{ 'fovea.stages': '{"logits": 1}' }, /stage names with value names/],
     [{ 'fovea.stages': '[]' }, /stage names with value names/],
+    [{ 'fovea.labels': '[]' }, /a list of class names, found \[\]/],
+    [{ 'fovea.architecture': 'null' }, /an object with name, a text, and options, an object, found null .*fovea\.architecture/],
+    [{ 'fovea.architecture': '5' }, /found 5 .*fovea\.architecture/],
+    [{ 'fovea.architecture': '{"name":5}' }, /found \{"name":5\} .*fovea\.architecture/],
+    [{ 'fovea.architecture': '{"name":"a","options":[]}' }, /fovea\.architecture/],
+    [{ 'fovea.split': '5' }, /held and trained, lists of texts, found 5 .*fovea\.split/],
+    [{ 'fovea.split': 'null' }, /found null .*fovea\.split/],
+    [{ 'fovea.split': '{"held":[]}' }, /fovea\.split/],
+    [{ 'fovea.metrics': '{"accuracy":"x"}' }, /figures by name, found \{"accuracy":"x"\} .*fovea\.metrics/],
+    [{ 'fovea.recipe': '[]' }, /expected an object, found \[\] .*fovea\.recipe/],
+    [{ 'fovea.thresholds': '{"goal":{"f1":[]},"samples":1}' }, /goal and samples.*fovea\.thresholds/],
+    [{ 'fovea.preprocessing': undefined }, /expected an object, found nothing .*"fovea\.preprocessing"/],
+    [{ 'fovea.preprocessing': 'null' }, /expected an object, found null .*"fovea\.preprocessing"/],
+    [{ 'fovea.preprocessing': '{"scale":"percent"}' }, /expected one of raw.*found "percent" .*"fovea\.preprocessing\.scale"/],
     [{ 'fovea.framework': 'newest' }, /a range as npm writes it.*found newest .*fovea\.framework/],
     [{ 'fovea.version': 'v3' }, /a version such as "1\.2\.3" \(semver\.org\), found v3 .*fovea\.version/],
   ])('refuses %j', (changes, message) => {
@@ -121,7 +135,16 @@ describe('metadata', () => {
     expect(() => writeMetadata(model, { ...full, framework: '<0.1.0' })).toThrow(/MODEL_VERSION/)
   })
 
-  it('refuses a preprocessing that is not well formed', () => {
-    expect(() => readMetadata(changed({ 'fovea.preprocessing': '{"scale": "percent"}' }))).toThrow(/PREPROCESSING_INVALID/)
+  it('takes what may be left out: options of an architecture, and figures that were no numbers', () => {
+    const { architecture, metrics } = readMetadata(
+      changed({ 'fovea.architecture': '{"name":"a"}', 'fovea.metrics': '{"loss":null,"accuracy":1}' }),
+    )
+    expect(architecture).toEqual({ name: 'a', options: {} })
+    expect(metrics).toEqual({ accuracy: 1 })
+  })
+
+  it('refuses a hostile length with a short message', () => {
+    const long = JSON.stringify({ name: 5, text: 'x'.repeat(1e5) })
+    expect(() => readMetadata(changed({ 'fovea.architecture': long }), 'some.onnx')).toThrow(/^.{0,500}\[MODEL_METADATA\]$/s)
   })
 })

@@ -1,7 +1,8 @@
 // What a Fovea model file says about itself, in the metadata of the ONNX file. The table of keys is in docs/model-file.md.
 
 import type { Model } from '../graph/model.ts'
-import { FoveaError } from '../util/errors.ts'
+import { clip } from '../util/clip.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { type Preprocessing, parsePreprocessing } from '../vision/preprocessing.ts'
 import { checkVersions, frameworkRange } from './version.ts'
@@ -62,7 +63,7 @@ export function hasMetadata(model: Model): boolean {
 }
 
 /**
- * Reads Fovea's metadata.
+ * Reads Fovea's metadata. Every key that is there has the shape that docs/model-file.md gives it; keys that are not known are passed over.
  *
  * @throws FoveaError MODEL_METADATA naming the key that is missing or wrong, MODEL_VERSION where the file needs another framework
  */
@@ -78,22 +79,64 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
       file,
       field: `fovea.${field}`,
       expected,
-      found: JSON.stringify(found)?.slice(0, 100) ?? 'nothing',
+      found: clip(JSON.stringify(found) ?? 'nothing', 100),
     })
   }
   if (!tasks.includes(raw.task)) fail('task', tasks.map((task) => `"${task}"`).join(' or '), raw.task)
   if (raw.task === 'features') raw.labels = []
-  if (!Array.isArray(raw.labels) || !raw.labels.every((label) => typeof label === 'string'))
-    fail('labels', 'a list of class names', raw.labels)
-  if (raw.stages !== undefined && !isTextRecord(raw.stages)) fail('stages', 'stage names with value names', raw.stages)
+  if (!isTexts(raw.labels) || (raw.task === 'classify' && raw.labels.length === 0)) fail('labels', 'a list of class names', raw.labels)
   const count = (raw.labels as readonly string[]).length
-  if (raw.thresholds !== undefined && !isThresholds(raw.thresholds, count))
-    fail('thresholds', `goal and samples, and thresholds that are numbers or null, ${count} in perClass`, raw.thresholds)
+  for (const [key, { expected, fits }] of Object.entries(shapesOf(count)))
+    if (raw[key] !== undefined && !fits(raw[key])) fail(key, expected, raw[key])
+  const { architecture, metrics } = raw as { architecture?: { name: string; options?: Record<string, unknown> }; metrics?: object }
   return {
     ...(raw as unknown as ModelMetadata),
     stages: (raw.stages ?? {}) as ModelMetadata['stages'],
     framework,
-    preprocessing: parsePreprocessing(raw.preprocessing),
+    preprocessing: readPreprocessing(raw.preprocessing, file),
+    ...(architecture === undefined ? {} : { architecture: { ...architecture, options: architecture.options ?? {} } }),
+    // JSON writes a figure that is no number as null.
+    ...(metrics === undefined ? {} : { metrics: Object.fromEntries(Object.entries(metrics).filter(([, figure]) => figure !== null)) }),
+  }
+}
+
+/** @throws FoveaError MODEL_METADATA, naming the field within the key */
+function readPreprocessing(value: unknown, file: string | undefined): Preprocessing {
+  try {
+    return parsePreprocessing(value)
+  } catch (cause) {
+    if (!isFoveaError(cause, 'PREPROCESSING_INVALID')) throw cause
+    const { field, expected, found } = cause.details
+    throw new FoveaError('MODEL_METADATA', {
+      file,
+      field: field === 'preprocessing' ? 'fovea.preprocessing' : `fovea.preprocessing.${field}`,
+      ...(expected === undefined ? {} : { expected }),
+      ...(found === undefined ? {} : { found: clip(found, 100) }),
+      cause,
+    })
+  }
+}
+
+/** What a key must be where it is there, and how that is told. */
+interface KeyShape {
+  readonly expected: string
+  readonly fits: (value: unknown) => boolean
+}
+
+function shapesOf(labels: number): Readonly<Record<string, KeyShape>> {
+  return {
+    stages: { expected: 'stage names with value names', fits: (value) => isRecordOf(value, isText) },
+    architecture: { expected: 'an object with name, a text, and options, an object', fits: isArchitecture },
+    recipe: { expected: 'an object', fits: isRecord },
+    metrics: { expected: 'figures by name', fits: (value) => isRecordOf(value, isNumberOrNull) },
+    split: {
+      expected: 'held and trained, lists of texts',
+      fits: (value) => isRecord(value) && isTexts(value.held) && isTexts(value.trained),
+    },
+    thresholds: {
+      expected: `goal and samples, and thresholds that are numbers or null, ${labels} in perClass`,
+      fits: (value) => isThresholds(value, labels),
+    },
   }
 }
 
@@ -137,26 +180,41 @@ function parseJson(text: string, key: string, file: string | undefined): unknown
 }
 
 function namedArchitecture(value: unknown): { name: string } | undefined {
-  const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : undefined
-  return typeof name === 'string' ? { name } : undefined
+  return isRecord(value) && typeof value.name === 'string' ? { name: value.name } : undefined
 }
 
-function isThresholds(value: unknown, labels: number): value is ModelThresholds {
-  if (typeof value !== 'object' || value === null) return false
-  const { goal, samples, perClass, overall, nmsIoU } = value as Partial<Record<keyof ModelThresholds, unknown>>
-  const isThreshold = (one: unknown) => one === null || Number.isFinite(one)
+function isArchitecture(value: unknown): boolean {
+  return isRecord(value) && typeof value.name === 'string' && (value.options === undefined || isRecord(value.options))
+}
+
+function isThresholds(value: unknown, labels: number): boolean {
+  if (!isRecord(value)) return false
+  const { goal, samples, perClass, overall, nmsIoU } = value
   return (
-    typeof goal === 'object' &&
-    goal !== null &&
+    isRecordOf(goal, (one) => isText(one) || Number.isFinite(one)) &&
     Number.isFinite(samples) &&
-    (perClass === undefined || (Array.isArray(perClass) && perClass.length === labels && perClass.every(isThreshold))) &&
-    (overall === undefined || isThreshold(overall)) &&
+    (perClass === undefined || (Array.isArray(perClass) && perClass.length === labels && perClass.every(isNumberOrNull))) &&
+    (overall === undefined || isNumberOrNull(overall)) &&
     (nmsIoU === undefined || Number.isFinite(nmsIoU))
   )
 }
 
-function isTextRecord(value: unknown): boolean {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every((item) => typeof item === 'string')
-  )
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isRecordOf(value: unknown, fits: (item: unknown) => boolean): boolean {
+  return isRecord(value) && Object.values(value).every(fits)
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText)
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
+}
+
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || Number.isFinite(value)
 }

@@ -7,9 +7,11 @@ import { verifyModel } from '../graph/verifier.ts'
 import { loadHalf } from '../passes/store-half.ts'
 import { externalDataReader } from '../runtime/external-data.ts'
 import { FoveaError } from '../util/errors.ts'
+import { checkContract } from './check-contract.ts'
 import type { ImportOptions } from './import-classifier.ts'
 import { importModel } from './import-model.ts'
-import { hasMetadata, type ModelMetadata, readMetadata } from './metadata.ts'
+import { partStages } from './layers.ts'
+import { hasMetadata, type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
 
 export interface OpenedModel {
   readonly model: Model
@@ -36,10 +38,26 @@ export async function readModelFile(file: string): Promise<Model> {
   return model
 }
 
-/** Opens a model of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_VISION */
+/**
+ * Opens a model of whatever origin. Stages that name nothing in the graph are left out, which is told.
+ *
+ * @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_LABELS, MODEL_VERSION, MODEL_NOT_VISION
+ */
 export async function openModel(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedModel> {
   const model = await readModelFile(file)
   if (!hasMetadata(model)) return importModel(model, { ...options, file })
-  const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']
-  return { model: loadHalf(model).model, metadata: readMetadata(model, file), notes }
+  const stated = readMetadata(model, file)
+  checkContract(model, stated, file)
+  const { known, notes: stale } = partStages(model, stated.stages)
+  const notes = [
+    ...stale,
+    ...(options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']),
+    ...(options.labels === undefined
+      ? []
+      : ['The model names its own classes; the labels that were given are not needed and were ignored.']),
+  ]
+  const whole = loadHalf(model).model
+  if (stale.length === 0) return { model: whole, metadata: stated, notes }
+  const metadata: ModelMetadata = { ...stated, stages: known }
+  return { model: writeMetadata(whole, metadata), metadata, notes }
 }

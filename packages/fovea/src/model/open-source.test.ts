@@ -162,6 +162,21 @@ describe('weights in a file', () => {
     expect(notes).toEqual([])
   })
 
+  it('beside a config with labels of another number are refused, naming the config', async () => {
+    for (const [key, labels] of [
+      ['label_names', ['one', 'two']],
+      ['id2label', { 0: 'one', 1: 'two' }],
+    ] as const) {
+      await mkdir(at(key), { recursive: true })
+      await copyFile(at('timm', 'model.safetensors'), at(key, 'model.safetensors'))
+      const { label_names: _, num_classes: __, ...rest } = config as Record<string, unknown>
+      await writeFile(at(key, 'config.json'), JSON.stringify({ ...rest, [key]: labels }))
+      await expect(openSource(at(key))).rejects.toThrow(
+        new RegExp(`5 labels, one for each class, found 2 \\(file ".*config\\.json", field "${key}"\\).*\\[MODEL_LABELS\\]`),
+      )
+    }
+  })
+
   it('beside a config that cannot be read are refused', async () => {
     await mkdir(at('odd', 'config.json'), { recursive: true })
     await copyFile(at('lone.safetensors'), at('odd', 'model.safetensors'))
@@ -171,7 +186,7 @@ describe('weights in a file', () => {
   it.each([
     ['lone.safetensors', { architecture: 'swin_tiny' }, /found swin_tiny.*\[WEIGHTS_ARCHITECTURE\]/],
     ['lone.safetensors', { architecture: 'resnet18' }, /does not hold weights of this architecture.*\[WEIGHTS_MISMATCH\]/s],
-    ['lone.safetensors', { labels: ['one'] }, /5 class names, found 1.*\[WEIGHTS_CONFIG\]/],
+    ['lone.safetensors', { labels: ['one'] }, /5 labels, one for each class, found 1 \(field "labels"\).*\[MODEL_LABELS\]/],
   ])('%s with %j is refused', async (file, options, message) => {
     await expect(openSource(at(file), options)).rejects.toThrow(message)
   })

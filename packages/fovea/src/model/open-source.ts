@@ -1,6 +1,7 @@
 // Opens a model from whatever source a user names: the one entry of load() and of the commands.
 
 import { FoveaError } from '../util/errors.ts'
+import { checkSourceOptions } from './check-options.ts'
 import type { HubOptions } from './hub/settings.ts'
 import { fetchSnapshot } from './hub/snapshot.ts'
 import type { ImportOptions } from './import-classifier.ts'
@@ -28,12 +29,19 @@ export interface LocatedModel {
 /**
  * The file that a source means; a model of the hub is fetched into the cache.
  *
- * @throws FoveaError MODEL_NOT_FOUND, HUB_*; MODEL_NO_WEIGHTS for a name without shipped weights
+ * @throws FoveaError MODEL_OPTION where it is no source, MODEL_NOT_FOUND, HUB_*; MODEL_NO_WEIGHTS for a name without shipped weights
  */
 export async function locateModel(
   source: string | ModelSource,
   options: Pick<SourceOptions, 'hub' | 'shipped'> = {},
 ): Promise<LocatedModel> {
+  if (typeof source !== 'string' && typeof source?.kind !== 'string')
+    throw new FoveaError('MODEL_OPTION', {
+      field: 'source',
+      expected: 'a text: a name, a path, or hf:owner/name',
+      found: source === null ? 'null' : typeof source,
+      remedy: 'Name the model to load.',
+    })
   const found = typeof source === 'string' ? await resolveSource(source, options.shipped) : source
   switch (found.kind) {
     case 'registry':
@@ -58,9 +66,10 @@ export async function locateModel(
  * Opens a model of whatever origin: a shipped one by its name, an .onnx file, weights as .safetensors, a folder with either, or
  * `hf:owner/name[@revision]`.
  *
- * @throws FoveaError as `locateModel`, `openModel` and `openWeights`
+ * @throws FoveaError as `locateModel`, `openModel` and `openWeights`; MODEL_OPTION for options that are none
  */
 export async function openSource(source: string | ModelSource, options: SourceOptions = {}): Promise<OpenedModel> {
+  checkSourceOptions(options)
   const { hub, shipped, ...others } = options
   const located = await locateModel(source, { ...(hub === undefined ? {} : { hub }), ...(shipped === undefined ? {} : { shipped }) })
   const { kind, file } = located

@@ -56,6 +56,10 @@ describe('replaceHead', () => {
     expect(model.graph.initializers.has('w')).toBe(true)
   })
 
+  it.each([[[]], [['x']], [['x', 'x']], [['x', '']]])('refuses the labels %j', (labels) => {
+    expect(() => replaceHead(classifier(gemm, undefined, 'g'), labels)).toThrow(/field "labels".*\[MODEL_LABELS\]/)
+  })
+
   it('renews the metadata: labels and stages, and no figures of the old head', () => {
     const metadata = readMetadata(replaced(classifier(gemm, undefined, 'g')))
     expect(metadata).toMatchObject({

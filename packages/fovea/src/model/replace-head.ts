@@ -12,6 +12,7 @@ import { inferValues } from '../passes/infer-shapes.ts'
 import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import { lastMap } from './grad-cam.ts'
+import { checkNewLabels } from './labels.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
 
 /**
@@ -19,9 +20,11 @@ import { type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
  * metadata. The weights are drawn as PyTorch draws those of nn.Linear, the bias is zero. What the embedding does not need goes:
  * other heads, and the stages of a pyramid beside it, which a training of the new head would not move.
  *
- * @throws FoveaError MODEL_NOT_CLASSIFIER where no last layer is found, or a model of features has neither embedding nor map
+ * @param labels at least two, all different: the softmax of one score is always 1
+ * @throws FoveaError MODEL_LABELS; MODEL_NOT_CLASSIFIER where no last layer is found, or a model of features has neither embedding nor map
  */
 export function replaceHead(model: Model, labels: readonly string[], random: Random = new Random(0, 'head')): Model {
+  checkNewLabels(labels)
   const metadata = readMetadata(model)
   const source = metadata.task === 'features' ? embeddingOf(model, metadata.stages) : headFeatures(model)
   const dims = inferValues(model).dims(source)

@@ -64,10 +64,44 @@ describe('checkVersions', () => {
     for (const [other, fits] of [
       [byArchitecture, true],
       [{ ...claims, version: '2.3.0', framework: '*' }, false],
-      [{ ...claims, version: '2.2.9', framework: '*' }, true],
+      [{ ...byArchitecture, version: '1.0.0' }, true],
       [{ ...claims, name: 'deepseek-visionary', framework: '*' }, true],
     ] as const)
       expect(messageOf(other, { framework: '0.7.0' }) === undefined, JSON.stringify(other)).toBe(fits)
+  })
+
+  it.each([
+    ['2.4.0', /Install the latest fovea, which may know it.*or take deepseek-vision 2\.3\.x/],
+    ['3.0.0', /Install the latest fovea/],
+    ['2.2.9', /Take deepseek-vision 2\.3\.x\. A model of your own needs a name of its own/],
+  ])('refuses DeepSeekVision %s, which no contract covers', (version, remedy) => {
+    const message = messageOf({ name: 'deepseek-vision-tiny', version }, { framework: '0.8.0' })
+    expect(message).toContain(`expected deepseek-vision 2.3.x, the versions that fovea 0.8.0 reads, found ${version} (file "some.onnx"`)
+    expect(message).toMatch(/field "fovea\.version".*\[MODEL_VERSION\]$/)
+    expect(message).toMatch(remedy)
+  })
+
+  it('leaves a model of its own version to itself, though its architecture is of a family', () => {
+    const architecture = { name: 'deepseek-vision-tiny' }
+    for (const version of ['1.0.0', '2.4.0', '3.0.0']) {
+      expect(messageOf({ architecture, version })).toBeUndefined()
+      expect(messageOf({ name: 'surfaces', architecture, version })).toBeUndefined()
+    }
+    expect(messageOf({ name: 'deepseek-vision-tiny', architecture })).toBeUndefined()
+  })
+
+  it('takes a version that any row of the family covers', () => {
+    const contracts = [
+      { family: 'deepseek-vision', models: '2.3.x', framework: '>=0.8.0' },
+      { family: 'deepseek-vision', models: '2.4.x', framework: '>=0.9.0' },
+    ]
+    const claims = { name: 'deepseek-vision', framework: '*' }
+    expect(messageOf({ ...claims, version: '2.3.4' }, { contracts, framework: '0.8.0' })).toBeUndefined()
+    expect(messageOf({ ...claims, version: '2.4.0' }, { contracts, framework: '0.9.0' })).toBeUndefined()
+    expect(messageOf({ ...claims, version: '2.4.0' }, { contracts, framework: '0.8.0' })).toContain('expected fovea >=0.9.0')
+    expect(messageOf({ ...claims, version: '2.5.0' }, { contracts, framework: '0.9.0' })).toContain(
+      'expected deepseek-vision 2.3.x || 2.4.x',
+    )
   })
 
   it('tells of a model version, or a range, that is none', () => {

@@ -19,7 +19,11 @@ export interface ModelContract {
   readonly framework: string
 }
 
-/** What families of models need, beside what each file says. */
+/**
+ * What families of models need, beside what each file says. A file with a family's name and a version that no row covers is refused: what a
+ * framework that does not know the version would make of it, nobody has tested. One that has only the architecture (what was trained
+ * from a model of the family) is a model of its own, whose version is its own.
+ */
 export const modelContracts: readonly ModelContract[] = [{ family: 'deepseek-vision', models: '2.3.x', framework: '>=0.8.0' }]
 
 /** What a file says of itself. */
@@ -49,10 +53,11 @@ interface Requirement {
 
 /**
  * Holds that a framework may read a file: its version lies in the range that the file states, and in those that the contracts of its
- * family ask for. A pre-release of the framework counts by its place in the order: 0.9.0-rc.1 reads `>=0.8.0`, not `>=0.9.0`.
+ * family ask for; a file with the family's name has a version that one of them covers. A pre-release of the framework counts by its
+ * place in the order: 0.9.0-rc.1 reads `>=0.8.0`, not `>=0.9.0`.
  *
  * @throws FoveaError MODEL_METADATA for a version or a range that is none, MODEL_VERSION naming the range, the version that is here, and
- *   what to do, which differs for a framework that is too old and one that is too new
+ *   what to do, which differs for a framework or a model that is too old and one that is too new
  */
 export function checkVersions(claims: VersionClaims, check: VersionCheck = {}): void {
   const { file, framework = frameworkVersion } = check
@@ -70,7 +75,10 @@ export function checkVersions(claims: VersionClaims, check: VersionCheck = {}): 
   }
 }
 
-function requirementsOf(claims: VersionClaims, { file, contracts = modelContracts }: VersionCheck): Requirement[] {
+function requirementsOf(
+  claims: VersionClaims,
+  { file, framework = frameworkVersion, contracts = modelContracts }: VersionCheck,
+): Requirement[] {
   const range = claims.framework ?? frameworkRange
   const fail = (field: string, expected: string, found: string): never => {
     throw new FoveaError('MODEL_METADATA', { file, field, expected, found: found.slice(0, 60) })
@@ -79,16 +87,33 @@ function requirementsOf(claims: VersionClaims, { file, contracts = modelContract
   const requirements: Requirement[] = [{ range, parsed: stated, contract: undefined }]
   if (claims.version === undefined) return requirements
   const version = parseVersion(claims.version) ?? fail('fovea.version', 'a version such as "1.2.3" (semver.org)', claims.version)
-  for (const contract of contracts) {
-    const models = parseRange(contract.models)!
-    if (belongsTo(claims, contract.family) && satisfies(version, models, { includePrerelease: true }))
+  const covers = ({ models }: ModelContract) => satisfies(version, parseRange(models)!, { includePrerelease: true })
+  const named = contracts.filter(({ family }) => belongsTo(claims.name, family))
+  if (named.length > 0 && !named.some(covers)) throw notCovered(named, claims.version, file, framework)
+  for (const contract of contracts)
+    if ((belongsTo(claims.name, contract.family) || belongsTo(claims.architecture?.name, contract.family)) && covers(contract))
       requirements.push({ range: contract.framework, parsed: parseRange(contract.framework)!, contract })
-  }
   return requirements
 }
 
-function belongsTo({ name, architecture }: VersionClaims, family: string): boolean {
-  return [name, architecture?.name].some((text) => text === family || text?.startsWith(`${family}-`))
+function belongsTo(name: string | undefined, family: string): boolean {
+  return name === family || name?.startsWith(`${family}-`) === true
+}
+
+/** @param contracts the rows of the family */
+function notCovered(contracts: readonly ModelContract[], version: string, file: string | undefined, framework: string): FoveaError {
+  const ranges = contracts.map(({ models }) => models).join(' || ')
+  const { family } = contracts[0]!
+  const isLater = sidesOf(parseVersion(version)!, parseRange(ranges)!).older
+  return new FoveaError('MODEL_VERSION', {
+    file,
+    field: 'fovea.version',
+    expected: `${family} ${ranges}, the versions that fovea ${framework} reads`,
+    found: version,
+    remedy: isLater
+      ? `Install the latest fovea, which may know it: npm install fovea@latest; or take ${family} ${ranges}.`
+      : `Take ${family} ${ranges}. A model of your own needs a name of its own (fovea.name).`,
+  })
 }
 
 /** A parsed range holds no character that means something inside double quotes of a shell, so the command can be given as it is. */

@@ -6,17 +6,22 @@ import type { ImageSource } from '../data/source.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
 import { extract } from '../passes/extract.ts'
+import { checkSessionOptions } from '../runtime/check-options.ts'
 import { openSession, type Session } from '../runtime/session.ts'
 import { sessionStore } from '../runtime/session-store.ts'
+import { clip } from '../util/clip.ts'
 import { FoveaError } from '../util/errors.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import { placementOf } from '../vision/placement.ts'
 import { channelsOf } from '../vision/preprocessing.ts'
 import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
+import { checkContract } from './check-contract.ts'
+import { checkCount, checkLayers } from './check-options.ts'
 import { type Features, joinBatches, strideOf } from './extract-features.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
 import type { InputSpec } from './input-spec.ts'
+import { checkLabels } from './labels.ts'
 import { LayerSessions } from './layer-sessions.ts'
 import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
@@ -115,22 +120,29 @@ export class DeepSeekVision {
    * downloaded into a cache and verified. Nothing but hf: uses the network. Several load at once with `Promise.all`,
    * each in a worker of its own; a file that is loaded twice runs in one.
    *
-   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
+   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, PREPROCESSING_INVALID, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
    */
   static async load(source: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
+    checkSessionOptions(options)
     const { device: _, threads: __, worker: ___, share: ____, ...opening } = options
     const { model, metadata, notes } = await openSource(source, opening)
-    return DeepSeekVision.of(model, metadata, options, notes)
+    // What was opened has been held to its contract, with its file's name.
+    return DeepSeekVision.#open(model, metadata, options, notes)
   }
 
-  /** Opens a model that is in memory. */
+  /** Opens a model that is in memory. @throws FoveaError MODEL_LABELS, MODEL_METADATA where graph and metadata contradict, RUNTIME_* */
   static async of(
     model: Model,
     metadata: ModelMetadata,
     options: LoadOptions = {},
     notes: readonly string[] = [],
   ): Promise<DeepSeekVision> {
-    checkPorts(model, metadata)
+    checkSessionOptions(options)
+    checkContract(model, metadata)
+    return DeepSeekVision.#open(model, metadata, options, notes)
+  }
+
+  static async #open(model: Model, metadata: ModelMetadata, options: LoadOptions, notes: readonly string[]): Promise<DeepSeekVision> {
     const session = await openModelSession(model, options)
     return new DeepSeekVision(model, metadata, notes, session, options)
   }
@@ -146,18 +158,21 @@ export class DeepSeekVision {
   /**
    * Classifies one picture, or several at once.
    *
-   * @throws FoveaError MODEL_NO_HEAD for a model of features, DATA_* for a picture that cannot be read, RUNTIME_*
+   * @throws FoveaError MODEL_NO_HEAD for a model of features, MODEL_OPTION, DATA_* and IMAGE_INVALID for a picture that cannot be read,
+   *   MODEL_SCORES where the scores are no numbers, RUNTIME_*
    */
   async predict(picture: Picture, options?: PredictOptions): Promise<Classification>
   async predict(pictures: readonly Picture[], options?: PredictOptions): Promise<Classification[]>
   async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<Classification | Classification[]> {
     this.requireHead()
+    const { topK = 5 } = options
+    checkCount('topK', topK)
     const several = isList(pictures)
     const images = await Promise.all((several ? pictures : [pictures]).map((picture) => loadImage(picture)))
     const { preprocessing } = this.metadata
     const probabilities = await this.probabilities(packTensor(images.map((image) => preprocessImage(image, preprocessing))))
     const classes = this.metadata.labels.length
-    const results = images.map((_, i) => this.#classification(probabilities.subarray(i * classes, (i + 1) * classes), options.topK ?? 5))
+    const results = images.map((_, i) => this.#classification(probabilities.subarray(i * classes, (i + 1) * classes), topK))
     return several ? results : results[0]!
   }
 
@@ -170,34 +185,39 @@ export class DeepSeekVision {
   /**
    * Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already.
    *
-   * @throws FoveaError MODEL_NO_HEAD, RUNTIME_*
+   * @throws FoveaError MODEL_NO_HEAD, MODEL_SCORES where one is not a finite number, RUNTIME_*
    */
   async probabilities(batch: Tensor): Promise<Float32Array> {
     this.requireHead()
     const [input] = this.#session.inputs
     const [output] = this.#session.outputs
     const results = await this.#session.run({ [input!.name]: batch }, { outputs: [output!.name] })
-    return results[output!.name]!.data as Float32Array
+    const scores = results[output!.name]!.data as Float32Array
+    checkScores(scores, batch.dims[0]!, output!.name, this.metadata.labels)
+    return scores
   }
 
   /**
    * Grad-CAM (Selvaraju 2017): where the model looked for a class.
    *
    * @param label the class to explain. @default the predicted one
+   * @throws FoveaError as `predict`; MODEL_NO_CLASS where the model has no such label
    */
   async explain(picture: Picture, label?: string): Promise<Explanation> {
+    this.requireHead()
+    const { labels, stages } = this.metadata
+    if (label !== undefined && !labels.includes(label))
+      throw new FoveaError('MODEL_NO_CLASS', { field: 'label', expected: clip(`one of ${labels.join(', ')}`), found: clip(`${label}`, 60) })
+    const logits = resolveLayer(this.model, stages, 'logits')
     const image = preprocessImage(await loadImage(picture), this.metadata.preprocessing)
     const batch = packTensor([image])
-    const { labels, stages } = this.metadata
     const probabilities = await this.probabilities(batch)
     const index = label === undefined ? probabilities.indexOf(probabilities.reduce((a, b) => Math.max(a, b))) : labels.indexOf(label)
-    if (index < 0)
-      throw new FoveaError('MODEL_NOT_CLASSIFIER', { field: 'label', expected: `one of ${labels.join(', ')}`, found: `${label}` })
     const wanted = Tensor.float32(
       [1, labels.length],
       Float32Array.from(labels, (_, i) => (i === index ? 1 : 0)),
     )
-    const results = await this.#explainer.run([stages.logits!], batch, { [gradCamPorts.classWeights]: wanted })
+    const results = await this.#explainer.run([logits], batch, { [gradCamPorts.classWeights]: wanted })
     const { dims, data } = results[gradCamPorts.heatmap]!
     return { label: labels[index]!, height: dims[0]!, width: dims[1]!, heatmap: data as Float32Array }
   }
@@ -210,7 +230,8 @@ export class DeepSeekVision {
    * const conv3 = await model.extractFeatures('part.jpg', { layer: 'conv3', save: 'conv3.npy' })
    * ```
    *
-   * @throws FoveaError MODEL_LAYER naming stages and what is spelt alike, DATA_* for a picture that cannot be read, RUNTIME_*, FILE_WRITE
+   * @throws FoveaError MODEL_LAYER naming stages and what is spelt alike, MODEL_OPTION, DATA_* and IMAGE_INVALID for a picture that cannot
+   *   be read, RUNTIME_*, FILE_WRITE
    */
   async extractFeatures(pictures: Picture | readonly Picture[], options: FeatureOptions<string>): Promise<Features>
   async extractFeatures(
@@ -221,14 +242,15 @@ export class DeepSeekVision {
     pictures: Picture | readonly Picture[],
     options: FeatureOptions<string | readonly string[]>,
   ): Promise<Features | Record<string, Features>> {
-    const { layer, save, batchSize = 16 } = options
-    const names = typeof layer === 'string' ? [layer] : [...new Set(layer)]
-    if (names.length === 0) throw new FoveaError('MODEL_LAYER', { field: 'layer', expected: 'the name of a stage or value', found: 'none' })
+    // Left out by a caller without types, the options would be a bare TypeError.
+    const { layer, save, batchSize = 16 } = options ?? {}
+    const names = checkLayers(layer)
+    checkCount('batchSize', batchSize)
     if (save !== undefined) checkFeatureFile(save, names.length)
     const values = names.map((name) => resolveLayer(this.model, this.metadata.stages, name))
     const images = await Promise.all((isList(pictures) ? pictures : [pictures]).map((picture) => loadImage(picture)))
     const { preprocessing } = this.metadata
-    const step = typeof this.#session.inputs[0]!.dims[0] === 'number' ? 1 : Math.max(1, Math.floor(batchSize))
+    const step = typeof this.#session.inputs[0]!.dims[0] === 'number' ? 1 : batchSize
     const counts: number[] = []
     const parts: Record<string, Tensor>[] = []
     for (let from = 0; from < images.length; from += step) {
@@ -269,13 +291,15 @@ export class DeepSeekVision {
   }
 }
 
-/** @throws FoveaError MODEL_METADATA where the metadata name another number of classes than the model scores */
-function checkPorts({ graph }: Model, { task, labels }: ModelMetadata): void {
-  if (task !== 'classify') return
-  const type = graph.outputs[0]?.type
-  const classes = type?.kind === 'tensor' ? type.dims?.at(-1) : undefined
-  if (typeof classes === 'number' && classes !== labels.length)
-    throw new FoveaError('MODEL_METADATA', { field: 'fovea.labels', expected: `${classes} labels`, found: `${labels.length}` })
+/**
+ * Holds that there is a finite score for each picture and class: what shape inference could not tell is told here.
+ *
+ * @throws FoveaError MODEL_LABELS, MODEL_SCORES
+ */
+function checkScores(scores: Float32Array, pictures: number, field: string, labels: readonly string[]): void {
+  checkLabels(labels, scores.length / pictures, { field: 'fovea.labels' })
+  const bad = scores.findIndex((score) => !Number.isFinite(score))
+  if (bad >= 0) throw new FoveaError('MODEL_SCORES', { field, found: `${scores[bad]} for "${labels[bad % labels.length]}"` })
 }
 
 /** The session of a model, shared unless the options say otherwise. */

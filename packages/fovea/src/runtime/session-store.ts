@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { Model } from '../graph/model.ts'
 import { sizeOf, type Tensor } from '../graph/tensor.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
+import { checkSessionOptions } from './check-options.ts'
 import { parseDevice } from './device.ts'
 import { openLocalSource } from './local-session.ts'
 import { defaultBudget, sessionBytes } from './memory-budget.ts'
@@ -96,9 +97,10 @@ export class SessionStore {
   /**
    * A handle on the session of a model, compiled if it is not there yet. A handle keeps no state: `readState` gives nothing.
    *
-   * @throws FoveaError RUNTIME_UNKNOWN_DEVICE, RUNTIME_DEVICE_UNAVAILABLE, RUNTIME_LOAD_FAILED
+   * @throws FoveaError RUNTIME_OPTION, RUNTIME_UNKNOWN_DEVICE, RUNTIME_DEVICE_UNAVAILABLE, RUNTIME_LOAD_FAILED
    */
   async acquire(model: Model | Uint8Array, options: SharedSessionOptions = {}): Promise<Session> {
+    checkSessionOptions(options)
     const source = sourceOf(model)
     const parts = partsOf(source)
     const digest = await digestOf(parts)

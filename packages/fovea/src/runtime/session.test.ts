@@ -29,6 +29,17 @@ describe.each([
     expect(await codeOf(session.run({ x: Tensor.float32([1, 2], [1, 2]) }))).toBe('RUNTIME_CLOSED')
   })
 
+  test('refuses options that are none before it compiles', async () => {
+    for (const threads of [-1, 0, 1.5, Number.NaN, 1e9, '2' as unknown as number])
+      await expect(openSession(relu, { ...options, threads })).rejects.toThrow(
+        /a whole number from 1 to 1024, found .*field "threads".*\[RUNTIME_OPTION\]/,
+      )
+    const optimization = 'most' as 'all'
+    await expect(openSession(relu, { ...options, optimization })).rejects.toThrow(
+      /disabled, basic, extended, all, found most.*RUNTIME_OPTION/,
+    )
+  })
+
   test('refuses feeds that do not fit, and goes on', async () => {
     const session = await openSession(relu, options)
     expect(await codeOf(session.run({}))).toBe('RUNTIME_FEED')

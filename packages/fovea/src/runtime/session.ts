@@ -4,6 +4,7 @@ import type { DataType } from '../graph/data-type.ts'
 import type { Dim } from '../graph/dims.ts'
 import type { Model } from '../graph/model.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { checkSessionOptions } from './check-options.ts'
 import { openLocalSession } from './local-session.ts'
 import { openWorkerSession } from './worker-session.ts'
 
@@ -71,8 +72,9 @@ export interface Session {
  * Compiles a model.
  *
  * @param model a Model, the bytes of an .onnx file, or its path
- * @throws FoveaError RUNTIME_UNKNOWN_DEVICE, RUNTIME_DEVICE_UNAVAILABLE, RUNTIME_LOAD_FAILED
+ * @throws FoveaError RUNTIME_OPTION, RUNTIME_UNKNOWN_DEVICE, RUNTIME_DEVICE_UNAVAILABLE, RUNTIME_LOAD_FAILED
  */
 export async function openSession(model: Model | Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
+  checkSessionOptions(options)
   return options.worker === false ? openLocalSession(model, options) : openWorkerSession(model, options)
 }

@@ -248,6 +248,7 @@ export const errorCatalogue = {
     remedy: 'Make a new background subtractor and feed it from the first frame on.',
   },
   // runtime
+  RUNTIME_OPTION: { message: 'An option of the session is not valid', remedy: 'Mend the named field.' },
   RUNTIME_UNKNOWN_DEVICE: { message: 'The device name is not known', remedy: 'Write cpu, webgpu, cuda:N or tensorrt:N.' },
   RUNTIME_DEVICE_UNAVAILABLE: {
     message: 'This machine cannot run models on that device',
@@ -303,6 +304,16 @@ export const errorCatalogue = {
   MODEL_METADATA: {
     message: 'The metadata of the model file is missing or wrong',
     remedy: 'Save the model again with Fovea, or give the options by hand (see docs/model-file.md).',
+  },
+  MODEL_LABELS: {
+    message: 'The class names do not fit the model',
+    remedy: 'Give one name for each class, in the order of the scores; `fovea inspect` shows how many scores the model has.',
+  },
+  MODEL_NO_CLASS: { message: 'The model has no class of this name', remedy: 'Take one of its labels; `fovea inspect` lists them.' },
+  MODEL_OPTION: { message: 'An option of the model is not valid', remedy: 'Mend the named field.' },
+  MODEL_SCORES: {
+    message: 'The model gives scores that are not finite numbers',
+    remedy: 'Its weights are damaged, or its training diverged: load an earlier checkpoint, or train it again with a lower learning rate.',
   },
   MODEL_VERSION: {
     message: 'The model file needs another version of Fovea',

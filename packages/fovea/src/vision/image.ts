@@ -22,19 +22,33 @@ export type Rgb = readonly [red: number, green: number, blue: number]
  * @throws IMAGE_INVALID where the sizes are not positive integers or do not match the data.
  */
 export function createImage(width: number, height: number, channels: ChannelCount, data?: Uint8Array, source?: string): Image {
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new FoveaError('IMAGE_INVALID', { expected: 'a width and height of at least 1', found: `${width}x${height}`, file: source })
-  }
-  if (channels !== 1 && channels !== 3 && channels !== 4) {
-    throw new FoveaError('IMAGE_INVALID', { expected: '1, 3 or 4 channels', found: String(channels), file: source })
-  }
-  const length = width * height * channels
-  if (data !== undefined && data.length !== length) {
-    const expected = `${length} bytes for ${width}x${height}x${channels}`
+  checkShape({ width, height, channels }, source)
+  const image = { width, height, channels, data: data ?? new Uint8Array(width * height * channels) }
+  return verifyImage(source === undefined ? image : { ...image, source })
+}
+
+/**
+ * The image itself, held to what its type promises: whoever takes one from outside calls this before the first pixel is read.
+ * @throws IMAGE_INVALID where it is none, its sizes are not positive integers, or the data are not as many bytes as they say
+ */
+export function verifyImage(image: Image): Image {
+  if (typeof image !== 'object' || image === null)
+    throw new FoveaError('IMAGE_INVALID', { expected: 'an image', found: image === null ? 'null' : typeof image })
+  const { width, height, channels, data, source } = image
+  checkShape(image, source)
+  const expected = `${width * height * channels} bytes for ${width}x${height}x${channels}`
+  if (!(data instanceof Uint8Array))
+    throw new FoveaError('IMAGE_INVALID', { expected, found: Object.prototype.toString.call(data).slice(8, -1), file: source })
+  if (data.length !== width * height * channels)
     throw new FoveaError('IMAGE_INVALID', { expected, found: `${data.length} bytes`, file: source })
-  }
-  const image = { width, height, channels, data: data ?? new Uint8Array(length) }
-  return source === undefined ? image : { ...image, source }
+  return image
+}
+
+function checkShape({ width, height, channels }: Pick<Image, 'width' | 'height' | 'channels'>, file: string | undefined): void {
+  if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height) || width < 1 || height < 1)
+    throw new FoveaError('IMAGE_INVALID', { expected: 'a width and height of at least 1', found: `${width}x${height}`, file })
+  if (channels !== 1 && channels !== 3 && channels !== 4)
+    throw new FoveaError('IMAGE_INVALID', { expected: '1, 3 or 4 channels', found: String(channels), file })
 }
 
 /** An image of one colour, RGB. */
@@ -44,8 +58,12 @@ export function filledImage(width: number, height: number, color: Rgb): Image {
   return image
 }
 
-/** The same picture as RGB: grey is repeated, alpha is laid over `background` (default white). */
+/**
+ * The same picture as RGB: grey is repeated, alpha is laid over `background` (default white).
+ * @throws IMAGE_INVALID where the image is not well formed
+ */
 export function toRgb(image: Image, background: Rgb = [255, 255, 255]): Image {
+  verifyImage(image)
   if (image.channels === 3) return image
   const pixels = image.width * image.height
   const out = new Uint8Array(pixels * 3)
@@ -61,8 +79,12 @@ export function toRgb(image: Image, background: Rgb = [255, 255, 255]): Image {
   return { ...image, channels: 3, data: out }
 }
 
-/** The same picture in grey, by the luma weights of ITU-R BT.601 (as Pillow's "L" and OpenCV do); alpha is laid over white. */
+/**
+ * The same picture in grey, by the luma weights of ITU-R BT.601 (as Pillow's "L" and OpenCV do); alpha is laid over white.
+ * @throws IMAGE_INVALID where the image is not well formed
+ */
 export function toGray(image: Image): Image {
+  verifyImage(image)
   if (image.channels === 1) return image
   const { data } = toRgb(image)
   const out = new Uint8Array(image.width * image.height)

@@ -30,6 +30,10 @@ export interface Preprocessing {
   readonly padValue: number
 }
 
+export const preprocessingFields = [
+  ...(['size', 'resize', 'cropFraction', 'interpolation', 'color', 'scale', 'mean', 'std', 'layout', 'padValue'] as const),
+] satisfies readonly (keyof Preprocessing)[]
+
 /** Mean and deviation of ImageNet's training pixels, as used by nearly every published classifier. */
 export const imagenetMean: readonly number[] = [0.485, 0.456, 0.406]
 export const imagenetStd: readonly number[] = [0.229, 0.224, 0.225]
@@ -68,7 +72,7 @@ export function parsePreprocessing(value: unknown): Preprocessing {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) fail('preprocessing', 'an object', describe(value))
   const from = value as Record<string, unknown>
   const parts: Record<string, unknown> = {}
-  for (const key of ['size', 'resize', 'cropFraction', 'interpolation', 'color', 'scale', 'mean', 'std', 'layout', 'padValue']) {
+  for (const key of preprocessingFields) {
     if (from[key] !== undefined && from[key] !== null) parts[key] = from[key]
   }
   return createPreprocessing(parts as Partial<Preprocessing>)

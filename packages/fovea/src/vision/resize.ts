@@ -1,6 +1,6 @@
 // Resizing in plain TypeScript: the same bytes on every machine, in Node and in a browser.
 
-import { createImage, cropImage, type Image, toGray, toRgb } from './image.ts'
+import { createImage, cropImage, type Image, toGray, toRgb, verifyImage } from './image.ts'
 import type { Interpolation, Preprocessing } from './preprocessing.ts'
 
 /** Where the pixels of a picture go: scale to `scaled`, then cut or pad so that the result is `size`. All as [height, width]. */
@@ -38,7 +38,10 @@ export function roundHalfEven(value: number): number {
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
 }
 
-/** The picture as the model's contract wants it: colour, size, crop or padding; uint8 HWC. Scaling of values is left to the graph. */
+/**
+ * The picture as the model's contract wants it: colour, size, crop or padding; uint8 HWC. Scaling of values is left to the graph.
+ * @throws IMAGE_INVALID where the image is not well formed
+ */
 export function preprocessImage(image: Image, preprocessing: Preprocessing): Image {
   const colored = orderChannels(image, preprocessing)
   const { size, scaled, offset } = planResize(image.width, image.height, preprocessing)
@@ -64,8 +67,10 @@ export function orderChannels(image: Image, preprocessing: Pick<Preprocessing, '
 /**
  * Resizes with an antialiased, separable kernel whose support grows with the reduction, in 22-bit fixed point: the
  * arithmetic of Pillow's `Image.resize` (and so of torchvision and timm on PIL images), byte for byte.
+ * @throws IMAGE_INVALID where the image is not well formed
  */
 export function resizeImage(image: Image, height: number, width: number, interpolation: Interpolation = 'bilinear'): Image {
+  verifyImage(image)
   if (width === image.width && height === image.height) return image
   return resampleRegion(image, { left: 0, top: 0, width: image.width, height: image.height }, height, width, { interpolation })
 }

@@ -2,7 +2,7 @@
 
 import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
-import type { Image } from '../../vision/image.ts'
+import { type Image, verifyImage } from '../../vision/image.ts'
 import * as adjusting from './adjust.ts'
 import {
   type Affine,
@@ -176,9 +176,12 @@ function sizeAfter(steps: readonly Step[], from: PictureSize): PictureSize {
   return steps.findLast(({ geometry }) => geometry !== undefined)?.geometry?.to ?? from
 }
 
-/** A new picture; the given one is left as it was (it may be returned as it is). The same random state gives the same bytes. */
+/**
+ * A new picture; the given one is left as it was (it may be returned as it is). The same random state gives the same bytes.
+ * @throws IMAGE_INVALID where the image is not well formed
+ */
 export function applyTransform(image: Image, transform: Transform, random: Random): Image {
-  return drawSteps(transform, image, random).reduce((current, step) => step.apply(current), image)
+  return drawSteps(transform, verifyImage(image), random).reduce((current, step) => step.apply(current), image)
 }
 
 const parse: { [K in Transform['kind']]: (from: Extract<Transform, { kind: K }>) => Transform } = {

@@ -5,7 +5,7 @@ import type { Annotation } from '../../vision/annotation.ts'
 import { chainGeometry, type Geometry } from '../../vision/geometry/geometry.ts'
 import { type LabelMap, moveLabelMap } from '../../vision/geometry/label-map.ts'
 import { type AnnotationRule, moveAnnotations } from '../../vision/geometry/move-annotations.ts'
-import type { Image } from '../../vision/image.ts'
+import { type Image, verifyImage } from '../../vision/image.ts'
 import { drawSteps, type Transform } from './compose.ts'
 import { centerCrop, drawCenterCrop } from './crop.ts'
 import { checkNumber, checkSizeGiven, invalid, type Size } from './parameters.ts'
@@ -23,10 +23,10 @@ export interface AnnotatedImage {
  * `moveAnnotations` tells. They move once, by all steps together, so that a chain of steps does not blur masks or widen boxes; what a step
  * pushes out of the picture stays out. Without a geometric step the annotations come back as they are. The same random state gives the same
  * sample.
- * @throws DATA_TRANSFORM_INVALID where the transform or a mask does not fit the picture
+ * @throws DATA_TRANSFORM_INVALID where the transform or a mask does not fit the picture; IMAGE_INVALID
  */
 export function transformSample(sample: AnnotatedImage, transform: Transform, random: Random, rule: AnnotationRule = {}): AnnotatedImage {
-  return applySteps(sample, drawSteps(transform, sample.image, random), rule)
+  return applySteps(sample, drawSteps(transform, verifyImage(sample.image), random), rule)
 }
 
 /** As `transformSample`, with the random numbers drawn before. */

@@ -10,6 +10,7 @@ import { classifierOf } from '../build-classifier.ts'
 import { featuresOf } from '../build-features.ts'
 import type { ImportOptions } from '../import-classifier.ts'
 import { partsOf } from '../input-spec.ts'
+import { checkLabels } from '../labels.ts'
 import { type ModelMetadata, readMetadata, type Task, writeMetadata } from '../metadata.ts'
 import type { OpenedModel } from '../open-model.ts'
 import { openSafetensors } from '../safetensors/file.ts'
@@ -42,7 +43,8 @@ export interface WeightsOptions {
  * backbone where an architecture is named that has more than that: its neck then has fresh weights.
  *
  * @param file a .safetensors file, or the index of several
- * @throws FoveaError MODEL_NOT_FOUND, SAFETENSORS_*, WEIGHTS_CONFIG, WEIGHTS_ARCHITECTURE; WEIGHTS_MISMATCH with a report of all tensors
+ * @throws FoveaError MODEL_NOT_FOUND, SAFETENSORS_*, WEIGHTS_CONFIG, WEIGHTS_ARCHITECTURE, MODEL_LABELS naming where the labels were stated;
+ *   WEIGHTS_MISMATCH with a report of all tensors
  */
 export async function openWeights(file: string, options: WeightsOptions = {}): Promise<OpenedModel> {
   const source = file.endsWith('.json') ? await openSharded(file) : await openSafetensors(file)
@@ -93,7 +95,7 @@ async function modelOf(
     if (found === undefined) notes.push('The file holds no last layer: the model gives features.')
     return described(featuresOf(name, filled, preprocessing, false), config, notes)
   }
-  const labels = chooseLabels(file, head.classes, config, options, notes)
+  const labels = chooseLabels(head.classes, config, options, notes)
   return described(classifierOf(name, filled, labels, preprocessing), config, notes)
 }
 
@@ -168,7 +170,6 @@ function headOf(network: Network, entries: ReadonlyMap<string, ListedTensor>): {
 }
 
 function chooseLabels(
-  file: string,
   classes: number,
   config: PretrainedConfig | undefined,
   { labels }: WeightsOptions,
@@ -179,8 +180,12 @@ function chooseLabels(
     notes.push(`The classes are not named: they are numbered 0 to ${classes - 1}.`)
     return Array.from({ length: classes }, (_, i) => `${i}`)
   }
-  if (stated.length === classes) return stated
-  throw new FoveaError('WEIGHTS_CONFIG', { file, field: 'labels', expected: `${classes} class names`, found: `${stated.length}` })
+  checkLabels(
+    stated,
+    classes,
+    labels === undefined ? { file: config?.file, field: config?.labelsField ?? 'label_names' } : { field: 'labels' },
+  )
+  return stated
 }
 
 async function readConfig(file: string): Promise<PretrainedConfig | undefined> {

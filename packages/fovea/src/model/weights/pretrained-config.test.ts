@@ -37,6 +37,8 @@ describe('the config of timm', () => {
       name: 'resnet18.a1_in1k',
       classes: 3,
       labels: ['a', 'b', 'c'],
+      labelsField: 'label_names',
+      file: 'config.json',
       licence: 'apache-2.0',
       notes: [],
       preprocessing: {
@@ -101,6 +103,7 @@ describe('the config of timm', () => {
     ['{"pretrained_cfg": {"crop_pct": 7}}', /cropFraction/],
     ['{"pretrained_cfg": {"mean": [1, 2], "std": [1, 1]}}', /"pretrained_cfg\.mean"/],
     ['{"num_classes": 2, "label_names": ["a"]}', /2 names, as num_classes says, found 1/],
+    ['{"num_classes": 2, "id2label": {"0": "a"}}', /2 names, as num_classes says, found 1 .*field "id2label"/],
   ])('that is wrong is refused: %s', (text, message) => {
     expect(() => parsePretrainedConfig(text, 'config.json')).toThrow(message)
     expect(() => parsePretrainedConfig(text, 'config.json')).toThrow(/config\.json.*\[WEIGHTS_CONFIG\]/)

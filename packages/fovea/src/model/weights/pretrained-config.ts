@@ -11,6 +11,10 @@ export interface PretrainedConfig {
   readonly name: string | undefined
   readonly classes: number | undefined
   readonly labels: readonly string[] | undefined
+  /** The key that the labels stand under. */
+  readonly labelsField: string | undefined
+  /** The file that was read, for errors. */
+  readonly file: string | undefined
   readonly licence: string | undefined
   readonly preprocessing: Preprocessing
   /** What the file says that is not followed to the letter, one sentence each. */
@@ -40,15 +44,22 @@ export function parsePretrainedConfig(text: string, file?: string): PretrainedCo
   const notes: string[] = []
   const architecture = outer.text('architecture') ?? outer.text('model_name') ?? inner.text('architecture')
   const tag = inner.text('tag')
-  const labels = outer.texts('label_names') ?? inner.texts('label_names') ?? outer.labelsById('id2label')
+  const stated = [
+    { labels: outer.texts('label_names'), field: 'label_names' },
+    { labels: inner.texts('label_names'), field: 'pretrained_cfg.label_names' },
+    { labels: outer.labelsById('id2label'), field: 'id2label' },
+  ]
+  const { labels, field: labelsField } = stated.find((one) => one.labels !== undefined) ?? {}
   const classes = outer.count('num_classes') ?? inner.count('num_classes')
   if (labels !== undefined && classes !== undefined && labels.length !== classes)
-    outer.fail('label_names', `${classes} names, as num_classes says`, `${labels.length}`)
+    outer.fail(labelsField!, `${classes} names, as num_classes says`, `${labels.length}`)
   return {
     architecture,
     name: architecture === undefined ? undefined : tag === undefined || tag === '' ? architecture : `${architecture}.${tag}`,
     classes,
     labels,
+    labelsField,
+    file,
     licence: inner.text('license') ?? outer.text('license'),
     preprocessing: preprocessingOf(inner, notes),
     notes,

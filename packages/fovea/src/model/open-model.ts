@@ -4,8 +4,9 @@ import { readFile, stat } from 'node:fs/promises'
 import { decodeModel } from '../graph/codec/decode.ts'
 import type { Model } from '../graph/model.ts'
 import { verifyModel } from '../graph/verifier.ts'
-import { loadHalf } from '../passes/store-half.ts'
+import { loadHalfSteps } from '../passes/store-half.ts'
 import { externalDataReader } from '../runtime/external-data.ts'
+import { inTurns, nextTurn } from '../runtime/turns.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { ImportOptions } from './import-classifier.ts'
 import { importModel } from './import-model.ts'
@@ -31,6 +32,8 @@ export async function readModelFile(file: string): Promise<Model> {
   const bytes = await readFile(file).catch((cause: Error) => {
     throw new FoveaError('MODEL_NOT_FOUND', { file, found: cause.message, cause })
   })
+  // Of several files that were read at once, each is decoded in a turn of its own.
+  await nextTurn()
   const model = decodeModel(bytes, { file, readExternal: externalDataReader(file) })
   verifyModel(model)
   return model
@@ -41,5 +44,6 @@ export async function openModel(file: string, options: Omit<ImportOptions, 'file
   const model = await readModelFile(file)
   if (!hasMetadata(model)) return importModel(model, { ...options, file })
   const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']
-  return { model: loadHalf(model).model, metadata: readMetadata(model, file), notes }
+  const metadata = readMetadata(model, file)
+  return { model: (await inTurns(loadHalfSteps(model))).model, metadata, notes }
 }

@@ -101,7 +101,7 @@ describe('findStages', () => {
         f = Conv(c1, wide)
         n = Clip(f, "", "")
         g = Pad(n, around)
-        h = Conv(g, each) {strides=[2, 2], group=8}
+        h = Conv(g, each) {strides=[3, 3], group=8}
         h1 = Relu(h)
         i = Conv(h1, narrow)
         p = GlobalAveragePool(i)
@@ -110,7 +110,7 @@ describe('findStages', () => {
       `${weights('wide', 8, 4, 1, 1)}
         ${weights('each', 8, 1, 3, 3)}
         ${weights('narrow', 4, 8, 1, 1)}
-        around: int64[8] = {0, 0, 0, 0, 0, 0, 1, 1}`,
+        around: int64[8] = {0, 0, 3, 3, 0, 0, 3, 3}`,
     )
     expect(stages).toEqual({ stem: 'a1', conv2: 'b', conv3: 'c1', conv4: 'i', embedding: 's' })
   })
@@ -153,6 +153,26 @@ describe('findStages', () => {
       weights('classes', 5, 4, 1, 1),
     )
     expect(stages).toEqual({ stem: 'a1', conv2: 'b', conv3: 'c1' })
+  })
+
+  it('takes the mean of a small map for no deeper level', () => {
+    const stages = stagesOf(
+      'x: float32[N,3,32,32]',
+      'y',
+      `a = Conv(x, first) ${half}
+        b = Conv(a, k) ${half}
+        c = Conv(b, k) ${half}
+        d = Conv(c, k) ${half}
+        g = ReduceMean(d, axes)
+        s = Sigmoid(g)
+        d1 = Mul(d, s)
+        e = Relu(d1)
+        p = GlobalAveragePool(e)
+        f = Flatten(p)
+        y = Gemm(f, w)`,
+      'axes: int64[2] = {2, 3}',
+    )
+    expect(stages).toEqual({ stem: 'a', conv2: 'b', conv3: 'c', conv4: 'e', embedding: 'f' })
   })
 
   it('finds where a top-down path meets the backbone, and no embedding in a model of maps', () => {

@@ -71,7 +71,8 @@ function levelsOf(graph: Graph, shapes: ShapeTable, pixels: string): Map<string,
     const through = before.length > 0 || isInside(producers, node, levels)
     const dims = shapes.dims(name)
     if (!through || dims?.length !== 4 || shapes.type(name)?.dtype !== 'float32') continue
-    const level = levelOf(dims, picture)
+    // A border, which may be wide beside a small map, makes no other level of it.
+    const level = node.op === 'Pad' ? before[0] : levelOf(dims, picture)
     if (level !== undefined && !(level > 0 && isGlobal(node, level, Math.max(...before)))) levels.set(name, level)
   }
   return levels
@@ -102,7 +103,8 @@ function levelOf(dims: readonly unknown[], picture: readonly number[]): number |
 /** True for what sums a whole map up, which is no stage of it. */
 function isGlobal({ op }: Node, level: number, before: number): boolean {
   if (op === 'GlobalAveragePool' || op === 'GlobalMaxPool') return true
-  return (op.startsWith('Reduce') || op.endsWith('Pool')) && level - before > 2
+  // A small picture has but few places left to sum up.
+  return op.startsWith('Reduce') ? level > before : op.endsWith('Pool') && level - before > 2
 }
 
 /** Walks up from the deepest map through the values that everything behind them passes. */
@@ -111,8 +113,10 @@ function backboneStages(graph: Graph, levels: ReadonlyMap<string, number>, shape
   const end = endOf(graph, levels, deepest)
   if (end === undefined) return {}
   const dominators = dominatorsOf(graph)
+  const producers = producersOf(graph)
   const chain: string[] = []
-  for (let at: string | undefined = end; at !== undefined && at !== pixels; at = dominators.get(at)) if (levels.has(at)) chain.unshift(at)
+  for (let at: string | undefined = end; at !== undefined && at !== pixels; at = dominators.get(at))
+    if (levels.has(at) && producers.get(at)?.op !== 'Pad') chain.unshift(at)
   const last = new Map<number, string>()
   for (const name of chain) last.set(levels.get(name)!, name)
   const blocks = new Blocks(graph, shapes, dominators)
@@ -121,7 +125,6 @@ function backboneStages(graph: Graph, levels: ReadonlyMap<string, number>, shape
   const side = Math.max(...(shapes.dims(pixels) ?? []).slice(2).map(Number))
   const small = deepest <= 3 && side <= smallSide
   const stages: Stages = {}
-  const producers = producersOf(graph)
   // The first activation, else whatever comes first.
   const first = chain.find((name) => isActivation(producers.get(name))) ?? chain[0]
   const stem = small ? first : (last.get(1) ?? first)
@@ -156,18 +159,22 @@ class Blocks {
     const widening = this.#convolutionBehind(value)
     const input = widening?.inputs[0] ?? ''
     if (widening === undefined || !this.#widens(widening)) return value
-    const users = this.#consumers.get(value) ?? []
+    const users = this.#usersOf(value).flatMap((node) => (node.op === 'Pad' ? this.#usersOf(node.outputs[0]!) : [node]))
     if (users.length === 0 || !users.every((node) => this.#isDepthwise(node))) return value
     const before = this.#convolutionBehind(input)
     return before !== undefined && this.#isDepthwise(before) ? value : input
   }
 
-  /** The convolution that made a value, but for normalisation, activation and padding. */
+  #usersOf(value: string): readonly Node[] {
+    return this.#consumers.get(value) ?? []
+  }
+
+  /** The convolution that made a value, but for normalisation and activation. */
   #convolutionBehind(value: string): Node | undefined {
     for (let at: string | undefined = value; at !== undefined; at = this.#dominators.get(at)) {
       const node = this.#producers.get(at)
       if (node?.op === 'Conv') return node
-      if (!isActivation(node) && !['BatchNormalization', 'Identity', 'Pad'].includes(node?.op ?? '')) return undefined
+      if (!isActivation(node) && !['BatchNormalization', 'Identity'].includes(node?.op ?? '')) return undefined
     }
     return undefined
   }

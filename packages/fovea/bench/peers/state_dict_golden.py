@@ -76,9 +76,18 @@ def small_vit():
 
 
 def position_cases():
-    for extra, old, new, depth in [(1, 3, 5, 4), (1, 5, 3, 2), (0, 7, 4, 1), (1, 4, 7, 1)]:
-        x = noise((extra + old * old) * depth, old).reshape(1, extra + old * old, depth).to(torch.float32)
-        y = resample_abs_pos_embed(x, new_size=[new, new], old_size=[old, old], num_prefix_tokens=extra)
+    for extra, old, new, depth in [
+        (1, [3, 3], [5, 5], 4),
+        (1, [5, 5], [3, 3], 2),
+        (0, [7, 7], [4, 4], 1),
+        (1, [4, 4], [7, 7], 1),
+        (1, [4, 4], [3, 6], 2),
+        (1, [6, 6], [4, 9], 1),
+        (0, [3, 5], [4, 4], 2),
+    ]:
+        tokens = extra + old[0] * old[1]
+        x = noise(tokens * depth, old[0]).reshape(1, tokens, depth).to(torch.float32)
+        y = resample_abs_pos_embed(x, new_size=new, old_size=old, num_prefix_tokens=extra)
         yield {"extra": extra, "from": old, "to": new, "dims": list(x.shape), "values": x.flatten().tolist(), "result": y.flatten().tolist()}
 
 

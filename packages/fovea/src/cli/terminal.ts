@@ -92,7 +92,7 @@ function clip(text: string, columns: number): string {
 /** What `--input` says in every command. */
 export const inputHelp = `what a model without metadata expects of its pixels: ${inputWords.join(', ')}, or JSON such as {"scale":"unit"}`
 /** What `<model>` may be, for the help of commands. */
-export const modelHelp = 'an .onnx or .safetensors file, a folder with one, the name of a shipped model, or hf:owner/name[@revision]'
+export const modelHelp = 'an .onnx or .safetensors file, a folder with one, the name of a shipped model, or hf:owner/name[@revision][/file]'
 
 /** What `--architecture` says in every command. */
 export const architectureHelp = 'which network of the table the weights of a .safetensors file belong to, or whose backbone they fill'

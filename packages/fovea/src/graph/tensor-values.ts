@@ -1,6 +1,7 @@
 // Tensors as plain numbers and back, for every numeric element type.
 
 import { FoveaError } from '../util/errors.ts'
+import { widenBfloat16, widenFloat16 } from '../util/half.ts'
 import { bitsOfNumber, type FloatFormat, floatFormats, numberOfBits, roundHalfEven } from '../util/small-float.ts'
 import { type DataType, dataTypes } from './data-type.ts'
 import { sizeOf, Tensor } from './tensor.ts'
@@ -29,10 +30,9 @@ export function numbersOf(tensor: Tensor): Float64Array {
   const table = bits <= 8 ? numberTable(dtype) : undefined
   if (table !== undefined) return unpack(tensor.bytes, bits, table, numbers)
   const { data } = tensor
-  if (dtype === 'float16' || dtype === 'bfloat16') {
-    const format = floatFormats[dtype]
-    for (let i = 0; i < size; i++) numbers[i] = numberOfBits(format, data[i] as number)
-  } else if (data instanceof BigInt64Array || data instanceof BigUint64Array) for (let i = 0; i < size; i++) numbers[i] = Number(data[i])
+  if (dtype === 'float16') widenFloat16(data as Uint16Array, numbers)
+  else if (dtype === 'bfloat16') widenBfloat16(data as Uint16Array, numbers)
+  else if (data instanceof BigInt64Array || data instanceof BigUint64Array) for (let i = 0; i < size; i++) numbers[i] = Number(data[i])
   else numbers.set(data)
   return numbers
 }

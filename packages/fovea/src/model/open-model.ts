@@ -4,8 +4,9 @@ import { readFile, stat } from 'node:fs/promises'
 import { decodeModel } from '../graph/codec/decode.ts'
 import type { Model } from '../graph/model.ts'
 import { verifyModel } from '../graph/verifier.ts'
-import { loadHalf } from '../passes/store-half.ts'
+import { loadHalfSteps } from '../passes/store-half.ts'
 import { externalDataReader } from '../runtime/external-data.ts'
+import { inTurns, nextTurn } from '../runtime/turns.ts'
 import { FoveaError } from '../util/errors.ts'
 import { checkContract } from './check-contract.ts'
 import type { ImportOptions } from './import-classifier.ts'
@@ -33,6 +34,8 @@ export async function readModelFile(file: string): Promise<Model> {
   const bytes = await readFile(file).catch((cause: Error) => {
     throw new FoveaError('MODEL_NOT_FOUND', { file, found: cause.message, cause })
   })
+  // Of several files that were read at once, each is decoded in a turn of its own.
+  await nextTurn()
   const model = decodeModel(bytes, { file, readExternal: externalDataReader(file) })
   verifyModel(model)
   return model
@@ -56,7 +59,7 @@ export async function openModel(file: string, options: Omit<ImportOptions, 'file
       ? []
       : ['The model names its own classes; the labels that were given are not needed and were ignored.']),
   ]
-  const whole = loadHalf(model).model
+  const whole = (await inTurns(loadHalfSteps(model))).model
   if (stale.length === 0) return { model: whole, metadata: stated, notes }
   const metadata: ModelMetadata = { ...stated, stages: known }
   return { model: writeMetadata(whole, metadata), metadata, notes }

@@ -143,6 +143,36 @@ describe('weights in a file', () => {
     expect(metadata).toMatchObject({ labels, preprocessing: { size: [32, 40], scale: 'unit' } })
   })
 
+  it('of a vision transformer are opened for pictures that are not square', async () => {
+    const architectureOptions = { widths: [8], depths: [2], heads: 2, patch: 8 }
+    const { model, parameters } = buildNetwork('vit-tiny', { ...architectureOptions, inputSize: 48, classes: 3, seed: 4 })
+    const tensors = new Map([...parameters.keys()].map((name) => [name, model.graph.initializers.get(name)!]))
+    await writeSafetensors(at('vit.safetensors'), tensors)
+    const positionsOf = async (imageSize: readonly [number, number]) => {
+      const opened = await openSource(at('vit.safetensors'), { architecture: 'vit-tiny', architectureOptions, imageSize })
+      return {
+        positions: opened.model.graph.initializers.get('pos_embed')!,
+        notes: opened.notes.filter((note) => note.startsWith('Position')),
+      }
+    }
+    const wide = await positionsOf([24, 48])
+    expect(wide.positions.dims).toEqual([1, 1 + 3 * 6, 8])
+    expect(wide.notes).toEqual(['Position embeddings were resampled from 6x6 to 3x6 patches.'])
+    // As many patches as in the square, elsewhere.
+    const same = await positionsOf([32, 72])
+    expect(same.positions.dims).toEqual([1, 1 + 4 * 9, 8])
+    expect(same.notes).toEqual(['Position embeddings were resampled from 6x6 to 4x9 patches.'])
+    expect((await positionsOf([48, 48])).positions.data).toEqual(tensors.get('pos_embed')!.data)
+
+    // What was trained on another shape says so in its config, and is taken at its word.
+    const native = buildNetwork('vit-tiny', { ...architectureOptions, inputSize: [32, 72], classes: 3, seed: 4 })
+    const trained = new Map([...native.parameters.keys()].map((name) => [name, native.model.graph.initializers.get(name)!]))
+    await writeSafetensors(at('vit.safetensors'), trained)
+    await writeFile(at('vit.json'), JSON.stringify({ architecture: 'vit_tiny_patch16_224', num_classes: 3, input_size: [3, 32, 72] }))
+    expect(await positionsOf([32, 72])).toMatchObject({ positions: { data: trained.get('pos_embed')!.data }, notes: [] })
+    expect((await positionsOf([48, 48])).notes).toEqual(['Position embeddings were resampled from 4x9 to 6x6 patches.'])
+  })
+
   it('of a backbone fill that of the architecture that is named, and the rest is fresh and told', async () => {
     const options = { widths: [4, 4, 8, 8], neckChannels: 16 }
     const { model: timm, parameters } = buildNetwork('resnet18', { widths: options.widths, classes: 7, seed: 9 })

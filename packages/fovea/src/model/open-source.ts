@@ -64,7 +64,7 @@ export async function locateModel(
 
 /**
  * Opens a model of whatever origin: a shipped one by its name, an .onnx file, weights as .safetensors, a folder with either, or
- * `hf:owner/name[@revision]`.
+ * `hf:owner/name[@revision][/file]`.
  *
  * @throws FoveaError as `locateModel`, `openModel` and `openWeights`; MODEL_OPTION for options that are none
  */

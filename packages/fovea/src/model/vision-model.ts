@@ -116,7 +116,7 @@ export class DeepSeekVision {
 
   /**
    * Loads a model: a shipped one by its name (`deepseek-vision-base`), an .onnx file of any tool, a .safetensors file with weights of
-   * a network of the table under timm's or torchvision's names, a folder with either, or `hf:owner/name[@revision]`, which is
+   * a network of the table under timm's or torchvision's names, a folder with either, or `hf:owner/name[@revision][/file]`, which is
    * downloaded into a cache and verified. Nothing but hf: uses the network. Several load at once with `Promise.all`,
    * each in a worker of its own; a file that is loaded twice runs in one.
    *

@@ -25,6 +25,8 @@ export interface Parameter {
   readonly stage?: string
   /** Whether weight decay applies: to weights only. */
   readonly decay: boolean
+  /** Of position embeddings: the rows and columns of patches that the last tokens stand for. */
+  readonly grid?: readonly [rows: number, columns: number]
 }
 
 export interface ModuleOptions {
@@ -107,12 +109,18 @@ export class ModuleBuilder {
    *
    * @throws FoveaError GRAPH_DUPLICATE_NAME
    */
-  parameter(name: string, kind: ParameterKind, dims: readonly number[], initialise: Initialiser): string {
+  parameter(
+    name: string,
+    kind: ParameterKind,
+    dims: readonly number[],
+    initialise: Initialiser,
+    about: Pick<Parameter, 'grid'> = {},
+  ): string {
     const path = this.path(name)
     if (this.b.graph.initializers.has(path)) throw new FoveaError('GRAPH_DUPLICATE_NAME', { field: path })
     const values = this.#firstValues(sizeOf(dims))
     if (this.#values === 'seeded') initialise(values, dims, new Random(this.#seed, 'parameter', path))
-    this.parameters.set(path, { kind, decay: kind === 'weight', ...(this.#stage === undefined ? {} : { stage: this.#stage }) })
+    this.parameters.set(path, { ...about, kind, decay: kind === 'weight', ...(this.#stage === undefined ? {} : { stage: this.#stage }) })
     return this.b.weight(path, Tensor.of(this.dtype, dims, values))
   }
 

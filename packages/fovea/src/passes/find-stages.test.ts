@@ -7,6 +7,7 @@ const weights = (name: string, ...dims: number[]) =>
   `${name}: float32[${dims}] = {${new Array(dims.reduce((a, b) => a * b, 1)).fill('0.0').join(', ')}}`
 
 const half = '{strides=[2, 2], pads=[1, 1, 1, 1]}'
+const halfEach = '{strides=[2, 2], pads=[1, 1, 1, 1], group=8}'
 const same = '{pads=[1, 1, 1, 1]}'
 
 function stagesOf(input: string, outputs: string, body: string, extra = ''): Record<string, string> {
@@ -80,6 +81,98 @@ describe('findStages', () => {
         join: int64[4] = {0, 4, 32, 32}`,
     )
     expect(stages).toEqual({ stem: 'a', conv2: 'b2', conv3: 'c2', conv4: 'y' })
+  })
+
+  it('ends a stage where an inverted residual block begins, not inside it', () => {
+    const stages = stagesOf(
+      'x: float32[N,3,64,64]',
+      'y',
+      `a = Conv(x, first) ${half}
+        a1 = Relu(a)
+        b = Conv(a1, k) ${half}
+        e = Conv(b, wide)
+        e1 = HardSigmoid(e)
+        e2 = Mul(e, e1)
+        d = Conv(e2, each) ${halfEach}
+        d1 = Relu(d)
+        c = Conv(d1, narrow)
+        r = Conv(c, k) ${same}
+        c1 = Add(c, r)
+        f = Conv(c1, wide)
+        n = Clip(f, "", "")
+        g = Pad(n, around)
+        h = Conv(g, each) {strides=[3, 3], group=8}
+        h1 = Relu(h)
+        i = Conv(h1, narrow)
+        p = GlobalAveragePool(i)
+        s = Flatten(p)
+        y = Gemm(s, w)`,
+      `${weights('wide', 8, 4, 1, 1)}
+        ${weights('each', 8, 1, 3, 3)}
+        ${weights('narrow', 4, 8, 1, 1)}
+        around: int64[8] = {0, 0, 3, 3, 0, 0, 3, 3}`,
+    )
+    expect(stages).toEqual({ stem: 'a1', conv2: 'b', conv3: 'c1', conv4: 'i', embedding: 's' })
+  })
+
+  it('ends a stage with the pointwise half of a separable convolution', () => {
+    const stages = stagesOf(
+      'x: float32[N,3,128,128]',
+      'y',
+      `a = Conv(x, first) ${half}
+        a1 = Relu(a)
+        b = Conv(a1, four) {strides=[2, 2], pads=[1, 1, 1, 1], group=4}
+        b1 = Relu(b)
+        c = Conv(b1, wide)
+        c1 = Relu(c)
+        d = Conv(c1, each) ${halfEach}
+        d1 = Relu(d)
+        e = Conv(d1, narrow)
+        y = Conv(e, k) ${half}`,
+      `${weights('four', 4, 1, 3, 3)}
+        ${weights('wide', 8, 4, 1, 1)}
+        ${weights('each', 8, 1, 3, 3)}
+        ${weights('narrow', 4, 8, 1, 1)}`,
+    )
+    expect(stages).toEqual({ stem: 'a1', conv2: 'c1', conv3: 'e', conv4: 'y' })
+  })
+
+  it('leaves out the scores that a convolution makes of every place before the pool', () => {
+    const stages = stagesOf(
+      'x: float32[N,3,128,128]',
+      'y',
+      `a = Conv(x, first) ${half}
+        a1 = Relu(a)
+        b = MaxPool(a1) {kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]}
+        c = Conv(b, k) ${half}
+        c1 = Relu(c)
+        s = Conv(c1, classes)
+        s1 = Relu(s)
+        p = GlobalAveragePool(s1)
+        y = Flatten(p)`,
+      weights('classes', 5, 4, 1, 1),
+    )
+    expect(stages).toEqual({ stem: 'a1', conv2: 'b', conv3: 'c1' })
+  })
+
+  it('takes the mean of a small map for no deeper level', () => {
+    const stages = stagesOf(
+      'x: float32[N,3,32,32]',
+      'y',
+      `a = Conv(x, first) ${half}
+        b = Conv(a, k) ${half}
+        c = Conv(b, k) ${half}
+        d = Conv(c, k) ${half}
+        g = ReduceMean(d, axes)
+        s = Sigmoid(g)
+        d1 = Mul(d, s)
+        e = Relu(d1)
+        p = GlobalAveragePool(e)
+        f = Flatten(p)
+        y = Gemm(f, w)`,
+      'axes: int64[2] = {2, 3}',
+    )
+    expect(stages).toEqual({ stem: 'a', conv2: 'b', conv3: 'c', conv4: 'e', embedding: 'f' })
   })
 
   it('finds where a top-down path meets the backbone, and no embedding in a model of maps', () => {

@@ -16,8 +16,9 @@ const smallSide = 96
 
 /**
  * Finds stages. What is called
- * - `conv2` … `conv5`: the last value at a reduction by 4, 8, 16, 32 that all deeper ones are computed from; `stem` at 2. Networks
- *   for small pictures, which reduce by 8 at most, begin with `conv2` at no reduction, and `stem` is their first activation;
+ * - `conv2` … `conv5`: the last value at a reduction by 4, 8, 16, 32 that all deeper ones are computed from; `stem` at 2. What the
+ *   next block widens before it reduces the picture belongs to that block, and what the last layer makes of maps to none. Networks for
+ *   small pictures, which reduce by 8 at most, begin with `conv2` at no reduction, and `stem` is their first activation;
  * - `p2` … `p5`: where a top-down path meets the backbone at these reductions (feature pyramids, U-Nets);
  * - `block3`, `block6` … : the ends of the quarters of a transformer's blocks;
  * - `embedding`: what the last linear layer takes, or the first output that is a row for each picture.
@@ -29,6 +30,8 @@ export function findStages(model: Model, pixels: string): Stages {
   const shapes = inferValues(bindDimensions(model, { N: 1 }).model)
   const embedding = findEmbedding(model, shapes)
   const maps = levelsOf(graph, shapes, pixels)
+  const head = headOf(model, shapes)
+  if (head !== undefined) for (const name of valuesAfter(graph, [head])) if (name !== head) maps.delete(name)
   const backbone = backboneStages(graph, maps, shapes, pixels)
   return {
     ...backbone,
@@ -39,14 +42,20 @@ export function findStages(model: Model, pixels: string): Stages {
 }
 
 function findEmbedding(model: Model, shapes: ShapeTable): string | undefined {
-  const isRow = (name: string | undefined): name is string => {
-    const dims = shapes.dims(name ?? '')
-    return dims !== undefined && dims.length >= 2 && dims.slice(2).every((dim) => dim === 1) && shapes.type(name!)?.dtype === 'float32'
-  }
+  const head = headOf(model, shapes)
+  if (head === undefined) return model.graph.outputs.map(({ name }) => name).find((name) => isRow(shapes, name))
+  return isRow(shapes, head) && producersOf(model.graph).has(head) ? head : undefined
+}
+
+/** What the last linear layer of a model that gives a row of scores takes: a row, or a map where the layer comes before the pool. */
+function headOf(model: Model, shapes: ShapeTable): string | undefined {
   const scores = model.graph.outputs[0]?.name
-  const head = isRow(scores) ? findHead(model, scores)?.features : undefined
-  if (isRow(head) && producersOf(model.graph).has(head)) return head
-  return head === undefined ? model.graph.outputs.map(({ name }) => name).find(isRow) : undefined
+  return scores !== undefined && isRow(shapes, scores) ? findHead(model, scores)?.features : undefined
+}
+
+function isRow(shapes: ShapeTable, name: string): boolean {
+  const dims = shapes.dims(name)
+  return dims !== undefined && dims.length >= 2 && dims.slice(2).every((dim) => dim === 1) && shapes.type(name)?.dtype === 'float32'
 }
 
 /** For every map, how many times the picture's sides have been halved. */
@@ -62,7 +71,8 @@ function levelsOf(graph: Graph, shapes: ShapeTable, pixels: string): Map<string,
     const through = before.length > 0 || isInside(producers, node, levels)
     const dims = shapes.dims(name)
     if (!through || dims?.length !== 4 || shapes.type(name)?.dtype !== 'float32') continue
-    const level = levelOf(dims, picture)
+    // A border, which may be wide beside a small map, makes no other level of it.
+    const level = node.op === 'Pad' ? before[0] : levelOf(dims, picture)
     if (level !== undefined && !(level > 0 && isGlobal(node, level, Math.max(...before)))) levels.set(name, level)
   }
   return levels
@@ -93,7 +103,8 @@ function levelOf(dims: readonly unknown[], picture: readonly number[]): number |
 /** True for what sums a whole map up, which is no stage of it. */
 function isGlobal({ op }: Node, level: number, before: number): boolean {
   if (op === 'GlobalAveragePool' || op === 'GlobalMaxPool') return true
-  return (op.startsWith('Reduce') || op.endsWith('Pool')) && level - before > 2
+  // A small picture has but few places left to sum up.
+  return op.startsWith('Reduce') ? level > before : op.endsWith('Pool') && level - before > 2
 }
 
 /** Walks up from the deepest map through the values that everything behind them passes. */
@@ -102,15 +113,18 @@ function backboneStages(graph: Graph, levels: ReadonlyMap<string, number>, shape
   const end = endOf(graph, levels, deepest)
   if (end === undefined) return {}
   const dominators = dominatorsOf(graph)
+  const producers = producersOf(graph)
   const chain: string[] = []
-  for (let at: string | undefined = end; at !== undefined && at !== pixels; at = dominators.get(at)) if (levels.has(at)) chain.unshift(at)
+  for (let at: string | undefined = end; at !== undefined && at !== pixels; at = dominators.get(at))
+    if (levels.has(at) && producers.get(at)?.op !== 'Pad') chain.unshift(at)
   const last = new Map<number, string>()
   for (const name of chain) last.set(levels.get(name)!, name)
+  const blocks = new Blocks(graph, shapes, dominators)
+  for (const [level, name] of last) if (level < deepest) last.set(level, blocks.endBefore(name))
 
   const side = Math.max(...(shapes.dims(pixels) ?? []).slice(2).map(Number))
   const small = deepest <= 3 && side <= smallSide
   const stages: Stages = {}
-  const producers = producersOf(graph)
   // The first activation, else whatever comes first.
   const first = chain.find((name) => isActivation(producers.get(name))) ?? chain[0]
   const stem = small ? first : (last.get(1) ?? first)
@@ -120,6 +134,61 @@ function backboneStages(graph: Graph, levels: ReadonlyMap<string, number>, shape
     if (value !== undefined && value !== stem) stages[`conv${stage}`] = value
   }
   return stages
+}
+
+/** Tells where a block ends whose successor reduces the picture. */
+class Blocks {
+  readonly #shapes: ShapeTable
+  readonly #dominators: ReadonlyMap<string, string>
+  readonly #producers: ReadonlyMap<string, Node>
+  readonly #consumers: ReadonlyMap<string, readonly Node[]>
+
+  constructor(graph: Graph, shapes: ShapeTable, dominators: ReadonlyMap<string, string>) {
+    this.#shapes = shapes
+    this.#dominators = dominators
+    this.#producers = producersOf(graph)
+    this.#consumers = consumersOf(graph)
+  }
+
+  /**
+   * The value that an inverted residual block (Sandler 2018) starts from, given the last one before its strided convolution: such a
+   * block widens its input by a convolution of 1x1, which a convolution of each channel by itself then reduces. A pointwise
+   * convolution between two of those is the end of a separable one (Howard 2017) instead.
+   */
+  endBefore(value: string): string {
+    const widening = this.#convolutionBehind(value)
+    const input = widening?.inputs[0] ?? ''
+    if (widening === undefined || !this.#widens(widening)) return value
+    const users = this.#usersOf(value).flatMap((node) => (node.op === 'Pad' ? this.#usersOf(node.outputs[0]!) : [node]))
+    if (users.length === 0 || !users.every((node) => this.#isDepthwise(node))) return value
+    const before = this.#convolutionBehind(input)
+    return before !== undefined && this.#isDepthwise(before) ? value : input
+  }
+
+  #usersOf(value: string): readonly Node[] {
+    return this.#consumers.get(value) ?? []
+  }
+
+  /** The convolution that made a value, but for normalisation and activation. */
+  #convolutionBehind(value: string): Node | undefined {
+    for (let at: string | undefined = value; at !== undefined; at = this.#dominators.get(at)) {
+      const node = this.#producers.get(at)
+      if (node?.op === 'Conv') return node
+      if (!isActivation(node) && !['BatchNormalization', 'Identity'].includes(node?.op ?? '')) return undefined
+    }
+    return undefined
+  }
+
+  #widens(convolution: Node): boolean {
+    const [output, input, ...kernel] = this.#shapes.dims(convolution.inputs[1] ?? '') ?? []
+    return typeof output === 'number' && typeof input === 'number' && output > input && kernel.every((side) => side === 1)
+  }
+
+  #isDepthwise({ op, inputs, attributes }: Node): boolean {
+    const group = attributes.get('group')
+    const channels = this.#shapes.dims(inputs[0] ?? '')?.[1]
+    return op === 'Conv' && group?.type === 'int' && group.value > 1n && Number(group.value) === channels
+  }
 }
 
 function isActivation(node: Node | undefined): boolean {

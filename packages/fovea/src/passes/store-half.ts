@@ -3,7 +3,9 @@
 import { copyModel } from '../graph/copy.ts'
 import { dataTypes } from '../graph/data-type.ts'
 import type { Model, Node } from '../graph/model.ts'
+import { Tensor } from '../graph/tensor.ts'
 import { numbersOf, tensorOfNumbers } from '../graph/tensor-values.ts'
+import { widenFloat16 } from '../util/half.ts'
 import type { PassResult } from './pass.ts'
 
 /** What a stored weight is called beside the value that it is widened to. */
@@ -37,6 +39,15 @@ export function storeHalf(model: Model): PassResult {
 
 /** Takes back what `storeHalf` did: weights are float32 initializers under their own names. */
 export function loadHalf(model: Model): PassResult {
+  const steps = loadHalfSteps(model)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** As `loadHalf`, with a pause behind each tensor, for those who must not hold their thread up. */
+export function* loadHalfSteps(model: Model): Generator<undefined, PassResult> {
   const stored = model.graph.nodes.filter((node) => isStored(model, node))
   if (stored.length === 0) return { model, modified: false }
   const result = copyModel(model)
@@ -44,7 +55,10 @@ export function loadHalf(model: Model): PassResult {
   for (const { inputs, outputs } of stored) {
     const tensor = graph.initializers.get(inputs[0]!)!
     graph.initializers.delete(inputs[0]!)
-    graph.initializers.set(outputs[0]!, tensorOfNumbers('float32', tensor.dims, numbersOf(tensor)))
+    const values = new Float32Array(tensor.size)
+    widenFloat16(tensor.data as Uint16Array, values)
+    graph.initializers.set(outputs[0]!, Tensor.float32(tensor.dims, values))
+    yield
   }
   const gone = new Set(stored)
   graph.nodes = graph.nodes.filter((_, i) => !gone.has(model.graph.nodes[i]!))

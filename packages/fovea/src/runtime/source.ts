@@ -5,6 +5,7 @@ import { encodeModelChunks } from '../graph/codec/encode.ts'
 import type { DataType } from '../graph/data-type.ts'
 import type { Model } from '../graph/model.ts'
 import { adaptBoundary } from './boundary.ts'
+import { longestHold, nextTurn } from './turns.ts'
 
 /** What ONNX Runtime is to compile, and which ports travel as a wider type. */
 export interface Source {
@@ -52,8 +53,6 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
 
 /** Copying or hashing this much takes about a millisecond at most. */
 const sliceBytes = 2 ** 20
-/** How long the event loop may be held up, in milliseconds, before it gets its turn. */
-const longestHold = 3
 
 async function* pacedSlices(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   let begin = await nextTurn()
@@ -62,22 +61,4 @@ async function* pacedSlices(parts: readonly Uint8Array[]): AsyncGenerator<Uint8A
       yield part.subarray(at, at + sliceBytes)
       if (performance.now() - begin > longestHold) begin = await nextTurn()
     }
-}
-
-const waiting: (() => void)[] = []
-
-/** Waits for a turn of the event loop that no other model is worked on in: ten that are loaded at once hold it no longer than one. */
-function nextTurn(): Promise<number> {
-  return new Promise((resolve) => {
-    waiting.push(() => resolve(performance.now()))
-    if (waiting.length === 1) setImmediate(takeTurn)
-  })
-}
-
-function takeTurn(): void {
-  const next = waiting[0]!
-  next()
-  // It leaves the queue only now, so that nobody who joins meanwhile starts a second series of turns.
-  waiting.shift()
-  if (waiting.length > 0) setImmediate(takeTurn)
 }

@@ -349,7 +349,10 @@ export const errorCatalogue = {
     remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.',
   },
   // hub
-  HUB_REFERENCE: { message: 'A model of the hub is not named well', remedy: 'Write hf:owner/name, or hf:owner/name@revision.' },
+  HUB_REFERENCE: {
+    message: 'A model of the hub is not named well',
+    remedy: 'Write hf:owner/name, hf:owner/name@revision, or either with a file: hf:owner/name/onnx/model.onnx.',
+  },
   HUB_OFFLINE: {
     message: 'The model is not in the cache, and the network may not be used',
     remedy: 'Load it once with a network, or take FOVEA_OFFLINE, HF_HUB_OFFLINE or the option offline away.',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts'
+import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16, widenBfloat16, widenFloat16 } from './half.ts'
 import { bitsOfNumber, floatFormats, numberOfBits } from './small-float.ts'
 
 const formats = Object.entries(floatFormats)
@@ -63,4 +63,21 @@ test('bfloat16 is float32 cut after 16 bits', () => {
       expect(bfloat16ToNumber(bits)).toBe(view.getFloat32(0))
     }),
   )
+})
+
+test.each([
+  ['float16', widenFloat16, float16ToNumber],
+  ['bfloat16', widenBfloat16, bfloat16ToNumber],
+] as const)('all 65,536 patterns of %s are widened to the number they stand for', (_, widen, toNumber) => {
+  const patterns = Uint16Array.from({ length: 65_536 }, (_, i) => i)
+  const numbers = Array.from(patterns, toNumber)
+  // Subnormals, infinities and negative zero too; float32 holds every one of them.
+  for (const target of [new Float32Array(65_536), new Float64Array(65_536)]) {
+    widen(patterns, target)
+    expect(target.findIndex((value, i) => !Object.is(value, numbers[i]))).toBe(-1)
+  }
+  // Into a part of a larger array, whose rest stays.
+  const part = new Float32Array(5).fill(7)
+  widen(Uint16Array.of(0x3f80, 0xbf80), part.subarray(2, 4))
+  expect([...part]).toEqual([7, 7, toNumber(0x3f80), toNumber(0xbf80), 7])
 })

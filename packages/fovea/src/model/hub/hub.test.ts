@@ -149,6 +149,41 @@ describe('a model of the hub', () => {
     expect(await failure(load())).toMatch(/none called model-2\.safetensors.*\[HUB_NO_MODEL\]/)
   })
 
+  it('is the file that is named, beside what is remembered of the usual one', async () => {
+    const paths = [
+      'model.onnx',
+      'onnx/model_int8.onnx',
+      'onnx/model_int8.onnx_data',
+      'onnx/model_int8.onnx.txt',
+      'a/w.safetensors',
+      'a/config.json',
+    ]
+    hub.repositories.set('o/m', { files: Object.fromEntries(paths.map((path) => [path, path])) })
+    const named = await load('hf:o/m/onnx/model_int8.onnx')
+    expect(named.main).toBe(join(named.folder, 'onnx', 'model_int8.onnx'))
+    expect(globSync('**/*.*', { cwd: named.folder }).sort()).toEqual(['onnx/model_int8.onnx', 'onnx/model_int8.onnx_data'])
+    expect(await failure(load('hf:o/m', { offline: true }))).toMatch(/\[HUB_OFFLINE\]/)
+    const usual = await load()
+    expect(usual.main).toBe(join(usual.folder, 'model.onnx'))
+    expect((await load('hf:o/m/onnx/model_int8.onnx', { offline: true })).main).toBe(named.main)
+    // Weights lie with the config of their own folder.
+    expect(globSync('a/*', { cwd: (await load(`hf:o/m@${main}/a/w.safetensors`)).folder }).sort()).toEqual([
+      'a/config.json',
+      'a/w.safetensors',
+    ])
+    hub.branches.set('o/m@refs/pr/3', 'pull')
+    hub.requests.length = 0
+    expect((await load('hf:o/m@refs/pr/3/onnx/model_int8.onnx')).commit).toBe(commitOf('pull'))
+    expect(hub.paths[0]).toBe('/api/models/o/m/revision/refs%2Fpr%2F3?blobs=true')
+  })
+
+  it('of several files without a usual name is asked for, and so is one that is not there', async () => {
+    hub.repositories.set('o/m', { files: { 'a.onnx': 'a', 'b/c.onnx': 'c', 'README.md': 'y' } })
+    expect(await failure(load())).toMatch(/found a\.onnx, b\/c\.onnx.*Name the one you mean: hf:o\/m\/a\.onnx\. \[HUB_NO_MODEL\]/)
+    expect(await failure(load('hf:o/m/d.onnx'))).toMatch(/expected d\.onnx, found a\.onnx, b\/c\.onnx.*\[HUB_NO_MODEL\]/)
+    expect((await load('hf:o/m/b/c.onnx')).main).toMatch(/c\.onnx$/)
+  })
+
   it('is refused where there is no file that makes one', async () => {
     hub.repositories.set('o/m', { files: { 'pytorch_model.bin': 'x', 'README.md': 'y' } })
     expect(await failure(load())).toMatch(/found pytorch_model\.bin.*hf:o\/m.*\[HUB_NO_MODEL\]/)

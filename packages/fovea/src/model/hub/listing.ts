@@ -4,7 +4,7 @@ import { clip } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
 import { parseIndex } from '../safetensors/sharded.ts'
 import { request, withRetries } from './http.ts'
-import { type HubReference, isCommit, printReference } from './reference.ts'
+import { type HubReference, isCommit, isSafePath, isWeightsFile, printReference } from './reference.ts'
 import type { HubSettings } from './settings.ts'
 
 /** `sha256` of the content, or `git`: SHA-1 of git's blob (a header with the size, then the content). */
@@ -94,11 +94,6 @@ export function checksumOf(text: unknown): Checksum | undefined {
   return /^[0-9a-f]{40}$/.test(hex) ? { kind: 'git', hex } : undefined
 }
 
-/** Plain names joined by slashes: nothing absolute, nothing upwards, nothing that some file system reads in its own way. */
-export function isSafePath(path: string): boolean {
-  return path.length <= 400 && path.split('/').every((name) => /^[\w .+@=,()[\]~-]{1,200}$/.test(name) && !/^ |[. ]$/.test(name))
-}
-
 /** The files of a model, and the one among them that is opened. */
 export interface ModelFiles {
   /** An .onnx file, a .safetensors file, or the index of several. */
@@ -107,40 +102,41 @@ export interface ModelFiles {
 }
 
 /**
- * The files that make a model: an .onnx file with its external data, else weights in safetensors, or the index of their parts, which
- * `chooseShards` gives; config.json in any case. What is taken: model.onnx, onnx/model.onnx, the only .onnx file, model.safetensors, model.safetensors.index.json with
- * its parts, the only .safetensors file.
+ * The files that make a model: an .onnx file with its external data, or weights in safetensors, or the index of their parts, which
+ * `chooseShards` gives; config.json in any case. What is taken: the file that the reference names, else model.onnx, onnx/model.onnx,
+ * the only .onnx file, model.safetensors, model.safetensors.index.json with its parts, the only .safetensors file.
  *
- * @throws FoveaError HUB_NO_MODEL saying what there is
+ * @throws FoveaError HUB_NO_MODEL saying what there is, and how to name one of several
  */
 export function chooseFiles({ files }: Listing, reference: HubReference): ModelFiles {
-  const byPath = new Map(files.map((file) => [file.path, file]))
+  const paths = files.map(({ path }) => path)
   const only = (end: string) => {
-    const found = files.filter(({ path }) => path.endsWith(end))
-    return found.length === 1 ? found[0]!.path : undefined
+    const found = paths.filter((path) => path.endsWith(end))
+    return found.length === 1 ? found[0]! : undefined
   }
-  const main = [
-    'model.onnx',
-    'onnx/model.onnx',
-    only('.onnx'),
-    'model.safetensors',
-    'model.safetensors.index.json',
-    only('.safetensors'),
-  ].find((path) => path !== undefined && byPath.has(path))
-  if (main === undefined) {
-    const kinds = files.filter(({ path }) => /\.(onnx|safetensors|bin|pth?|h5|msgpack)$/.test(path)).map(({ path }) => path)
-    throw new FoveaError('HUB_NO_MODEL', {
-      file: printReference(reference),
-      expected: 'model.onnx, model.safetensors or model.safetensors.index.json',
-      found: kinds.length === 0 ? `${files.length} files, no weights among them` : clip(kinds.join(', '), 300),
-    })
-  }
+  const usual = ['model.onnx', 'onnx/model.onnx', only('.onnx'), 'model.safetensors', 'model.safetensors.index.json', only('.safetensors')]
+  const wanted = reference.file === undefined ? usual : [reference.file]
+  const main = wanted.find((path) => path !== undefined && paths.includes(path))
+  if (main === undefined) return noModel(paths, reference)
+  const folder = main.slice(0, main.lastIndexOf('/') + 1)
   const belongs = ({ path }: HubFile) =>
     path === main ||
     path === 'config.json' ||
+    path === `${folder}config.json` ||
     // model.onnx_data, model.onnx_data_1, model.onnx.data: tensors that lie outside the file.
     (main.endsWith('.onnx') && path.startsWith(main) && /^[._]data(_?\d+)?$/.test(path.slice(main.length)))
   return { main, files: files.filter(belongs) }
+}
+
+function noModel(paths: readonly string[], reference: HubReference): never {
+  const candidates = paths.filter(isWeightsFile)
+  const found = candidates.length > 0 ? candidates : paths.filter((path) => /\.(bin|pth?|h5|msgpack)$/.test(path))
+  throw new FoveaError('HUB_NO_MODEL', {
+    file: printReference(reference),
+    expected: reference.file ?? 'model.onnx, model.safetensors or model.safetensors.index.json',
+    found: found.length === 0 ? `${paths.length} files, no weights among them` : clip(found.join(', '), 300),
+    ...(candidates.length === 0 ? {} : { remedy: `Name the one you mean: ${printReference({ ...reference, file: candidates[0]! })}.` }),
+  })
 }
 
 /**

@@ -7,6 +7,15 @@ describe('a reference', () => {
     ['hf:timm/resnet18.a1_in1k', { owner: 'timm', name: 'resnet18.a1_in1k', revision: 'main' }],
     ['hf:o/m@v1.0', { owner: 'o', name: 'm', revision: 'v1.0' }],
     ['hf:o/m@refs/pr/3', { owner: 'o', name: 'm', revision: 'refs/pr/3' }],
+    ['hf:o/m/model.onnx', { owner: 'o', name: 'm', revision: 'main', file: 'model.onnx' }],
+    ['hf:o/m@v1.0/onnx/model_int8.onnx', { owner: 'o', name: 'm', revision: 'v1.0', file: 'onnx/model_int8.onnx' }],
+    ['hf:o/m@refs/pr/3/a@b.safetensors', { owner: 'o', name: 'm', revision: 'refs/pr/3', file: 'a@b.safetensors' }],
+    [
+      'hf:o/m@feature%2Fx/model.safetensors.index.json',
+      { owner: 'o', name: 'm', revision: 'feature/x', file: 'model.safetensors.index.json' },
+    ],
+    // A name that ends as a file does, in the place of a revision.
+    ['hf:o/m@v1.onnx', { owner: 'o', name: 'm', revision: 'v1.onnx' }],
   ])('%s', (text, reference) => {
     expect(parseHubReference(text)).toEqual(reference)
     expect(printReference(reference)).toBe(text)
@@ -18,6 +27,14 @@ describe('a reference', () => {
     'hf:o/',
     'hf:/m',
     'hf:o/m/x',
+    'hf:o/m/',
+    'hf:o/m/.onnx',
+    'hf:o/m/README.md',
+    'hf:o/m/../x.onnx',
+    'hf:o/m//x.onnx',
+    'hf:o/m@/x.onnx',
+    'hf:o/m@refs/pr/x.onnx/..',
+    'hf:o/m@..%2fx/x.onnx',
     'hf:../m',
     'hf:o/..',
     'hf:o/m@',

@@ -1,5 +1,6 @@
 // A model of the hub in the cache. The layout is told in docs/model-file.md.
 
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, readText, writeFileAtomically } from '../../data/files.ts'
@@ -13,11 +14,10 @@ import {
   chooseShards,
   fetchListing,
   type HubFile,
-  isSafePath,
   type Listing,
   type ModelFiles,
 } from './listing.ts'
-import { type HubReference, isCommit, parseHubReference, printReference } from './reference.ts'
+import { type HubReference, isCommit, isSafePath, parseHubReference, printReference } from './reference.ts'
 import { type HubOptions, type HubSettings, hubSettings } from './settings.ts'
 
 export interface Snapshot {
@@ -33,7 +33,7 @@ export interface Snapshot {
  * The files of a model of the hub, fetched where the cache lacks them. A branch is asked for each time and its commit remembered; a
  * commit that is in the cache needs no network.
  *
- * @param reference `hf:owner/name[@revision]`
+ * @param reference `hf:owner/name[@revision][/path/in/repository.onnx]`
  * @throws FoveaError HUB_REFERENCE, HUB_OFFLINE, HUB_DENIED, HUB_NOT_FOUND, HUB_NO_MODEL, HUB_LISTING, HUB_CHECKSUM, HUB_TOO_LARGE,
  *   HUB_FAILED, FILE_WRITE, CANCELLED
  */
@@ -91,6 +91,8 @@ class RepositoryCache {
   readonly folder: string
   readonly #settings: HubSettings
   readonly #reference: HubReference
+  /** Sets what is remembered of one file of the repository apart from what is of its usual model; no revision has a plus sign here. */
+  readonly #mark: string
 
   constructor(settings: HubSettings, reference: HubReference) {
     // A colon before a port is no part of a file's name everywhere.
@@ -98,6 +100,7 @@ class RepositoryCache {
     this.folder = join(settings.cache, 'hub', host, reference.owner, reference.name)
     this.#settings = settings
     this.#reference = reference
+    this.#mark = reference.file === undefined ? '' : `+${createHash('sha256').update(reference.file).digest('hex').slice(0, 16)}`
   }
 
   /** The commit that the revision was last found to be, in whole; undefined where there is none. */
@@ -160,11 +163,11 @@ class RepositoryCache {
   }
 
   #refFile(): string {
-    return join(this.folder, 'refs', encodeURIComponent(this.#reference.revision))
+    return join(this.folder, 'refs', `${encodeURIComponent(this.#reference.revision)}${this.#mark}`)
   }
 
   #contentsFile(commit: string): string {
-    return join(this.folder, `${commit}.json`)
+    return join(this.folder, `${commit}${this.#mark}.json`)
   }
 }
 

@@ -73,17 +73,22 @@ async function modelOf(
       inputChannels: channelsOf(preprocessing),
       values,
     })
-  const positions = options.imageSize === undefined ? 'keep' : 'resample'
   const empty = build(1, 'shape')
-  const part = holdsBackbone(empty, source.entries, { positions }) ? 'backbone' : 'whole'
+  const patches = patchesOf(empty, preprocessing.size!, config?.preprocessing.size)
+  const fitting = {
+    positions: options.imageSize === undefined ? 'keep' : 'resample',
+    ...(patches === undefined ? {} : { patches }),
+  } as const
+  const part = holdsBackbone(empty, source.entries, fitting) ? 'backbone' : 'whole'
   const found = part === 'whole' ? headOf(empty, source.entries) : undefined
   const head = options.task === 'features' ? undefined : found
   // What a backbone's file does not fill is to be trained, and zeros cannot be. Else every tensor is replaced, or its layer cut away.
   const network = part === 'backbone' ? build(1, 'seeded') : build(head?.classes ?? 1, 'shape')
-  const { model, report } = await loadStateDict(network, source, { file, part, positions, head: head === undefined ? 'skip' : 'load' })
+  const { model, report } = await loadStateDict(network, source, { ...fitting, file, part, head: head === undefined ? 'skip' : 'load' })
   if (report.unexpected.length > 0)
     notes.push(`The network has no place for ${report.unexpected.length} of the file's tensors: ${shortList(report.unexpected)}.`)
-  for (const { from, to } of report.resampled) notes.push(`Position embeddings were resampled from ${from}x${from} to ${to}x${to} patches.`)
+  for (const { from, to } of report.resampled)
+    notes.push(`Position embeddings were resampled from ${from.join('x')} to ${to.join('x')} patches.`)
   const filled: Network = { ...network, model }
   if (part === 'backbone') {
     const fresh = report.kept.filter((parameter) => !isHead(network.parameters, parameter))
@@ -159,6 +164,18 @@ function sizeOfPositions(entries: TensorSource['entries']): [number, number] | u
   if (tokens === undefined || patch === undefined) return undefined
   const side = Math.sqrt(tokens - 1)
   return Number.isInteger(side) ? [side * patch, side * patch] : undefined
+}
+
+/** Rows and columns of patches in pictures of the size that the weights were trained with; undefined where nothing is known of it. */
+function patchesOf(
+  { parameters }: Network,
+  [height]: readonly [number, number],
+  trained: readonly [number, number] | undefined,
+): readonly [number, number] | undefined {
+  const grid = [...parameters.values()].find((parameter) => parameter.grid !== undefined)?.grid
+  if (grid === undefined || trained === undefined) return undefined
+  const patch = height / grid[0]
+  return [trained[0] / patch, trained[1] / patch]
 }
 
 /** The number of classes that the file's last layer has; undefined where it has none. */

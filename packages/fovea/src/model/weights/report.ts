@@ -1,6 +1,7 @@
 // What became of the tensors of a checkpoint, as data and as text.
 
 import { clip } from '../../util/clip.ts'
+import type { Grid } from './resample-positions.ts'
 
 /** A tensor that does not fit; shapes with their type, `float32[10,512]`. */
 export interface Misfit {
@@ -31,8 +32,8 @@ export interface StateDictReport {
   readonly kept: readonly string[]
   /** Put in under another element type. */
   readonly converted: readonly { readonly name: string; readonly from: string }[]
-  /** Position embeddings that were resampled, as was asked. */
-  readonly resampled: readonly { readonly name: string; readonly from: number; readonly to: number }[]
+  /** Position embeddings that were resampled, as was asked; rows and columns of patches. */
+  readonly resampled: readonly { readonly name: string; readonly from: Grid; readonly to: Grid }[]
   /** The file's names of tensors that no network needs: counters of batches. */
   readonly ignored: readonly string[]
   /** True where the file holds the whole backbone of a network that has more than that. */
@@ -60,7 +61,7 @@ export function stateDictText(report: StateDictReport): string {
     ...section(`${count(unexpected.length, 'tensor')} unexpected: the file has them and the network has no place for them`, unexpected),
     ...section(`${count(skipped.length, 'tensor')} of the head left as new`, skipped),
     ...(kept.length === 0 ? [] : [`${count(kept.length, 'tensor')} outside the backbone kept their own values: ${modulesOf(kept)}.`]),
-    ...resampled.map(({ name, from, to }) => `${name} resampled from ${from}x${from} to ${to}x${to} patches.`),
+    ...resampled.map(({ name, from, to }) => `${name} resampled from ${from.join('x')} to ${to.join('x')} patches.`),
   ]
   if (converted.length > 0)
     lines.push(`${count(converted.length, 'tensor')} converted from ${[...new Set(converted.map(({ from }) => from))].join(', ')}.`)
@@ -79,7 +80,7 @@ export function adviceFor(report: StateDictReport): string | undefined {
   if (missing.length === 0 && misshaped.every(({ head }) => head))
     return "The file was trained on another number of classes: pass head: 'skip' to keep a new head and train it, or build the network with the file's number of classes."
   if (missing.length === 0 && misshaped.every(({ name }) => name.endsWith('pos_embed')))
-    return "The file was trained on another picture size: pass positions: 'resample', or build the network for the file's size."
+    return "The file was trained on another picture size: pass positions: 'resample' (where a model is loaded: imageSize), and patches where they are no square, or build the network for the file's size."
   return 'The file holds another variant of the architecture: name the variant (its depth, widths or stem), or export the model to ONNX with the tool that made it and load that.'
 }
 

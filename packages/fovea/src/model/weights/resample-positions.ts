@@ -5,52 +5,60 @@ import { Tensor } from '../../graph/tensor.ts'
 /** The kernel of PyTorch's antialiased bicubic, and of PIL: Keys 1981 with a = -0.5. */
 const a = -0.5
 
-/** Side of the square of patches behind `extra` tokens of other kinds; undefined where they are no square. */
-function sideOf(tokens: number, extra: number): number | undefined {
-  const side = Math.sqrt(tokens - extra)
-  return Number.isInteger(side) && side > 0 ? side : undefined
+/** Rows and columns of patches. */
+export type Grid = readonly [rows: number, columns: number]
+
+/** What position embeddings are resampled from and to. */
+export interface PositionGrids {
+  /** Tokens of other kinds before the patches. */
+  readonly extra: number
+  readonly from: Grid
+  readonly to: Grid
 }
 
 /**
- * How position embeddings [1, T, D] become those of another number of tokens: with the class token, or without, where both are
- * squares of patches. Undefined where they are not.
- */
-export function positionGrids(from: readonly number[], to: readonly number[]): { extra: number; from: number; to: number } | undefined {
-  if (from.length !== 3 || to.length !== 3 || from[0] !== 1 || to[0] !== 1 || from[2] !== to[2]) return undefined
-  for (const extra of [1, 0]) {
-    const [source, target] = [sideOf(from[1]!, extra), sideOf(to[1]!, extra)]
-    if (source !== undefined && target !== undefined) return { extra, from: source, to: target }
-  }
-  return undefined
-}
-
-/**
- * Resamples float32 position embeddings as timm does: bicubic with antialiasing over the square of patches; the class token stays.
+ * How position embeddings [1, T, D] become those of another grid of patches. Undefined where they are that grid's already, and where
+ * they cannot be: with another width, or where their patches are neither `stated` nor a square.
  *
- * @param positions [1, extra + from * from, D]
- * @returns [1, extra + to * to, D]
+ * @param stated the grid that the embeddings were trained on; passed over where it does not give their number
  */
-export function resamplePositions(positions: Tensor, grids: { extra: number; from: number; to: number }): Tensor {
-  const { extra, from, to } = grids
+export function positionGrids(from: readonly number[], to: readonly number[], grid: Grid, stated?: Grid): PositionGrids | undefined {
+  if (from.length !== 3 || to.length !== 3 || from[0] !== 1 || to[0] !== 1 || from[2] !== to[2]) return undefined
+  const extra = to[1]! - grid[0] * grid[1]
+  const patches = from[1]! - extra
+  const side = Math.sqrt(patches)
+  const source = stated !== undefined && stated[0] * stated[1] === patches ? stated : ([side, side] as const)
+  if (extra < 0 || patches <= 0 || !source.every(Number.isInteger) || `${source}` === `${grid}`) return undefined
+  return { extra, from: source, to: grid }
+}
+
+/**
+ * Resamples float32 position embeddings as timm does: bicubic with antialiasing over the grid of patches; the class token stays.
+ *
+ * @param positions [1, extra + from rows * from columns, D]
+ * @returns [1, extra + to rows * to columns, D]
+ */
+export function resamplePositions(positions: Tensor, { extra, from, to }: PositionGrids): Tensor {
   const depth = positions.dims[2]!
   const data = positions.data as Float32Array
-  const weights = axisWeights(from, to)
-  const rows = new Float64Array(to * from * depth)
-  weights.forEach((taps, y) => {
+  const stride = from[1] * depth
+  const rows = new Float64Array(to[0] * stride)
+  axisWeights(from[0], to[0]).forEach((taps, y) => {
     for (const [source, weight] of taps)
-      for (let i = 0; i < from * depth; i++) rows[y * from * depth + i]! += weight * data[(extra + source * from) * depth + i]!
+      for (let i = 0; i < stride; i++) rows[y * stride + i]! += weight * data[extra * depth + source * stride + i]!
   })
-  const result = new Float32Array((extra + to * to) * depth)
+  const result = new Float32Array((extra + to[0] * to[1]) * depth)
   result.set(data.subarray(0, extra * depth))
-  for (let y = 0; y < to; y++)
-    weights.forEach((taps, x) => {
+  const columns = axisWeights(from[1], to[1])
+  for (let y = 0; y < to[0]; y++)
+    columns.forEach((taps, x) => {
       for (let d = 0; d < depth; d++) {
         let sum = 0
-        for (const [source, weight] of taps) sum += weight * rows[(y * from + source) * depth + d]!
-        result[(extra + y * to + x) * depth + d] = sum
+        for (const [source, weight] of taps) sum += weight * rows[y * stride + source * depth + d]!
+        result[(extra + y * to[1] + x) * depth + d] = sum
       }
     })
-  return Tensor.float32([1, extra + to * to, depth], result)
+  return Tensor.float32([1, extra + to[0] * to[1], depth], result)
 }
 
 /** For every place of the result, the places that it is made of and their shares, which sum to one. */

@@ -23,8 +23,8 @@ interface Golden {
   }[]
   readonly positions: readonly {
     readonly extra: number
-    readonly from: number
-    readonly to: number
+    readonly from: readonly [number, number]
+    readonly to: readonly [number, number]
     readonly dims: readonly number[]
     readonly values: readonly number[]
     readonly result: readonly number[]
@@ -139,10 +139,10 @@ describe('weights under the names of torchvision', () => {
 })
 
 test.each(golden.positions)(
-  'position embeddings $from x $from to $to x $to, as timm resamples them',
+  'position embeddings of $from patches become those of $to as timm resamples them',
   ({ extra, from, to, dims, values, result }) => {
     const resampled = resamplePositions(Tensor.float32(dims, values), { extra, from, to })
-    expect(resampled.dims).toEqual([1, extra + to * to, dims[2]])
+    expect(resampled.dims).toEqual([1, extra + to[0] * to[1], dims[2]])
     result.forEach((value, i) => {
       expect(resampled.data[i]).toBeCloseTo(value, 5)
     })

@@ -10,7 +10,7 @@ import { type ListedTensor, type TensorSource, tensorsInMemory } from '../safete
 import { isConvertible, toFloats } from './convert.ts'
 import { findNaming } from './naming.ts'
 import { adviceFor, isComplete, type Misfit, type StateDictReport, stateDictText } from './report.ts'
-import { positionGrids, resamplePositions } from './resample-positions.ts'
+import { type Grid, type PositionGrids, positionGrids, resamplePositions } from './resample-positions.ts'
 
 export interface StateDictOptions {
   /** Refuses a file that lacks tensors of the network or has them in another shape. @default true */
@@ -19,6 +19,8 @@ export interface StateDictOptions {
   readonly head?: 'load' | 'skip'
   /** `resample` fits position embeddings of another picture size (bicubic, as timm does). @default 'keep': they are mis-shaped */
   readonly positions?: 'keep' | 'resample'
+  /** Rows and columns of patches that the file's position embeddings were trained on. @default a square */
+  readonly patches?: readonly [rows: number, columns: number]
   /**
    * `backbone` loads weights of a backbone alone (timm's resnet18) into the network's own, which lies under `backbone.`; neck and head
    * keep their values. @default 'whole'
@@ -96,10 +98,8 @@ function isSource(tensors: ReadonlyMap<string, Tensor> | TensorSource): tensors 
 interface PlannedTensor {
   readonly name: string
   readonly source: string
-  readonly grids?: Grids
+  readonly grids?: PositionGrids
 }
-
-type Grids = NonNullable<ReturnType<typeof positionGrids>>
 
 export interface StateDictPlan {
   readonly report: StateDictReport
@@ -115,7 +115,7 @@ export function planStateDict(
   entries: ReadonlyMap<string, ListedTensor>,
   options: StateDictOptions = {},
 ): StateDictPlan {
-  const { head = 'load', positions = 'keep', part = 'whole' } = options
+  const { head = 'load', positions = 'keep', part = 'whole', patches } = options
   const under = part === 'backbone' ? backbonePrefix : ''
   const parameters = new Map([...all].filter(([name]) => name.startsWith(under)))
   if (parameters.size === 0)
@@ -129,11 +129,12 @@ export function planStateDict(
   const plan: PlannedTensor[] = []
   const misshaped: Misfit[] = []
   const converted: { name: string; from: string }[] = []
-  const resized: { name: string; from: number; to: number }[] = []
+  const resized: { name: string; from: Grid; to: Grid }[] = []
   for (const [source, name] of targets) {
     const { dtype, dims } = model.graph.initializers.get(name)!
     const entry = entries.get(source)!
-    const grids = positions === 'resample' && name.endsWith('pos_embed') ? gridsOf(entry.dims, dims) : undefined
+    const grid = positions === 'resample' ? parameters.get(name)!.grid : undefined
+    const grids = grid === undefined ? undefined : positionGrids(entry.dims, dims, grid, patches)
     if (!isConvertible(entry.type) || (grids === undefined && !sameShape(entry.dims, dims))) {
       const found = `${entry.type ?? entry.dtype}[${entry.dims}]`
       misshaped.push({ name, source, expected: `${dtype}[${dims}]`, found, head: isHead(parameters, name) })
@@ -192,12 +193,7 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return `${a}` === `${b}` || long(a) === long(b)
 }
 
-/** How position embeddings are to be resampled; undefined where they fit as they are, or cannot. */
-function gridsOf(from: readonly number[], to: readonly number[]): Grids | undefined {
-  return `${from}` === `${to}` ? undefined : positionGrids(from, to)
-}
-
-function resampled(tensor: Tensor, grids: Grids, dtype: 'float32' | 'float64'): Tensor {
+function resampled(tensor: Tensor, grids: PositionGrids, dtype: 'float32' | 'float64'): Tensor {
   const result = resamplePositions(toFloats(tensor, 'float32', tensor.dims), grids)
   return toFloats(result, dtype, result.dims)
 }

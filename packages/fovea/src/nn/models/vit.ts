@@ -55,9 +55,10 @@ export function vit(m: ModuleBuilder, x: Feature, options: VitOptions): Architec
 
 /** The patches as tokens [N, 1 + patches, C]: a class token before them, and an embedding of each position added. */
 function embedPatches(m: ModuleBuilder, x: Feature, width: number, patch: number, [height, breadth]: readonly [number, number]): Feature {
-  const length = 1 + (height / patch) * (breadth / patch)
+  const grid = [height / patch, breadth / patch] as const
+  const length = 1 + grid[0] * grid[1]
   const classToken = m.parameter('cls_token', 'bias', [1, 1, width], normal(0, 1e-6))
-  const positions = m.parameter('pos_embed', 'bias', [1, length, width], truncatedNormal(0.02))
+  const positions = m.parameter('pos_embed', 'bias', [1, length, width], truncatedNormal(0.02), { grid })
   const proj = { out: width, kernel: patch, stride: patch, padding: 0, initialise: uniformByFan() }
   const map = conv2d(m.module('patch_embed'), 'proj', x, proj)
   const rows = m.op('patch_embed.rows', 'Reshape', [map.value, m.b.ints([0, width, length - 1])])

@@ -10,6 +10,7 @@ import { FoveaError } from '../util/errors.ts'
 import type { ImportOptions } from './import-classifier.ts'
 import { importModel } from './import-model.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from './metadata.ts'
+import { withOptions } from './with-options.ts'
 
 export interface OpenedModel {
   readonly model: Model
@@ -36,10 +37,13 @@ export async function readModelFile(file: string): Promise<Model> {
   return model
 }
 
-/** Opens a model of whatever origin. @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_VISION */
+/**
+ * Opens a model of whatever origin. What is asked of one of ours is done, or refused (`withOptions`).
+ *
+ * @throws FoveaError as `readModelFile`, `withOptions`, MODEL_METADATA, MODEL_VERSION, MODEL_NOT_VISION
+ */
 export async function openModel(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedModel> {
   const model = await readModelFile(file)
   if (!hasMetadata(model)) return importModel(model, { ...options, file })
-  const notes = options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']
-  return { model: loadHalf(model).model, metadata: readMetadata(model, file), notes }
+  return withOptions({ model: loadHalf(model).model, metadata: readMetadata(model, file) }, { ...options, file })
 }

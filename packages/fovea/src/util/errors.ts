@@ -328,6 +328,10 @@ export const errorCatalogue = {
     message: 'No weights are shipped for this architecture',
     remedy: 'Train it, or load weights from a file, a folder or hf:owner/name.',
   },
+  MODEL_OPTION: {
+    message: 'An option cannot take effect on this model',
+    remedy: 'Leave the option out.',
+  },
   MODEL_NO_HEAD: {
     message: 'The model has no head that answers: it gives features',
     remedy:

@@ -175,6 +175,7 @@ export {
   type Explanation,
   type FeatureOptions,
   type LoadOptions,
+  type ModelRunOptions,
   type Picture,
 } from './model/vision-model.ts'
 export { type StateDictReport, stateDictText } from './model/weights/report.ts'

@@ -13,6 +13,7 @@ import { type AugmentationName, augmentation, augmentations } from '../train/aug
 import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import type { LabelledPicture } from '../vision/labelled-set.ts'
+import { parseDrawing } from './pictures.ts'
 import { interruptSignal, LiveLine, parseNumber } from './terminal.ts'
 
 interface PreviewFlags {
@@ -31,7 +32,7 @@ export function previewCommand(): Command {
     .description('draw what transforms do to pictures and to the boxes, masks and keypoints in them')
     .argument('<data>', 'a folder, or one of its label files')
     .option('--transform <spec>', `${augmentations.join(', ')}, a transform as JSON, or a file of it`, 'light')
-    .option('--out <file>', 'the sheet, a PNG', 'preview.png')
+    .option('--out <file>', 'the sheet, a PNG', parseDrawing, 'preview.png')
     .option('--samples <n>', 'rows: pictures, drawn by seed', parseNumber, 4)
     .option('--variants <n>', 'how often each is transformed', parseNumber, 5)
     .option('--seed <n>', 'the same seed gives the same sheet', parseNumber, 0)

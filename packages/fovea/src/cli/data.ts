@@ -18,6 +18,7 @@ import { validateDataset } from '../data/formats/validate.ts'
 import type { Placement } from '../data/formats/write-context.ts'
 import { textTable } from '../util/text-table.ts'
 import { previewCommand } from './data-preview.ts'
+import { parseDrawing } from './pictures.ts'
 import { interruptSignal, LiveLine, parseNumber, parsePattern } from './terminal.ts'
 
 interface ReadFlags {
@@ -57,7 +58,7 @@ function validateCommand(): Command {
     .description('report every problem of a data set')
     .option('--no-open', 'do not open the pictures: quick, but finds no duplicates and no wrong sizes')
     .option('--near [bits]', 'also find pictures that look alike: at most so many of 64 bits differ (default: 4)', parseNumber)
-    .option('--sheet <file>', 'draw the pictures that look alike there as PNG')
+    .option('--sheet <file>', 'draw the pictures that look alike there as PNG', parseDrawing)
     .option('--strict', 'exit with 1 where there is a problem')
     .action(async (source: string, flags: ReadFlags & { open: boolean; near?: number | true; sheet?: string; strict?: boolean }) => {
       const near = flags.near ?? (flags.sheet === undefined ? undefined : true)
@@ -81,7 +82,7 @@ function validateCommand(): Command {
 function statsCommand(): Command {
   return reading(new Command('stats'))
     .description('count images, shapes and classes')
-    .option('--plot <file>', 'draw the classes there as PNG')
+    .option('--plot <file>', 'draw the classes there as PNG', parseDrawing)
     .action(async (source: string, flags: ReadFlags & { plot?: string }) => {
       const problems: DatasetProblem[] = []
       const { format, statistics } = await working(async (_, signal) => {

@@ -20,26 +20,14 @@ import { type Sweep, type SweepGoal, sweepThresholds } from '../evaluate/sweep.t
 import { evaluationWords } from '../evaluate/words.ts'
 import { drawWorst } from '../evaluate/worst-sheet.ts'
 import { encodeModel } from '../graph/codec/encode.ts'
-import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
-import { DeepSeekVision } from '../model/vision-model.ts'
+import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
-import {
-  architectureHelp,
-  bar,
-  hubOptions,
-  inputHelp,
-  interruptSignal,
-  LiveLine,
-  modelHelp,
-  parseNumber,
-  parsePattern,
-} from './terminal.ts'
+import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
+import { parseDrawing } from './pictures.ts'
+import { bar, interruptSignal, LiveLine, modelHelp, parseNumber, parsePattern } from './terminal.ts'
 import { reportFailures } from './train.ts'
 
-interface EvaluateFlags {
-  input?: InputSpec
-  architecture?: string
-  device?: string
+interface EvaluateFlags extends ModelFlags {
   split?: 'train' | 'val' | 'test'
   format?: string
   plots?: string
@@ -57,17 +45,14 @@ interface EvaluateFlags {
 }
 
 export function evaluateCommand(): Command {
-  return new Command('evaluate')
-    .description(
-      'measure a model: accuracy, per-class figures, confusion matrix, calibration, with intervals; compare two; find thresholds',
-    )
+  const command = new Command('evaluate').description(
+    'measure a model: accuracy, per-class figures, confusion matrix, calibration, with intervals; compare two; find thresholds',
+  )
+  return withModelOptions(command)
     .argument('<model>', modelHelp)
     .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test; with --format any data set')
-    .option('--input <scaling>', inputHelp, parseInputSpec)
-    .option('--architecture <name>', architectureHelp)
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
     .addOption(new Option('--format <name>', 'how the data set is written').choices(datasetFormats.map(({ name }) => name)))
-    .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
     .option('--metrics <names>', 'figures, such as accuracy,mAP,f1 (default: all)', (text) => text.split(','))
     .option('--against <model>', 'compare with another model on the same pictures')
@@ -75,7 +60,7 @@ export function evaluateCommand(): Command {
     .option('--write-thresholds [file]', 'write the model with the thresholds of --sweep (default: MODEL-thresholds.onnx)')
     .option('--in-place', 'let --write-thresholds write over the model')
     .option('--report <file>', 'write a report as one HTML file that opens offline')
-    .option('--sheet <file>', 'draw the hardest pictures there as PNG')
+    .option('--sheet <file>', 'draw the hardest pictures there as PNG', parseDrawing)
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
     .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
     .option('--seed <n>', 'of these drawings', parseNumber, 0)
@@ -94,7 +79,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   // What cannot be done is said before the work, not after it.
   const target = thresholdFile(file, flags)
   const line = new LiveLine()
-  const model = await loadModel(file, flags, line, signal)
+  const model = await loadFlagged(file, flags, line, signal)
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
@@ -171,15 +156,6 @@ function textOf(evaluation: VisionEvaluation, sweep: Sweep | undefined, other: C
   return parts.join('\n')
 }
 
-function loadModel(file: string, flags: EvaluateFlags, line: LiveLine, signal: AbortSignal): Promise<DeepSeekVision> {
-  return DeepSeekVision.load(file, {
-    ...(flags.input ? { input: flags.input } : {}),
-    ...(flags.architecture ? { architecture: flags.architecture } : {}),
-    ...(flags.device ? { device: flags.device } : {}),
-    hub: hubOptions(line, signal),
-  })
-}
-
 function evaluateWith(
   model: DeepSeekVision,
   pictures: EvaluationData,
@@ -205,7 +181,7 @@ async function compareWith(
   signal: AbortSignal,
 ): Promise<Compared | undefined> {
   if (flags.against === undefined) return undefined
-  const model = await loadModel(flags.against, flags, line, signal)
+  const model = await loadFlagged(flags.against, flags, line, signal)
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
     const second = await evaluateWith(model, pictures, `${name}, second model`, { ...flags, bootstrap: 0 }, line, signal)

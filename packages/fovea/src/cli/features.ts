@@ -8,19 +8,18 @@ import { renderPointMap } from '../data/draw-map.ts'
 import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
 import { checkFeatureFile, saveFeatures } from '../data/numpy-file.ts'
-import { drawFeatures } from '../model/draw-features.ts'
+import { drawFeatures, isDrawable } from '../model/draw-features.ts'
 import { type MapMethod, mapEmbeddings } from '../model/embedding-map.ts'
 import type { Features } from '../model/extract-features.ts'
-import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
-import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { pooledRow } from '../vision/feature-map.ts'
 import type { Image } from '../vision/image.ts'
 import { FeatureRows } from './feature-rows.ts'
-import { drawnFile, type ListedPicture, listPictures } from './pictures.ts'
-import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount, parsePattern } from './terminal.ts'
+import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
+import { drawnFile, type ListedPicture, listPictures, parseDrawing, picturesRemedy } from './pictures.ts'
+import { bar, interruptSignal, LiveLine, modelHelp, parseCount, parsePattern } from './terminal.ts'
 
-interface FeaturesFlags {
+interface FeaturesFlags extends ModelFlags {
   layer?: string[]
   save?: string
   pool?: boolean
@@ -30,33 +29,35 @@ interface FeaturesFlags {
   method: MapMethod
   seed: number
   classFromName?: RegExp
-  input?: InputSpec
-  architecture?: string
-  device?: string
   batch: number
   values?: boolean
   json?: boolean
 }
 
 export function featuresCommand(): Command {
-  return new Command('features')
-    .description('show what a model holds of pictures at any layer: numbers, heat maps, a map of a folder')
+  const command = new Command('features').description(
+    'show what a model holds of pictures at any layer: numbers, heat maps, a map of a folder',
+  )
+  return withModelOptions(command)
     .argument('<model>', modelHelp)
     .argument('<pictures...>', 'files or folders')
     .option('--layer <name>', 'a stage, or any value of the graph; may be repeated, or a list with commas (default: embedding)', layers)
     .option('--save <file>', 'write the features for NumPy: one layer to .npy, any number to .npz with the names of the files')
     .option('--pool', 'with --save: average maps over the picture')
-    .option('--draw <folder>', 'write heat maps over the pictures there')
+    .option('--draw <folder>', 'write heat maps over the pictures there, as NAME.LAYER.png')
     .addOption(
-      new Option('--kind <what>', 'with --draw: what is drawn').choices(['sheet', 'activation', 'components', 'channels', 'levels']),
+      new Option('--kind <what>', 'with --draw: what is drawn (default: levels for attention, else activation)').choices([
+        'sheet',
+        'activation',
+        'components',
+        'channels',
+        'levels',
+      ]),
     )
-    .option('--map <file>', 'write a map of all pictures there: near ones are alike')
+    .option('--map <file>', 'write a map of all pictures there, a PNG: near ones are alike', parseDrawing)
     .addOption(new Option('--method <name>', 'with --map: how it is laid out').choices(['umap', 'pca']).default('umap'))
     .option('--seed <n>', 'with --map: the same seed gives the same map', parseSeed, 0)
     .option('--class-from-name <regexp>', 'with --map: take the class from the file name: its first group', parsePattern)
-    .option('--input <scaling>', inputHelp, parseInputSpec)
-    .option('--architecture <name>', architectureHelp)
-    .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--batch <n>', 'pictures that go through the model at once', parseCount, 16)
     .option('--json', 'print one JSON object a line')
     .option('--values', 'with --json: print all values too')
@@ -87,15 +88,11 @@ async function run(file: string, pictures: readonly string[], flags: FeaturesFla
   const names = [...new Set(flags.layer ?? ['embedding'])]
   if (flags.save !== undefined) checkFeatureFile(flags.save, names.length)
   const listed = await listPictures(pictures, flags.classFromName)
-  const model = await DeepSeekVision.load(file, {
-    ...(flags.input ? { input: flags.input } : {}),
-    ...(flags.architecture ? { architecture: flags.architecture } : {}),
-    ...(flags.device ? { device: flags.device } : {}),
-    hub: hubOptions(line, signal),
-  })
+  const model = await loadFlagged(file, flags, line, signal)
   const saved = flags.save === undefined ? undefined : new FeatureRows(flags.pool ?? false)
   const mapped: { rows: Float32Array[]; pictures: ListedPicture[] } = { rows: [], pictures: [] }
   const taken = new Set(listed.map(({ path }) => resolve(path)))
+  const told = new Set<string>()
   let failed = 0
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
@@ -114,11 +111,13 @@ async function run(file: string, pictures: readonly string[], flags: FeaturesFla
         mapped.pictures.push(one)
         const drawn = flags.draw === undefined ? undefined : drawnFile(flags.draw, one.path, taken)
         for (const name of names) {
-          // Beside maps, an embedding is no reason to stop.
-          const isDrawn = names.length === 1 || features[name]!.shape.length > 2
-          const target = isDrawn ? drawn?.(names.length > 1 ? name : undefined) : undefined
+          // Beside maps, what has no places is no reason to stop.
+          const isDrawn = drawn !== undefined && (names.length === 1 || isDrawable(features[name]!))
+          if (drawn !== undefined && !isDrawn && !told.has(name)) line.print(pc.yellow(`${name}: one value a channel, nothing to draw`))
+          told.add(name)
+          const target = isDrawn ? drawn(name) : undefined
           if (target !== undefined)
-            await writePng(target, await drawFeatures(image, features[name]!, { kind: flags.kind ?? 'sheet', index: i }))
+            await writePng(target, await drawFeatures(image, features[name]!, { ...(flags.kind ? { kind: flags.kind } : {}), index: i }))
           line.clear()
           process.stdout.write(lineOf(one.path, features[name]!, i, flags, target))
         }
@@ -129,7 +128,8 @@ async function run(file: string, pictures: readonly string[], flags: FeaturesFla
   } finally {
     await model.close()
   }
-  if (failed === listed.length) throw new FoveaError('DATA_NO_IMAGES', { expected: 'at least one readable picture', found: 'none' })
+  if (failed === listed.length)
+    throw new FoveaError('DATA_NO_IMAGES', { expected: 'at least one readable picture', found: 'none', remedy: picturesRemedy })
   if (saved !== undefined) {
     await saveFeatures(flags.save!, saved.arrays(flags.save!))
     line.print(`features: ${flags.save}`)

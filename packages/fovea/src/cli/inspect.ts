@@ -8,6 +8,7 @@ import type { Model } from '../graph/model.ts'
 import { printModel } from '../graph/printer.ts'
 import { sizeOf, Tensor } from '../graph/tensor.ts'
 import { buildClassifier } from '../model/build-classifier.ts'
+import { takesAnySize } from '../model/front.ts'
 import { importModel } from '../model/import-model.ts'
 import { describeStages, partStages, type StageSummary } from '../model/layers.ts'
 import { hasMetadata, type ModelMetadata, readMetadata } from '../model/metadata.ts'
@@ -44,8 +45,8 @@ export function inspectCommand(): Command {
         if (source === undefined) command.error("error: missing required argument 'model'")
         const { model, notes } = await modelOf(source, flags.architecture)
         const metadata = hasMetadata(model) ? readMetadata(model, source) : undefined
-        const summary = summarize(model)
         const opened = openAs(model, metadata)
+        const summary = summarize(model, (metadata ?? opened.metadata)?.preprocessing.size)
         const profile = flags.profile ? await profileModel(model, zeroFeeds(summary)) : undefined
         if (flags.json)
           process.stdout.write(
@@ -128,8 +129,9 @@ function text(source: string, summary: ModelSummary, metadata: ModelMetadata | u
   const at = Object.entries(summary.flopsAt).map(([name, size]) => `${name}=${size}`)
   const operators = Object.entries(summary.operators).map(([name, count]) => `${name} ${count}`)
   const rows: [string, string][] = [
-    ['inputs', summary.inputs.map(port).join(', ')],
-    ['outputs', summary.outputs.map(port).join(', ')],
+    ...(metadata === undefined ? [] : identityRows(metadata)),
+    ...listRows('inputs', summary.inputs.map(port)),
+    ...listRows('outputs', summary.outputs.map(port)),
     [
       'parameters',
       `${formatCount(summary.parameters)} (${summary.parameters.toLocaleString('en')}), weights ${formatBytes(summary.weightBytes)}`,
@@ -148,7 +150,7 @@ function text(source: string, summary: ModelSummary, metadata: ModelMetadata | u
         .map(([domain, version]) => `${domain} ${version}`)
         .join(', ')}${summary.producer === undefined ? '' : `, by ${summary.producer}`}`,
     ],
-    ...(metadata === undefined ? foreignRows(model, opened) : metadataRows(metadata)),
+    ...(metadata === undefined ? foreignRows(model, opened) : metadataRows(metadata, takesAnySize(model))),
     ...stageRows(opened.stages),
     ...opened.notes.map((note) => ['note', note] as [string, string]),
   ]
@@ -156,12 +158,28 @@ function text(source: string, summary: ModelSummary, metadata: ModelMetadata | u
   return `${pc.bold(source)}\n${rows.map(([key, value]) => `  ${pc.dim(key.padEnd(width))}  ${value}`).join('\n')}\n`
 }
 
+/** One line for each, the heading before the first. */
+function listRows(heading: string, lines: readonly string[]): [string, string][] {
+  return lines.map((line, i) => [i === 0 ? heading : '', line])
+}
+
 function stageRows(stages: readonly StageSummary[]): [string, string][] {
   const width = Math.max(0, ...stages.map(({ stage }) => stage.length))
-  return stages.map(({ stage, value, dims }, i) => [
-    i === 0 ? 'stages' : '',
-    `${stage.padEnd(width)}  ${formatDims(dims)}${value === stage ? '' : pc.dim(`  ${value}`)}`,
-  ])
+  const line = ({ stage, value, dims }: StageSummary) =>
+    `${stage.padEnd(width)}  ${formatDims(dims)}${value === stage ? '' : pc.dim(`  ${value}`)}`
+  return listRows('stages', stages.map(line))
+}
+
+/** What the model is called, from when it is, who may read it, and under which terms. */
+function identityRows({ name, version, framework, licence, architecture }: ModelMetadata): [string, string][] {
+  const rows: [string, string | undefined][] = [
+    ['name', name],
+    ['version', version],
+    ['framework', `fovea ${framework}`],
+    ['licence', licence],
+    ['architecture', architecture?.name],
+  ]
+  return rows.filter((row): row is [string, string] => row[1] !== undefined)
 }
 
 function foreignRows(model: Model, { metadata }: Opened): [string, string][] {
@@ -170,12 +188,13 @@ function foreignRows(model: Model, { metadata }: Opened): [string, string][] {
   return [...opens, ['metadata', found.length === 0 ? 'none' : found.map(([key, value]) => `${key}=${value.slice(0, 60)}`).join(', ')]]
 }
 
-function preprocessingRow({ size, resize, color, scale }: Preprocessing): [string, string] {
-  return ['preprocessing', `${size?.join('x') ?? 'any'} pixels, ${resize}, ${color}, ${scale}`]
+function preprocessingRow({ size, resize, color, scale }: Preprocessing, anySize = false): [string, string] {
+  const pixels = `${size?.join('x') ?? 'any'} pixels${anySize && size !== undefined ? ' (any size can be asked for)' : ''}`
+  return ['preprocessing', `${pixels}, ${resize}, ${color}, ${scale}`]
 }
 
-function metadataRows(metadata: ModelMetadata): [string, string][] {
-  const { preprocessing, labels, metrics, framework, architecture } = metadata
+function metadataRows(metadata: ModelMetadata, anySize: boolean): [string, string][] {
+  const { preprocessing, labels, metrics } = metadata
   const shown = labels.slice(0, 12).join(', ')
   return [
     [
@@ -184,11 +203,9 @@ function metadataRows(metadata: ModelMetadata): [string, string][] {
         ? 'features (no task head)'
         : `classify, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`,
     ],
-    preprocessingRow(preprocessing),
-    ...(architecture === undefined ? [] : [['architecture', architecture.name] as [string, string]]),
+    preprocessingRow(preprocessing, anySize),
     ...(metrics?.accuracy === undefined
       ? []
       : [['accuracy', `${formatPercent(metrics.accuracy)} on the pictures held out`] as [string, string]]),
-    ['framework', framework],
   ]
 }

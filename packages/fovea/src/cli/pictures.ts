@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { listImages } from '../data/image-folder.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
 
 export interface ListedPicture {
   readonly path: string
@@ -20,10 +21,23 @@ export async function listPictures(sources: readonly string[], classFromName?: R
   const listed: ListedPicture[] = []
   for (const source of sources) {
     const found = await stat(source).catch(() => undefined)
-    const paths = found?.isDirectory() ? await listImages(source) : [source]
+    const paths = found?.isDirectory() ? await imagesOf(source) : [source]
     for (const path of paths) listed.push({ path, group: groupOf(path, found?.isDirectory() ? source : dirname(path), classFromName) })
   }
   return listed
+}
+
+/** What helps a command that wants pictures, with or without classes. */
+export const picturesRemedy = 'Name pictures, or folders that hold some.'
+
+async function imagesOf(folder: string): Promise<string[]> {
+  try {
+    return await listImages(folder)
+  } catch (error) {
+    // Its own remedy is for data sets.
+    if (isFoveaError(error, 'DATA_NO_IMAGES')) throw new FoveaError(error.code, { ...error.details, remedy: picturesRemedy })
+    throw error
+  }
 }
 
 function groupOf(path: string, root: string, classFromName: RegExp | undefined): string {
@@ -33,6 +47,18 @@ function groupOf(path: string, root: string, classFromName: RegExp | undefined):
   }
   const inside = relative(root, path).split(sep)
   return inside.length > 1 ? inside[0]! : basename(resolve(root))
+}
+
+/** Reads the name of a drawing, before the work that ends in it. @throws FoveaError DRAWING_INVALID where it does not end in .png */
+export function parseDrawing(file: string): string {
+  const type = extname(file).toLowerCase()
+  if (type === '.png') return file
+  throw new FoveaError('DRAWING_INVALID', {
+    file,
+    expected: 'a name that ends in .png',
+    found: type || 'none',
+    remedy: 'Give the file another name.',
+  })
 }
 
 /**

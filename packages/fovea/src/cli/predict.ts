@@ -8,17 +8,14 @@ import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
 import { namesVideo } from '../data/video/open-source.ts'
 import { drawPrediction } from '../model/draw.ts'
-import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
-import { DeepSeekVision } from '../model/vision-model.ts'
+import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
+import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
 import { drawnFile, listPictures } from './pictures.ts'
 import { openFlaggedSource, type SourceFlags, sourceHelp, withSourceOptions } from './source-options.ts'
-import { architectureHelp, bar, hubOptions, inputHelp, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
+import { bar, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
 
-interface PredictFlags extends SourceFlags {
-  input?: InputSpec
-  architecture?: string
-  device?: string
+interface PredictFlags extends SourceFlags, ModelFlags {
   draw?: string
   explain?: boolean
   topK: number
@@ -26,12 +23,10 @@ interface PredictFlags extends SourceFlags {
 }
 
 export function predictCommand(): Command {
-  return withSourceOptions(new Command('predict').description('classify pictures or the frames of a source; prints one line for each'))
+  const command = new Command('predict').description('classify pictures or the frames of a source; prints one line for each')
+  return withModelOptions(withSourceOptions(command))
     .argument('<model>', modelHelp)
     .argument('<pictures...>', `files or folders; or one source of frames: ${sourceHelp}`)
-    .option('--input <scaling>', inputHelp, parseInputSpec)
-    .option('--architecture <name>', architectureHelp)
-    .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--draw <folder>', 'write each picture with its label there')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
     .option('--top-k <n>', 'number of guesses in JSON', parseCount, 5)
@@ -53,7 +48,7 @@ export function predictCommand(): Command {
 async function run(file: string, pictures: readonly string[], flags: PredictFlags, signal: AbortSignal): Promise<void> {
   const line = new LiveLine()
   const files = (await listPictures(pictures)).map(({ path }) => path)
-  const model = await loadModel(file, flags, line, signal)
+  const model = await loadFlagged(file, flags, line, signal)
   // Neither a drawing nor a picture that was asked about is ever written over.
   const taken = new Set(files.map((path) => resolve(path)))
   let failed = 0
@@ -86,7 +81,7 @@ async function runFrames(file: string, spec: string, flags: PredictFlags, signal
   const stop = new AbortController()
   // Opened first: a wrong address is told before a large model is loaded.
   await using source = await openFlaggedSource(spec, flags, line, stop.signal)
-  await using model = await loadModel(file, flags, line, signal)
+  await using model = await loadFlagged(file, flags, line, signal)
   model.requireHead()
   for (const note of model.notes) line.print(pc.yellow(note))
   const end = () => void source.stop()
@@ -108,15 +103,6 @@ async function runFrames(file: string, spec: string, flags: PredictFlags, signal
     line.update(`${count} frames, ${dropped} dropped, ${fps.toFixed(1)} a second come`)
   }
   line.clear()
-}
-
-function loadModel(file: string, flags: PredictFlags, line: LiveLine, signal: AbortSignal): Promise<DeepSeekVision> {
-  return DeepSeekVision.load(file, {
-    ...(flags.input ? { input: flags.input } : {}),
-    ...(flags.architecture ? { architecture: flags.architecture } : {}),
-    ...(flags.device ? { device: flags.device } : {}),
-    hub: hubOptions(line, signal),
-  })
 }
 
 async function predictOne(

@@ -4,7 +4,7 @@ import { FoveaError } from '../util/errors.ts'
 import { createPreprocessing, type Preprocessing } from '../vision/preprocessing.ts'
 import type { CleanModel } from './clean-up.ts'
 import { fieldOf, guessInput, numbersIn } from './guess-input.ts'
-import { type InputSpec, inputWords, partsOf } from './input-spec.ts'
+import { type GivenInput, givenParts, inputWords, replacedNotes } from './input-spec.ts'
 
 export interface DescribedInput {
   readonly preprocessing: Preprocessing
@@ -16,16 +16,19 @@ const usualSide = 224
 const ultralyticsSide = 640
 
 /**
- * What is given wins over what the file states, and that over a guess.
+ * What is given wins over what the file states, and that over a guess. A note says what was guessed, and what stated facts were replaced.
  *
  * @throws FoveaError PREPROCESSING_INVALID where what is given is not valid, or not for a model of this shape
  */
-export function describeInput(body: CleanModel, input: InputSpec | undefined): DescribedInput {
-  const notes: string[] = []
-  const given = input === undefined ? {} : partsOf(input, body.channels)
-  const guess = given.scale === undefined ? guessInput(body.model, body) : undefined
+export function describeInput(body: CleanModel, options: GivenInput): DescribedInput {
+  const given = givenParts(options, body.channels)
+  const found = guessInput(body.model, body)
+  const guess = given.scale === undefined ? found : undefined
+  const notes = found.stated ? replacedNotes(found.parts, given, 'the file') : []
   if (guess !== undefined)
-    notes.push(`Pixel scaling guessed as "${guess.scaling}", since ${guess.reason}; state it with --input ${inputWords.join('|')}.`)
+    notes.push(
+      `Pixel scaling guessed as "${guess.scaling}", since ${guess.reason}; the option input (--input) states it: ${inputWords.join('|')}.`,
+    )
   const size = sizeOf(body, given)
   if (size.note !== undefined) notes.push(size.note)
   const preprocessing = createPreprocessing({
@@ -48,7 +51,7 @@ function sizeOf(body: CleanModel, given: Partial<Preprocessing>): { size: readon
     throw new FoveaError('PREPROCESSING_INVALID', {
       field: 'size',
       expected: `${height}x${width}, which the model is fixed to`,
-      found: `${size}`,
+      found: size.join('x'),
     })
   }
   if (height !== undefined && width !== undefined) return { size: [height, width] }

@@ -8,6 +8,7 @@ import { activationOf, channelOf, componentsOf, type FeatureMap, featureMapOf, l
 import { createImage, type Image, toGray, toRgb, verifyImage } from '../vision/image.ts'
 import { type Grid, overPicture, type Placement } from '../vision/placement.ts'
 import { resizeImage } from '../vision/resize.ts'
+import { levelSheet } from './draw-levels.ts'
 import type { Features } from './extract-features.ts'
 
 export interface DrawFeaturesOptions {
@@ -15,7 +16,9 @@ export interface DrawFeaturesOptions {
    * - `activation`: how strong each place is, as heat over the picture
    * - `components`: the first three principal components as colours: places of one colour have like features
    * - `channels`: single channels, those that differ most over the picture
-   * - `levels`: each channel as heat on one scale, for attention maps, which have one for each level
+   * - `levels`: for attention maps, which have one channel for each level: the picture and all levels on one scale, from the smallest
+   *   value to the largest (which level counts more); below them the mean and each level on a scale of its own (where it looks). The
+   *   values that the scales stand for are printed
    * - `sheet`: picture, activation, components and some channels side by side
    *
    * @default 'activation'; 'levels' for a layer whose name begins with attention
@@ -31,18 +34,31 @@ export interface DrawFeaturesOptions {
 
 /** The longest side of a panel of a sheet. */
 const panelSide = 224
+/** True where a layer has places to draw: neither an embedding nor a map of 1x1. */
+export function isDrawable({ shape }: Pick<Features, 'shape'>): boolean {
+  return shape.length === 3 || (shape.length === 4 && shape[2]! * shape[3]! > 1)
+}
+
 /** More channels than this are no levels. */
 const maxLevels = 16
 
 /**
  * Draws the features of one picture over it.
  *
- * @throws FoveaError DRAWING_INVALID where the layer is no map (an embedding), or the picture is not the one of the features; IMAGE_INVALID
+ * @throws FoveaError DRAWING_INVALID where the layer is no map (an embedding) or has one place alone, or the picture is not the one of
+ *   the features; IMAGE_INVALID
  */
 export async function drawFeatures(image: Image, features: Features, options: DrawFeaturesOptions = {}): Promise<Image> {
   verifyImage(image)
   const { index = 0, opacity = 0.6 } = options
   const map = featureMapOf(features, index)
+  if (map.height * map.width === 1)
+    throw new FoveaError('DRAWING_INVALID', {
+      field: features.layer,
+      expected: 'a map of several places',
+      found: '1x1: one value for the whole picture, so that there is nothing to draw',
+      remedy: 'Take an earlier layer, or larger pictures: imageSize of load(), --imgsz of the commands.',
+    })
   const placement = features.placements[index]!
   if (placement.picture[0] !== image.height || placement.picture[1] !== image.width)
     throw new FoveaError('DRAWING_INVALID', {
@@ -61,11 +77,9 @@ export async function drawFeatures(image: Image, features: Features, options: Dr
   const size = `${map.channels} channels of ${map.width}x${map.height}`
   const title = { title: features.layer, subtitle: size, side: panelSide }
   if (kind === 'levels') {
-    const levels = levelGrids(map).slice(0, options.channels ?? maxLevels)
-    return drawSheet(
-      levels.map((grid, i) => ({ image: heat(grid), caption: levelName(features.stride, i) })),
-      title,
-    )
+    const count = Math.min(map.channels, options.channels ?? maxLevels)
+    const { panels, ...layout } = levelSheet(map, { stride: features.stride, count, picture: shown, heat })
+    return drawSheet(panels, { ...title, ...layout })
   }
   const channels = liveliestChannels(map, options.channels ?? (kind === 'sheet' ? 5 : 12)).map((channel) => ({
     image: heat(channelOf(map, channel)),
@@ -78,12 +92,6 @@ export async function drawFeatures(image: Image, features: Features, options: Dr
     { image: drawComponents(shown, map, placement), caption: 'principal components' },
   ]
   return drawSheet([...summary, ...channels], { ...title, columns: 4 })
-}
-
-/** The first level of attention has the map's own stride: with one of 8 it is p3. */
-function levelName(stride: number | undefined, index: number): string {
-  const first = Math.log2(stride ?? 0)
-  return Number.isInteger(first) ? `p${first + index}` : `level ${index + 1}`
 }
 
 function overlay(image: Image, grid: Grid, placement: Placement, opacity: number): Image {
@@ -117,15 +125,4 @@ function drawComponents(image: Image, map: FeatureMap, placement: Placement): Im
     out.data[i] = Math.round(gray.data[i]! * (1 - alpha) + large.data[i]! * alpha)
   }
   return out
-}
-
-/** Every channel on the scale of all, so that levels can be compared. */
-function levelGrids({ channels, height, width, data }: FeatureMap): Grid[] {
-  let peak = 1e-12
-  for (const value of data) peak = Math.max(peak, value)
-  return Array.from({ length: channels }, (_, c) => ({
-    height,
-    width,
-    data: data.slice(c * height * width, (c + 1) * height * width).map((value) => Math.max(0, value) / peak),
-  }))
 }

@@ -11,7 +11,7 @@ import { openSession } from '../runtime/session.ts'
 import { Random } from '../util/random.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import { buildClassifier } from './build-classifier.ts'
-import { drawFeatures } from './draw-features.ts'
+import { drawFeatures, isDrawable } from './draw-features.ts'
 import { joinBatches, strideOf } from './extract-features.ts'
 import { importModel } from './import-model.ts'
 import { LayerSessions } from './layer-sessions.ts'
@@ -228,15 +228,20 @@ describe('drawFeatures', () => {
     )
     expect(sheet!.width).toBeGreaterThan(800)
     expect(channels!.width).toBeGreaterThan(400)
+    // Two rows: all on one scale, each on its own.
     const attention = { ...conv2, layer: 'attention', shape: [2, 4, 8, 8], data: new Float32Array(512).fill(0.5) }
     const levels = await drawFeatures(image, attention)
-    expect(levels.width).toBeGreaterThan(400)
+    expect([levels.width, levels.height].map((side) => side > 2 * 224)).toEqual([true, true])
+    expect(levels.width).toBeGreaterThan(5 * 224)
   })
 
   it('refuses what is no map, and other pictures', async () => {
     const image = pictureOf(64, 64)
     const { conv2, embedding } = await model.extractFeatures(image, { layer: ['conv2', 'embedding'] })
     await expect(drawFeatures(image, embedding!)).rejects.toThrow(/a map \[N, C, H, W\].*DRAWING_INVALID/)
+    const single = { ...conv2!, shape: [1, 2, 1, 1], data: new Float32Array(2) }
+    await expect(drawFeatures(image, single)).rejects.toThrow(/several places, found 1x1: .*nothing to draw.*--imgsz.*DRAWING_INVALID/)
+    expect([conv2!, embedding!, single].map(isDrawable)).toEqual([true, false, false])
     await expect(drawFeatures(pictureOf(64, 63), conv2!)).rejects.toThrow(/the picture of 64x64 pixels.*found 64x63/)
   })
 })

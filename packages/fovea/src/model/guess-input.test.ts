@@ -43,7 +43,7 @@ describe('guessInput', () => {
 
   it('takes raw where the model scales its pixels itself', () => {
     const guess = guessInput(normalised(1, 's = Sub(x, half)\n      d = Div(s, half)\n      c = Conv(d, k)'), planar)
-    expect(guess).toEqual({ parts: { scale: 'raw' }, scaling: 'raw', reason: 'it scales its pixels itself' })
+    expect(guess).toEqual({ parts: { scale: 'raw' }, scaling: 'raw', reason: 'it scales its pixels itself', stated: false })
   })
 
   it('knows the files of Ultralytics, timm and torchvision', () => {
@@ -55,6 +55,7 @@ describe('guessInput', () => {
       parts: { scale: 'unit', resize: 'letterbox' },
       scaling: 'unit',
       reason: 'its metadata is that of an Ultralytics model',
+      stated: false,
     })
     model.metadata.set('task', 'classify')
     expect(guessInput(model, planar).parts.resize).toBe('crop')

@@ -12,6 +12,8 @@ export interface InputGuess {
   readonly scaling: InputWord | 'its own mean and deviation'
   /** Why, as a clause for the user. */
   readonly reason: string
+  /** True where the file states it, so that it is no guess. */
+  readonly stated: boolean
 }
 
 export interface InputFacts {
@@ -32,6 +34,7 @@ export function guessInput(model: Model, { channels, channelsLast }: InputFacts)
     parts: { ...partsOf(scaling, channels), ...more },
     scaling,
     reason,
+    stated: false,
   })
   if (metadata.has('stride') && metadata.has('names'))
     // Its classifiers look at the middle of a picture, all its other tasks at the whole.
@@ -39,7 +42,8 @@ export function guessInput(model: Model, { channels, channelsLast }: InputFacts)
       resize: metadata.get('task') === 'classify' ? 'crop' : 'letterbox',
     })
   const stated = statedNormalization(metadata, channels)
-  if (stated !== undefined) return { parts: stated, scaling: 'its own mean and deviation', reason: 'its metadata states mean and std' }
+  if (stated !== undefined)
+    return { parts: stated, scaling: 'its own mean and deviation', reason: 'its metadata states mean and std', stated: true }
   const origin = [...metadata.values(), model.producerName ?? ''].join(' ')
   if (/timm|torchvision/i.test(origin)) return known('imagenet', 'its metadata names timm or torchvision', centre)
 

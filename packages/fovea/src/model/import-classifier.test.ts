@@ -202,7 +202,9 @@ describe('importClassifier', () => {
     const { metadata, notes, model } = importClassifier(source)
     expect(metadata.labels).toEqual(['ok', 'scratch', 'dent', "it's a hole"])
     expect(notes).toEqual([
-      expect.stringMatching(/^Pixel scaling guessed as "unit", since .*; state it with --input raw\|unit\|imagenet\|symmetric\|caffe\.$/),
+      expect.stringMatching(
+        /^Pixel scaling guessed as "unit", since .*; the option input \(--input\) states it: raw\|unit\|imagenet\|symmetric\|caffe\.$/,
+      ),
     ])
     expect(model.metadata.get('fovea.task')).toBe('classify')
     expect(importClassifier(source, { labels: ['a', 'b', 'c', 'd'], input: 'raw' }).metadata.labels).toEqual(['a', 'b', 'c', 'd'])

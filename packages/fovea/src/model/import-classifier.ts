@@ -17,8 +17,10 @@ import { type ModelMetadata, type Task, writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
 
 export interface ImportOptions {
-  /** What the model expects of its pixels, where the file does not say. @default a reported guess */
+  /** What the model expects of its pixels; it wins over what the file says. @default what the file says, else a reported guess */
   readonly input?: InputSpec
+  /** Height and width of the pictures, where the model takes any. @default what the file says, else the usual one, which is reported */
+  readonly imageSize?: readonly [height: number, width: number]
   readonly labels?: readonly string[]
   /** Opens a model as one of features even where its output could be scores. @default what the model looks like */
   readonly task?: Task
@@ -43,7 +45,7 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   const { file } = options
   const body = cleanUp(justScores(source, file), { file })
   const { model, classes, head } = scoresInRows(body.model, file)
-  const { preprocessing, notes } = describeInput({ ...body, model }, options.input)
+  const { preprocessing, notes } = describeInput({ ...body, model }, options)
   const labels = options.labels ?? readNames(source.metadata.get('names'), classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
   checkLabels(labels, classes, { field: 'labels' })
 

@@ -106,8 +106,26 @@ describe('importModel', () => {
     expect(sized({}, 'N,3,96,W')).toEqual([[96, 224], expect.anything()])
     const source = network('float32[N,3,H,W]', 'm', '')
     expect(importModel(source, { input: { scale: 'unit', size: [64, 32] } }).metadata.preprocessing.size).toEqual([64, 32])
+    expect(importModel(source, { input: 'unit', imageSize: [64, 32] }).metadata.preprocessing.size).toEqual([64, 32])
+    expect(() => importModel(network('float32[N,3,8,8]', 'm', ''), { imageSize: [64, 32] })).toThrow(
+      /expected 8x8, which the model is fixed to.*PREPROCESSING_INVALID/,
+    )
     expect(() => importModel(network('float32[N,3,8,8]', 'm', ''), { input: { scale: 'unit', size: [64, 32] } })).toThrow(
       /expected 8x8, which the model is fixed to.*PREPROCESSING_INVALID/,
     )
+  })
+
+  it('takes what is given over what the file states, and says what that replaced', () => {
+    const source = network('float32[N,3,8,8]', 'm', '')
+    source.metadata.set('mean', '[0.5, 0.5, 0.5]')
+    source.metadata.set('std', '[0.25, 0.25, 0.25]')
+    source.metadata.set('crop_pct', '0.9')
+    const { metadata, notes } = importModel(source, { input: { scale: 'unit', resize: 'letterbox' } })
+    expect(metadata.preprocessing).toMatchObject({ scale: 'unit', resize: 'letterbox' })
+    expect(notes).toContainEqual(
+      'What was given of the input replaces what the file states: scale "custom" by "unit", resize "crop" by "letterbox".',
+    )
+    // A guess is not replaced: it is not made.
+    expect(importModel(network('float32[N,3,8,8]', 'm', ''), { input: 'raw' }).notes.join()).not.toMatch(/replaces|guessed/)
   })
 })

@@ -53,12 +53,13 @@ function endsInScores(source: Model): boolean {
  *
  * @throws FoveaError MODEL_NOT_VISION, OPSET_UNSUPPORTED, PREPROCESSING_INVALID
  */
-export function importFeatures(source: Model, { input, file }: ImportOptions = {}): ImportedModel {
+export function importFeatures(source: Model, options: ImportOptions = {}): ImportedModel {
+  const { file } = options
   if (source.graph.outputs.length === 0) throw new FoveaError('MODEL_NOT_VISION', { file, expected: 'an output', found: 'none' })
   const body = cleanUp(source, { file, keepFixedBatch: true })
   if (typeof body.batch === 'number' && body.batch !== 1)
     throw new FoveaError('MODEL_NOT_VISION', { file, expected: 'a batch that is free, or 1', found: `a batch fixed to ${body.batch}` })
-  const { preprocessing, notes } = describeInput(body, input)
+  const { preprocessing, notes } = describeInput(body, options)
   const complete = completeFeatures(withoutSizes(body.model), preprocessing, body.batch === 1 ? { batch: 1 } : {})
   const metadata: ModelMetadata = {
     task: 'features',

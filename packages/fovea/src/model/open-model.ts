@@ -13,6 +13,7 @@ import type { ImportOptions } from './import-classifier.ts'
 import { importModel } from './import-model.ts'
 import { partStages } from './layers.ts'
 import { hasMetadata, type ModelMetadata, readMetadata, writeMetadata } from './metadata.ts'
+import { withOptions } from './with-options.ts'
 
 export interface OpenedModel {
   readonly model: Model
@@ -42,25 +43,19 @@ export async function readModelFile(file: string): Promise<Model> {
 }
 
 /**
- * Opens a model of whatever origin. Stages that name nothing in the graph are left out, which is told.
+ * Opens a model of whatever origin. What is asked of one of ours is done, or refused (`withOptions`); stages that name nothing in its
+ * graph are left out, which is told.
  *
- * @throws FoveaError as `readModelFile`, MODEL_METADATA, MODEL_LABELS, MODEL_VERSION, MODEL_NOT_VISION
+ * @throws FoveaError as `readModelFile`, `withOptions`, MODEL_METADATA, MODEL_LABELS, MODEL_VERSION, MODEL_NOT_VISION
  */
 export async function openModel(file: string, options: Omit<ImportOptions, 'file'> = {}): Promise<OpenedModel> {
   const model = await readModelFile(file)
   if (!hasMetadata(model)) return importModel(model, { ...options, file })
   const stated = readMetadata(model, file)
   checkContract(model, stated, file)
-  const { known, notes: stale } = partStages(model, stated.stages)
-  const notes = [
-    ...stale,
-    ...(options.input === undefined ? [] : ['The model states its own pixel scaling; --input is not needed and was ignored.']),
-    ...(options.labels === undefined
-      ? []
-      : ['The model names its own classes; the labels that were given are not needed and were ignored.']),
-  ]
+  const { known, notes } = partStages(model, stated.stages)
   const whole = (await inTurns(loadHalfSteps(model))).model
-  if (stale.length === 0) return { model: whole, metadata: stated, notes }
-  const metadata: ModelMetadata = { ...stated, stages: known }
-  return { model: writeMetadata(whole, metadata), metadata, notes }
+  const metadata: ModelMetadata = notes.length === 0 ? stated : { ...stated, stages: known }
+  const opened = withOptions({ model: notes.length === 0 ? whole : writeMetadata(whole, metadata), metadata }, { ...options, file })
+  return { ...opened, notes: [...notes, ...opened.notes] }
 }

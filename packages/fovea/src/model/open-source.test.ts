@@ -98,6 +98,17 @@ describe('weights in a file', () => {
     expect(notes).toEqual([])
   })
 
+  it('take what is given over what the config states, and say what that replaced', async () => {
+    const { metadata, notes } = await openSource(at('timm'), { input: 'symmetric', imageSize: [32, 32] })
+    expect(metadata.preprocessing).toMatchObject({ size: [32, 32], scale: 'custom', mean: [0.5, 0.5, 0.5], interpolation: 'bicubic' })
+    expect(notes).toEqual([
+      expect.stringMatching(/^What was given of the input replaces what config\.json states: scale "imagenet" by "custom"/),
+    ])
+    const sized = await openSource(at('timm'), { input: { size: [32, 40], scale: 'unit' } })
+    expect(sized.metadata.preprocessing).toMatchObject({ size: [32, 40], scale: 'unit' })
+    expect(sized.metadata.preprocessing.mean).toBeUndefined()
+  })
+
   it('answer as a model that was built with them', async () => {
     const picture = createImage(64, 48, 3)
     picture.data.forEach((_, i) => {

@@ -9,9 +9,7 @@ import { type OpenedModel, openModel } from './open-model.ts'
 import { type ModelSource, modelInFolder, resolveSource } from './source.ts'
 import { openWeights, type WeightsOptions } from './weights/open-weights.ts'
 
-export interface SourceOptions
-  extends Omit<ImportOptions, 'file'>,
-    Pick<WeightsOptions, 'architecture' | 'architectureOptions' | 'imageSize'> {
+export interface SourceOptions extends Omit<ImportOptions, 'file'>, Pick<WeightsOptions, 'architecture' | 'architectureOptions'> {
   /** Where models of the hub come from and go to. */
   readonly hub?: HubOptions
   /** Folder with the models that are found by name, `NAME.onnx`. @default the package's own */
@@ -75,7 +73,7 @@ export async function openSource(source: string | ModelSource, options: SourceOp
   const { kind, file } = located
   const opened = kind === 'onnx' ? await openModel(file, others) : await openWeights(file, others)
   const notes = [...located.notes, ...opened.notes]
-  if (kind === 'onnx' && options.architecture !== undefined)
+  if (kind === 'onnx' && (options.architecture !== undefined || options.architectureOptions !== undefined))
     notes.push('An .onnx file carries its own graph; the architecture that was named is not needed and was ignored.')
   return { ...opened, notes }
 }

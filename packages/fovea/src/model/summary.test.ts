@@ -22,6 +22,12 @@ const network = `
     y = Gemm(f, w, b)
     other = SequenceConstruct(z)`
 
+const convolution = readModel(`
+  graph main(x: float32[N,3,8,8]) -> (y)
+    k: float32[4,3,3,3] = ${list(108)}
+    c = Conv(x, k) {pads=[1,1,1,1]}
+    y = Relu(c)`)
+
 describe('summarize', () => {
   it('tells ports, operators, parameters and residual blocks', () => {
     expect(summarize(readModel(network))).toEqual({
@@ -47,6 +53,12 @@ describe('summarize', () => {
     })
   })
 
+  it('counts at the size that is asked for where the model takes any', () => {
+    expect(summarize(readModel(network), [64, 32]).flopsAt).toEqual({ N: 1, H: 64, W: 32 })
+    const { flopsAt, flops } = summarize(convolution, [64, 32])
+    expect([flopsAt, flops]).toEqual([{ N: 1 }, countFlops(convolution, { N: 1 })])
+  })
+
   it('does not count the scaling of the pixels among the parameters', () => {
     const model = readModel(`
       graph main(images: uint8[N,2,2,3]) -> (y)
@@ -62,12 +74,6 @@ describe('summarize', () => {
 })
 
 describe('countFlops', () => {
-  const convolution = readModel(`
-    graph main(x: float32[N,3,8,8]) -> (y)
-      k: float32[4,3,3,3] = ${list(108)}
-      c = Conv(x, k) {pads=[1,1,1,1]}
-      y = Relu(c)`)
-
   it('counts a multiply-add as two', () => {
     const relu = 4 * 64
     expect(countFlops(convolution, { N: 1 })).toBe(2 * 27 * 4 * 64 + relu)

@@ -40,17 +40,25 @@ export interface ModelSummary {
   readonly residualBlocks: readonly string[]
 }
 
-/** Side of the picture that FLOPs are counted at where the model takes any. */
+/** Side of the picture that FLOPs are counted at where the model takes any and nothing tells its usual one. */
 const countedSize = 224
 
-/** Summarises a model. @throws FoveaError OP_INVALID where the graph contradicts itself */
-export function summarize(model: Model): ModelSummary {
+/**
+ * Summarises a model.
+ *
+ * @param size height and width that FLOPs are counted at where the model takes any. @default 224
+ * @throws FoveaError OP_INVALID where the graph contradicts itself
+ */
+export function summarize(model: Model, size: readonly [height: number, width: number] = [countedSize, countedSize]): ModelSummary {
   const { graph } = model
   const inputs = dataInputs(graph)
   const shapes = inferValues(model)
   const counts = new Map<string, number>()
   for (const node of graph.nodes) counts.set(operatorKey(node), (counts.get(operatorKey(node)) ?? 0) + 1)
-  const flopsAt = openDimensions(graph.inputs.filter(({ name }) => inputs.includes(name)))
+  const flopsAt = openDimensions(
+    graph.inputs.filter(({ name }) => inputs.includes(name)),
+    size,
+  )
   const pixels = graph.nodes.some((node) => node.outputs.includes('pixels')) ? 'pixels' : inputs[0]
   const trainable = pixels === undefined ? [] : findTrainable(graph, pixels)
   return {
@@ -82,14 +90,16 @@ export function countFlops(model: Model, bindings: Readonly<Record<string, numbe
   return total
 }
 
-/** One for the batch, a usual side for the rest. */
-function openDimensions(inputs: readonly Value[]): Record<string, number> {
+/** One for the batch; the height for the first side that is open, the width for the second. */
+function openDimensions(inputs: readonly Value[], [height, width]: readonly [number, number]): Record<string, number> {
   const bindings: Record<string, number> = {}
-  for (const { type } of inputs)
-    if (type?.kind === 'tensor')
-      type.dims?.forEach((dim, i) => {
-        if (typeof dim === 'string') bindings[dim] = i === 0 ? 1 : countedSize
-      })
+  for (const { type } of inputs) {
+    if (type?.kind !== 'tensor') continue
+    const sides = type.dims?.slice(1).filter((dim) => typeof dim === 'string') ?? []
+    type.dims?.forEach((dim, i) => {
+      if (typeof dim === 'string') bindings[dim] = i === 0 ? 1 : sides.indexOf(dim) === 1 ? width : height
+    })
+  }
   return bindings
 }
 

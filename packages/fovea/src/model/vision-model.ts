@@ -27,18 +27,12 @@ import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
 import { openSource, type SourceOptions } from './open-source.ts'
 
-/** `architecture`, `architectureOptions` and `imageSize` are for weights without a graph; `hub` for hf:owner/name, `shipped` for names. */
-export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'imageSize' | 'hub' | 'shipped'> {
+/** How a model runs. */
+export interface ModelRunOptions {
   /** `cpu`, `webgpu`, `cuda:N` or `tensorrt:N`. @default 'cpu' */
   readonly device?: string
   /** @default the number of cores */
   readonly threads?: number
-  /** What a file without Fovea's metadata expects of its pixels: a word, or what is known of its preprocessing. @default a guess, told in `notes` */
-  readonly input?: InputSpec
-  /** Class names of a file that carries none. */
-  readonly labels?: readonly string[]
-  /** Opens a foreign file, or weights, as a model of features even where it could give scores. @default what it looks like */
-  readonly task?: Task
   /** Runs on this thread instead of a worker: for scripts; it blocks the event loop. @default true */
   readonly worker?: boolean
   /**
@@ -46,6 +40,24 @@ export interface LoadOptions extends Pick<SourceOptions, 'architecture' | 'archi
    * memory budget of `sessionStore()`. @default true
    */
   readonly share?: boolean
+}
+
+/**
+ * How a model is opened and run. What is given wins over what the file states, and `notes` say what it replaced; what cannot take effect
+ * is refused. `architecture` and `architectureOptions` are for weights without a graph; `hub` for hf:owner/name, `shipped` for names.
+ */
+export interface LoadOptions extends ModelRunOptions, Pick<SourceOptions, 'architecture' | 'architectureOptions' | 'hub' | 'shipped'> {
+  /**
+   * What the model expects of its pixels: a word, or what is known of its preprocessing. The graph of a Fovea file scales pixels itself:
+   * of one only size, resize, cropFraction, interpolation and padValue can be given. @default what the file states, else a guess, told in `notes`
+   */
+  readonly input?: InputSpec
+  /** Height and width that pictures are resized to, where the model takes any size. @default its own */
+  readonly imageSize?: readonly [height: number, width: number]
+  /** Class names of a file that carries none, or as many in the place of those that it carries. */
+  readonly labels?: readonly string[]
+  /** Opens a foreign file, or weights, as a model of features even where it could give scores. @default what it looks like */
+  readonly task?: Task
 }
 
 export interface ClassScore {
@@ -105,7 +117,7 @@ export class DeepSeekVision {
   readonly #layers: LayerSessions
   readonly #explainer: LayerSessions
 
-  private constructor(model: Model, metadata: ModelMetadata, notes: readonly string[], session: Session, options: LoadOptions) {
+  private constructor(model: Model, metadata: ModelMetadata, notes: readonly string[], session: Session, options: ModelRunOptions) {
     this.model = model
     this.metadata = metadata
     this.notes = notes
@@ -120,7 +132,7 @@ export class DeepSeekVision {
    * downloaded into a cache and verified. Nothing but hf: uses the network. Several load at once with `Promise.all`,
    * each in a worker of its own; a file that is loaded twice runs in one.
    *
-   * @throws FoveaError MODEL_*, ONNX_*, GRAPH_*, PREPROCESSING_INVALID, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
+   * @throws FoveaError MODEL_*, PREPROCESSING_INVALID, ONNX_*, GRAPH_*, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
    */
   static async load(source: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
     checkSessionOptions(options)
@@ -134,7 +146,7 @@ export class DeepSeekVision {
   static async of(
     model: Model,
     metadata: ModelMetadata,
-    options: LoadOptions = {},
+    options: ModelRunOptions = {},
     notes: readonly string[] = [],
   ): Promise<DeepSeekVision> {
     checkSessionOptions(options)
@@ -142,7 +154,7 @@ export class DeepSeekVision {
     return DeepSeekVision.#open(model, metadata, options, notes)
   }
 
-  static async #open(model: Model, metadata: ModelMetadata, options: LoadOptions, notes: readonly string[]): Promise<DeepSeekVision> {
+  static async #open(model: Model, metadata: ModelMetadata, options: ModelRunOptions, notes: readonly string[]): Promise<DeepSeekVision> {
     const session = await openModelSession(model, options)
     return new DeepSeekVision(model, metadata, notes, session, options)
   }
@@ -303,7 +315,7 @@ function checkScores(scores: Float32Array, pictures: number, field: string, labe
 }
 
 /** The session of a model, shared unless the options say otherwise. */
-function openModelSession(model: Model, { device, threads, worker, share = true }: LoadOptions): Promise<Session> {
+function openModelSession(model: Model, { device, threads, worker, share = true }: ModelRunOptions): Promise<Session> {
   const options = {
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),

@@ -32,7 +32,7 @@ describe('Slice', () => {
   it('follows symbols', () => {
     expect(sliced(['N', 197, 768], [1], [2 ** 31 - 1], [1], [1])).toEqual(['N', 196, 768])
     expect(sliced(['N', 'H'], [1, 0], [2 ** 40, -1], [0, 1], [1, 1])).toEqual(['N - 1', 'H - 1'])
-    expect(sliced(['H', 'W'], [0, 1], [2 ** 40, 2 ** 40], [0, 1], [2, 2])).toEqual(['floor((H + 1)/(2))', 'floor((W)/(2))'])
+    expect(sliced(['H', 'W'], [0, 1], [2 ** 40, 2 ** 40], [0, 1], [2, 2])).toEqual(['ceil(H/2)', 'floor(W/2)'])
     expect(sliced(['N'], [-1], [-(2 ** 40)], [0], [-1])).toEqual(['N'])
     expect(sliced(['N', 3], [2], [2 ** 40], [0], [1])).toEqual(['N - 2', 3])
     expect(sliced(['N', 3], [-1], [2 ** 40], [0], [1])).toEqual([1, 3])

@@ -310,7 +310,10 @@ export const errorCatalogue = {
     remedy: 'Give one name for each class, in the order of the scores; `fovea inspect` shows how many scores the model has.',
   },
   MODEL_NO_CLASS: { message: 'The model has no class of this name', remedy: 'Take one of its labels; `fovea inspect` lists them.' },
-  MODEL_OPTION: { message: 'An option of the model is not valid', remedy: 'Mend the named field.' },
+  MODEL_OPTION: {
+    message: 'An option of the model is not valid, or cannot take effect on it',
+    remedy: 'Mend the named field, or leave it out.',
+  },
   MODEL_SCORES: {
     message: 'The model gives scores that are not finite numbers',
     remedy: 'Its weights are damaged, or its training diverged: load an earlier checkpoint, or train it again with a lower learning rate.',

@@ -185,6 +185,12 @@ describe('features', () => {
     const { values, drawn, shape } = JSON.parse(one.stdout) as { values: number[]; drawn: string; shape: number[] }
     expect(values).toHaveLength(shape.reduce((a, b) => a * b, 1))
     expect(await filesIn(drawings)).toEqual([drawn])
+    expect(drawn.endsWith('.conv2.png')).toBe(true)
+    // Another layer goes beside it, and what has no places is told.
+    const more = await fovea(['features', model, picture!, '--layer', 'conv3,embedding', '--draw', drawings])
+    expect(more.code).toBe(0)
+    expect(more.stderr).toMatch(/embedding: one value a channel, nothing to draw/)
+    expect(await filesIn(drawings)).toEqual([drawn, drawn.replace('conv2', 'conv3')])
   })
 
   test('are refused where there is no such layer, no map to draw, or no name to save under', async () => {
@@ -192,6 +198,12 @@ describe('features', () => {
     await refused(['features', model, data, '--layer', 'conv9'], /one of the stages.*spelt alike.*MODEL_LAYER/)
     await refused(['features', model, data, '--draw', join(work, 'none')], /DRAWING_INVALID/)
     await refused(['features', model, data, '--save', join(work, 'x.csv')], /\.npy or \.npz.*NUMPY_MALFORMED/)
+    await refused(['features', model, data, '--map', join(work, 'x.txt')], /ends in \.png, found \.txt.*DRAWING_INVALID/)
+    await refused(['features', model, data, '--imgsz', '7'], /which the model is fixed to, found 7x7.*PREPROCESSING_INVALID/)
+    const empty = join(work, 'no pictures')
+    await mkdir(empty)
+    for (const command of ['features', 'predict'])
+      await refused([command, model, empty], /Name pictures, or folders that hold some\. \[DATA_NO_IMAGES\]/)
     await refused(['features', model, data, '--layer', 'conv2,'], /names with commas/)
     await refused(['features', model, data, '--method', 'tsne'], /Allowed choices are umap, pca/)
   })

@@ -25,3 +25,20 @@ test.each([
   expect(said.flops).toBeGreaterThan(1e8)
   expect(said.stages.map(({ stage }) => stage)).toContain(last)
 })
+
+test('a shipped model shows what it is called, its licence, and each output in a line of its own, at the size that is its own', async () => {
+  const { code, stdout } = await fovea(['inspect', 'deepseek-vision-tiny'])
+  expect(code).toBe(0)
+  for (const row of [
+    /^ {2}name +deepseek-vision-tiny$/m,
+    /^ {2}version +\d+\.\d+\.\d+$/m,
+    /^ {2}framework +fovea >=0\.8\.0$/m,
+    /^ {2}licence +Apache-2\.0$/m,
+    /^ {2}outputs +embedding: float32\[N,\d+\]$/m,
+    /^ +p3: float32\[N,64,ceil\(H\/8\),ceil\(W\/8\)\]$/m,
+    /^ {2}FLOPs +.* at N=1, H=128, W=128$/m,
+    /^ {2}preprocessing +128x128 pixels \(any size can be asked for\)/m,
+  ])
+    expect(stdout).toMatch(row)
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(200)
+})

@@ -9,7 +9,7 @@ import { channelsOf, createPreprocessing, type Preprocessing } from '../../visio
 import { classifierOf } from '../build-classifier.ts'
 import { featuresOf } from '../build-features.ts'
 import type { ImportOptions } from '../import-classifier.ts'
-import { partsOf } from '../input-spec.ts'
+import { givenParts, withGiven } from '../input-spec.ts'
 import { checkLabels } from '../labels.ts'
 import { type ModelMetadata, readMetadata, type Task, writeMetadata } from '../metadata.ts'
 import type { OpenedModel } from '../open-model.ts'
@@ -31,7 +31,7 @@ export interface WeightsOptions {
   readonly labels?: readonly string[]
   /** Height and width of the pictures; position embeddings are resampled for it. @default what the file was trained with */
   readonly imageSize?: readonly [height: number, width: number]
-  /** Pixel scaling, where config.json does not say. @default 'imagenet' */
+  /** What the weights expect of pixels; it wins over config.json. @default what that says, else ImageNet's usual one */
   readonly input?: NonNullable<ImportOptions['input']>
   /** `features` leaves the last layer out. @default what the file holds */
   readonly task?: Task
@@ -64,7 +64,8 @@ async function modelOf(
 ): Promise<OpenedModel> {
   const notes = [...(config?.notes ?? [])]
   const name = chooseArchitecture(file, source, config, options, notes)
-  const preprocessing = choosePreprocessing(name, source.entries, config, options, notes)
+  const given = givenParts(options, config === undefined ? 3 : channelsOf(config.preprocessing))
+  const preprocessing = choosePreprocessing(name, source.entries, config, given, notes)
   const build = (classes: number, values: 'shape' | 'seeded'): Network =>
     buildNetwork(name, {
       ...options.architectureOptions,
@@ -76,7 +77,7 @@ async function modelOf(
   const empty = build(1, 'shape')
   const patches = patchesOf(empty, preprocessing.size!, config?.preprocessing.size)
   const fitting = {
-    positions: options.imageSize === undefined ? 'keep' : 'resample',
+    positions: given.size === undefined ? 'keep' : 'resample',
     ...(patches === undefined ? {} : { patches }),
   } as const
   const part = holdsBackbone(empty, source.entries, fitting) ? 'backbone' : 'whole'
@@ -140,20 +141,23 @@ function choosePreprocessing(
   name: string,
   entries: TensorSource['entries'],
   config: PretrainedConfig | undefined,
-  { imageSize, input }: WeightsOptions,
+  given: Partial<Preprocessing>,
   notes: string[],
 ): Preprocessing {
   if (config !== undefined) {
-    if (input !== undefined) notes.push('config.json states the pixel scaling; --input is not needed and was ignored.')
-    return createPreprocessing({ ...config.preprocessing, ...(imageSize === undefined ? {} : { size: imageSize }) })
+    const chosen = withGiven(config.preprocessing, given, 'config.json')
+    notes.push(...chosen.notes)
+    return chosen.preprocessing
   }
   const { inputSize } = architectureOf(name).defaults
-  const [height, width] = imageSize ?? sizeOfPositions(entries) ?? [inputSize, inputSize]
-  const usual = defaultPreprocessing([height, width])
+  const usual = defaultPreprocessing(given.size ?? sizeOfPositions(entries) ?? [inputSize, inputSize])
+  const preprocessing = createPreprocessing({ ...usual, ...given })
+  const { size, resize, cropFraction, interpolation, scale } = preprocessing
+  const kept = resize === 'crop' ? `the centre ${100 * cropFraction} %` : resize
   notes.push(
-    `The preprocessing is not stated; ImageNet's usual one is taken (${height}x${width}, the centre ${100 * usual.cropFraction} %, bilinear${input === undefined ? '' : '; --input for the pixels'}).`,
+    `The preprocessing is not stated; ImageNet's usual one is taken${Object.keys(given).length > 0 ? ', with what was given' : ''}: ${size!.join('x')}, ${kept}, ${interpolation}, ${scale}.`,
   )
-  return createPreprocessing({ ...usual, ...(input === undefined ? {} : partsOf(input, 3)) })
+  return preprocessing
 }
 
 /** The picture size that position embeddings stand for: a square of patches and one class token. */

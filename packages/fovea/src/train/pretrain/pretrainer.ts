@@ -9,7 +9,6 @@ import { encodeModelChunks } from '../../graph/codec/encode.ts'
 import type { Model } from '../../graph/model.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { buildFeatures } from '../../model/build-features.ts'
-import { takesAnySize } from '../../model/front.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
 import { openSource } from '../../model/open-source.ts'
 import { resolveSource } from '../../model/source.ts'
@@ -272,7 +271,7 @@ async function refuseOccupied(folder: string): Promise<void> {
 /**
  * The model that a pretraining begins with: fresh weights for a name of the table, its own for everything else.
  *
- * @throws FoveaError TRAIN_OPTION for a classifier or another size than a model is fixed to; what `openSource` throws
+ * @throws FoveaError TRAIN_OPTION for a classifier; what `openSource` throws, PREPROCESSING_INVALID for another size than a model is fixed to
  */
 export async function firstModel(
   { model, imageSize, seed }: PretrainRecipe,
@@ -287,22 +286,13 @@ export async function firstModel(
     imageSize: size,
     ...(architecture === undefined ? {} : { architecture }),
     hub: { ...hub, ...(signal === undefined ? {} : { signal }) },
+  }).catch((error: unknown) => {
+    if (!isFoveaError(error, 'MODEL_OPTION')) throw error
+    const expected = 'an architecture, or a model of features'
+    throw new FoveaError('TRAIN_OPTION', { field: 'model', expected, found: `${model} (classify)`, cause: error })
   })
   for (const text of opened.notes) onEvent?.({ kind: 'note', text })
-  const { task, preprocessing } = opened.metadata
-  if (task !== 'features')
-    throw new FoveaError('TRAIN_OPTION', {
-      field: 'model',
-      expected: 'an architecture, or a model of features',
-      found: `${model} (${task})`,
-    })
-  if (!takesAnySize(opened.model) && `${preprocessing.size}` !== `${size}`)
-    throw new FoveaError('TRAIN_OPTION', {
-      field: 'imageSize',
-      expected: `${preprocessing.size?.join('x')}, which ${model} is fixed to`,
-      found: `${imageSize}`,
-    })
-  return writeMetadata(opened.model, { ...opened.metadata, preprocessing: { ...preprocessing, size } })
+  return opened.model
 }
 
 /** Share of the learning rate that heads get. */

@@ -67,13 +67,13 @@ describe('a model of ours', () => {
       { imageSize: [64, 32], input: { size: [32, 64] } },
       /the size 64x32, which imageSize names, found 32x64.*\[PREPROCESSING_INVALID\]/,
     ],
-    ['features', { imageSize: [0, 64] }, /1 to 65536 pixels.*\[PREPROCESSING_INVALID\]/],
-    ['features', { input: { sise: [64, 64] } as never }, /the fields size, .*, found sise.*\[PREPROCESSING_INVALID\]/],
+    ['features', { imageSize: [0, 64] }, /1 to 65536 pixels.*\[MODEL_OPTION\]/],
+    ['features', { input: { sise: [64, 64] } as never }, /the fields size, .*, found "sise".*\[PREPROCESSING_INVALID\]/],
     ['features', { input: { layout: 'nchw' } }, /nhwc.*found nchw.*\[PREPROCESSING_INVALID\]/],
     ['features', { labels: ['a'] }, /found features.*fovea train.*\[MODEL_NO_HEAD\]/],
     ['features', { task: 'classify' }, /found features.*\[MODEL_NO_HEAD\]/],
     ['classifier', { imageSize: [32, 32] }, /64x64, which the model is fixed to, found 32x32.*\[PREPROCESSING_INVALID\]/],
-    ['classifier', { labels: ['a'] }, /expected 2 labels, found 1.*\[MODEL_LABELS\]/],
+    ['classifier', { labels: ['a'] }, /expected 2 labels, .*found 1 .*\[MODEL_LABELS\]/],
     ['classifier', { task: 'features' }, /"classify", as the file states.*extractFeatures\(\).*\[MODEL_OPTION\]/],
   ])('%s with %j is refused', async (file, options, message) => {
     await expect(openSource(at(files[file]), options)).rejects.toThrow(message)

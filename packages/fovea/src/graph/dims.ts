@@ -37,6 +37,8 @@ export function floorDivideDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return b === 0 ? null : Math.floor(a / b)
   if (b === 1) return a
   if (a === b && a !== null) return 1
+  // A symbol is a size, and those are at least 1.
+  if (a === 0 && b !== null) return 0
   return combine(a, b, floorDivide)
 }
 

@@ -88,17 +88,18 @@ describe('readJsonLists', () => {
   })
 })
 
+/** JSON has no -0. */
+const jsonValue = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown)
+
 test('SpilledLists: what went to the disk comes back with the rest, in order', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 30_000 }), fc.jsonValue()), { maxLength: 60 }), (values) => {
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 30_000 }), jsonValue), { maxLength: 60 }), (values) => {
       const [inMemory, onDisk] = [new SpilledLists<unknown>(), new SpilledLists<unknown>(folder, 50)]
       for (const [list, value] of values) for (const lists of [inMemory, onDisk]) lists.add(list, value, JSON.stringify(value).length)
       const expected = [...Map.groupBy(values, ([list]) => list)].sort(([a], [b]) => a - b)
       for (const lists of [inMemory, onDisk])
         for (let again = 0; again < 2; again++)
-          expect([...lists.lists()]).toEqual(
-            expected.map(([list, ones]) => [list, ones.map(([, value]) => JSON.parse(JSON.stringify(value)))]),
-          )
+          expect([...lists.lists()]).toEqual(expected.map(([list, ones]) => [list, ones.map(([, value]) => value)]))
     }),
     { numRuns: 30 },
   )

@@ -3,6 +3,7 @@
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import type { Image } from '../../vision/image.ts'
 import type { Frame, FrameReader, Health, HealthChange, OpenSourceOptions, OverloadPolicy, RawFrame, SourceStatistics } from './frame.ts'
+import { pause } from './pause.ts'
 import { RateMeter } from './rate-meter.ts'
 import { Sampler, Timeline } from './timeline.ts'
 
@@ -159,7 +160,7 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
           throw error ?? new FoveaError('SOURCE_FAILED', { file: this.id, found: 'a stream without frames' })
         const wait = Math.min(maxMs, firstMs * 2 ** Math.max(0, failures - 1)) * (0.5 + Math.random() / 2)
         this.#setHealth('offline', error === undefined ? 'the stream ended' : reasonOf(error))
-        await this.#pause(wait)
+        await pause(wait, this.#stopping.signal)
         if (!this.#stopped) this.#counts.reconnects++
       }
     } catch (error) {
@@ -258,14 +259,6 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
     const waiting = this.#wake
     this.#wake = []
     for (const wake of waiting) wake()
-  }
-
-  /** Waits, or until it is stopped. */
-  async #pause(milliseconds: number): Promise<void> {
-    const end = performance.now() + milliseconds
-    const timer = setTimeout(() => this.#wakeAll(), milliseconds)
-    while (!this.#stopped && performance.now() < end - 1) await this.#woken()
-    clearTimeout(timer)
   }
 }
 

@@ -39,6 +39,8 @@ export async function openFlaggedSource(spec: string, flags: SourceFlags, line: 
   const { fps, policy, watch, loop, hwaccel, transport } = flags
   const options: OpenSourceOptions = {
     signal,
+    // A mistyped address is told; a camera that was there is waited for.
+    reconnect: { firstAttempts: 3 },
     onDamaged: (error) => line.print(pc.red(error.message)),
     ...(fps === undefined ? {} : { fps }),
     ...(policy === undefined ? {} : { policy }),

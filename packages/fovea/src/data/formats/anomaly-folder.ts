@@ -18,6 +18,7 @@ const noSplit = 'default'
 export const anomalyFolder: DatasetFormat = {
   name: 'anomaly-folder',
   title: 'Anomaly folders: good and defects, with masks in ground_truth/',
+  byFolder: true,
   holds: { splits: ['train', 'val', 'test'], groups: true, labels: 'one', shapes: ['mask'] },
   async detect(listing) {
     if (listing.folders.some((path) => posix.basename(path) === truth)) return { confidence: 0.85, reason: `a folder ${truth}` }

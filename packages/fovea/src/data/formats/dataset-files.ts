@@ -40,7 +40,10 @@ export async function openDataset(source: string, options: OpenDatasetOptions = 
   const listing = await listDataset(source)
   const name = options.format ?? (await likeliest(source, listing))
   if (name === undefined)
-    throw new FoveaError('DATASET_UNKNOWN_FORMAT', { file: source, found: `${listing.files.length} files that tell nothing` })
+    throw new FoveaError('DATASET_UNKNOWN_FORMAT', {
+      file: source,
+      found: listing.only === undefined ? `${listing.files.length} files that tell nothing` : 'a file whose beginning tells nothing',
+    })
   const format = formatByName(name)
   const context = new ReadContext(listing, options)
   const stream = await format.read(context)

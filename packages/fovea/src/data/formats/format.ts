@@ -66,6 +66,8 @@ export interface DatasetFormat {
   write(set: LabelledStream, context: WriteContext): Promise<void>
   /** What else changes when a picture is written, such as the name that it will be read under. */
   adapt?(picture: LabelledPicture, context: AdaptContext): LabelledPicture
+  /** Folders and pictures tell the labels: a single file that is named instead of a folder is never of it. */
+  readonly byFolder?: true
   /** Shapes are written relative to the picture's size, which must be known. */
   readonly needsSize?: boolean
   /** Boxes and areas that follow from outlines are written too, and so will be read. */

@@ -267,6 +267,12 @@ test('a folder that tells nothing is of no format', async () => {
   await put('notes.md', '')
   expect(await detectFormat(root)).toEqual([])
   await expect(readDataset(root)).rejects.toMatchObject({ code: 'DATASET_UNKNOWN_FORMAT' })
+  await put('pictures/a.jpg', await picture('red'))
+  await put('pictures/cut.json', '{"images":')
+  await expect(readDataset(join(root, 'pictures/cut.json')), 'not the pictures beside it').rejects.toMatchObject({
+    code: 'DATASET_UNKNOWN_FORMAT',
+    details: { found: 'a file whose beginning tells nothing' },
+  })
   await expect(readDataset(root, { format: 'cocoa' })).rejects.toMatchObject({ code: 'DATASET_UNKNOWN_FORMAT' })
   await expect(readDataset(join(root, 'none'))).rejects.toMatchObject({ code: 'DATA_NOT_A_FOLDER' })
 })

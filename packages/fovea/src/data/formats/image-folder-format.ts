@@ -11,6 +11,7 @@ import type { WriteContext } from './write-context.ts'
 export const imageFolder: DatasetFormat = {
   name: 'image-folder',
   title: 'ImageFolder: a folder of pictures for each class',
+  byFolder: true,
   holds: { splits: ['train', 'val', 'test'], labels: 'one', shapes: [] },
   async detect(listing) {
     const images = listing.images()

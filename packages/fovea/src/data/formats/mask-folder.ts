@@ -22,6 +22,7 @@ const unknownValue = 255
 export const maskFolder: DatasetFormat = {
   name: 'mask-folder',
   title: 'Mask folders: images/ and masks/ with one number or colour a class',
+  byFolder: true,
   holds: {
     splits: ['train', 'val', 'test'],
     labels: 'none',

@@ -51,6 +51,7 @@ export interface DetectedFormat extends Recognition {
 export async function recognitions(listing: Listing): Promise<DetectedFormat[]> {
   const found: DetectedFormat[] = []
   for (const format of datasetFormats) {
+    if (listing.only !== undefined && format.byFolder) continue
     const recognition = await format.detect(listing)
     if (recognition !== undefined) found.push({ format: format.name, ...recognition })
   }

@@ -50,6 +50,8 @@ export interface ReconnectOptions {
   readonly maxMs?: number
   /** Connections in a row that may fail without a frame. @default Infinity */
   readonly attempts?: number
+  /** As `attempts`, as long as there was no frame yet: an address may be wrong, where a camera that was there comes back. @default `attempts` */
+  readonly firstAttempts?: number
 }
 
 /** A size to scale to; with one side given, the other follows the picture's shape. */

@@ -31,7 +31,8 @@ export function checkSourceOptions(options: OpenSourceOptions): void {
   if (reconnect) {
     check('reconnect.firstMs', reconnect.firstMs, 'milliseconds from 0', from0)
     check('reconnect.maxMs', reconnect.maxMs, 'milliseconds from 0', from0)
-    check('reconnect.attempts', reconnect.attempts, 'a number of at least 1', (value) => value >= 1)
+    for (const field of ['attempts', 'firstAttempts'] as const)
+      check(`reconnect.${field}`, reconnect[field], 'a number of at least 1', (value) => value >= 1)
   }
 }
 

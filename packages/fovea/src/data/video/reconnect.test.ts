@@ -125,10 +125,24 @@ test('attempts are counted from the last frame; reconnect: false ends at the fir
   await camera.cut()
 })
 
-test('a camera that never speaks is given up', async () => {
+test('a camera that was there is waited for, however few first attempts there may be', async () => {
+  const camera = await HttpCamera.start(5)
+  camera.framesEach = 2
+  camera.intercept = (_, response) => {
+    if (camera.connections === 1 || camera.connections > 5) return false
+    response.writeHead(503).end()
+    return true
+  }
+  const source = await openSource(`${camera.address}/stream`, { reconnect: { firstMs: 1, firstAttempts: 2 }, policy: 'all' })
+  expect(await within('frames of two connections', take(source, 4))).toHaveLength(4)
+  expect(camera.connections).toBeGreaterThanOrEqual(6)
+  await camera.cut()
+})
+
+test.each([{ attempts: 2 }, { firstAttempts: 2 }])('a camera that never speaks is given up, with %j', async (limit) => {
   const camera = await HttpCamera.start(1)
   camera.mute = true
-  const source = await openSource(`${camera.address}/stream`, { openMs: 100, reconnect: { firstMs: 1, attempts: 2 } })
+  const source = await openSource(`${camera.address}/stream`, { openMs: 100, reconnect: { firstMs: 1, ...limit } })
   await expect(within('giving up', take(source, 1))).rejects.toMatchObject({
     code: 'SOURCE_FAILED',
     details: { found: 'no frame within 100 ms' },

@@ -143,7 +143,7 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
     // A retry is allowed where `attempts` connections in a row have not failed yet.
     let failures = 0
     const { reconnect } = this.#options
-    const { firstMs = 500, maxMs = 30_000, attempts = Number.POSITIVE_INFINITY } = reconnect || {}
+    const { firstMs = 500, maxMs = 30_000, attempts = Number.POSITIVE_INFINITY, firstAttempts = attempts } = reconnect || {}
     try {
       while (!this.#stopped) {
         const before = this.#counts.read
@@ -156,7 +156,7 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
         if (error !== undefined && (!retry || !isFoveaError(error) || lasting.includes(error.code))) throw error
         if (!retry) break
         failures = this.#counts.read > before ? 0 : failures + 1
-        if (failures > 0 && failures >= attempts)
+        if (failures > 0 && failures >= (this.#counts.read === 0 ? firstAttempts : attempts))
           throw error ?? new FoveaError('SOURCE_FAILED', { file: this.id, found: 'a stream without frames' })
         const wait = Math.min(maxMs, firstMs * 2 ** Math.max(0, failures - 1)) * (0.5 + Math.random() / 2)
         this.#setHealth('offline', error === undefined ? 'the stream ended' : reasonOf(error))

@@ -4,6 +4,7 @@ import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { invert3, multiply3 } from '../../vision/geometry/matrix.ts'
 import { createImage, type Image } from '../../vision/image.ts'
+import { mapRgb, sumRgb } from '../../vision/kernels/vectors.ts'
 import { checkNumber, invalid } from './parameters.ts'
 import type { Step } from './step.ts'
 
@@ -63,13 +64,12 @@ const toYiq = invert3(fromYiq)
  */
 export function adjustColors(image: Image, { brightness, contrast, saturation, hue }: ColorFactors): Image {
   const { channels, data } = image
-  const out = createImage(image.width, image.height, channels, undefined, image.source)
+  const picture = (pixels?: Uint8Array) => createImage(image.width, image.height, channels, pixels, image.source)
   const gain = brightness * contrast
   const offset = (1 - contrast) * brightness * meanLuma(image)
   if (channels === 1) {
     const table = Uint8ClampedArray.from({ length: 256 }, (_, value) => value * gain + offset)
-    for (let i = 0; i < data.length; i++) out.data[i] = table[data[i]!]!
-    return out
+    return picture(data.map((value) => table[value]!))
   }
   const cos = Math.cos(2 * Math.PI * hue) * saturation
   const sin = Math.sin(2 * Math.PI * hue) * saturation
@@ -77,8 +77,12 @@ export function adjustColors(image: Image, { brightness, contrast, saturation, h
   const m = Int32Array.from(matrix, (v) => Math.round(v * gain * 65536))
   const shift = Math.round(offset * 65536) + 32768
   const largest = Math.max(...[0, 3, 6].map((row) => Math.abs(m[row]!) + Math.abs(m[row + 1]!) + Math.abs(m[row + 2]!)))
-  // Sums that fit 32 bits are shifted instead of divided: the same bytes, in two thirds of the time.
-  if (255 * largest + Math.abs(shift) < 2 ** 31) mapColors32(data, out.data, channels, m, shift)
+  // Sums that fit 32 bits are shifted instead of divided: the same bytes, sooner.
+  const fits = 255 * largest + Math.abs(shift) < 2 ** 31
+  const mapped = fits && channels === 3 ? mapRgb(data, m, shift) : undefined
+  if (mapped !== undefined) return picture(mapped)
+  const out = picture()
+  if (fits) mapColors32(data, out.data, channels, m, shift)
   else mapColors(data, out.data, channels, m, shift)
   if (channels === 4) for (let i = 3; i < data.length; i += 4) out.data[i] = data[i]!
   return out
@@ -109,6 +113,11 @@ function mapColors32(data: Uint8Array, out: Uint8Array, channels: number, m: Int
 
 function meanLuma({ channels, data }: Image): number {
   if (channels === 1) return data.reduce((sum, value) => sum + value, 0) / data.length
+  const [red, green, blue] = (channels === 3 ? sumRgb(data) : undefined) ?? sumColors(data, channels)
+  return ((red * luma[0] + green * luma[1] + blue * luma[2]) / data.length) * channels
+}
+
+function sumColors(data: Uint8Array, channels: number): readonly [number, number, number] {
   let red = 0
   let green = 0
   let blue = 0
@@ -117,7 +126,7 @@ function meanLuma({ channels, data }: Image): number {
     green += data[i + 1]!
     blue += data[i + 2]!
   }
-  return ((red * luma[0] + green * luma[1] + blue * luma[2]) / data.length) * channels
+  return [red, green, blue]
 }
 
 function clip(value: number): number {

@@ -1,0 +1,240 @@
+// The loops that every picture goes through, on 128-bit vectors: WebAssembly, with the bytes of the plain loops in two to five times their speed.
+
+import { kernelModule } from './kernels.gen.ts'
+import type { Rows } from './plain.ts'
+import type { Resampler } from './resampler.ts'
+
+/** What is used of WebAssembly, as browsers and Node have it. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown }
+}
+
+interface Memory {
+  readonly buffer: ArrayBuffer
+  grow(pages: number): number
+}
+
+interface Exports {
+  readonly memory: Memory
+  readonly stretchRows: (
+    from: number,
+    stride: number,
+    rows: number,
+    to: number,
+    outStride: number,
+    width: number,
+    first: number,
+    count: number,
+    weights: number,
+    taps: number,
+    mirror: number,
+  ) => void
+  readonly stretchColumns: (
+    from: number,
+    stride: number,
+    offset: number,
+    to: number,
+    height: number,
+    first: number,
+    count: number,
+    weights: number,
+    taps: number,
+  ) => void
+  readonly mapColors: (from: number, to: number, pixels: number, matrix: number, shift: number) => void
+  readonly sumColors: (from: number, pixels: number, sums: number) => void
+}
+
+let loaded: Exports | undefined
+let refused = false
+
+/** Undefined where there is no WebAssembly, or none with vectors: old browsers, and pages that forbid it. */
+function kernels(): Exports | undefined {
+  if (loaded !== undefined || refused) return loaded
+  try {
+    const bytes = Uint8Array.from(atob(kernelModule), (character) => character.charCodeAt(0))
+    const module = new WebAssembly.Module(bytes)
+    loaded = new WebAssembly.Instance(module, { env: { abort: () => undefined } }).exports as Exports
+  } catch {
+    refused = true
+  }
+  return loaded
+}
+
+/** Working memory of one pass, beside the single rows that it needs at least. Large pictures go through it in bands. */
+const bandBytes = 2 ** 22
+
+/**
+ * RGB rows stretched along both sides, `columns` undefined leaving the rows as they are; undefined where there are no kernels.
+ * @param rows The first of `source` that are read: `columns.first` counts from the same row as `offset`.
+ */
+export function stretchRgb(
+  source: Rows,
+  kernel: Resampler,
+  columns: Resampler | undefined,
+  offset: number,
+  mirrorX: boolean,
+): Uint8Array | undefined {
+  const wasm = kernels()
+  if (wasm === undefined) return undefined
+  const width = kernel.first.length
+  const height = columns === undefined ? source.rows : columns.first.length
+  // What of a row is read at all.
+  const left = kernel.first[0]!
+  const right = kernel.first[width - 1]! + kernel.count[width - 1]!
+  const stride = align(3 * (right - left) + 1)
+  const outStride = align(3 * width + 1)
+  const firstRow = (y: number) => (columns === undefined ? y : columns.first[y]! - offset)
+  const endRow = (y: number) => (columns === undefined ? y + 1 : columns.first[y]! - offset + columns.count[y]!)
+  const bands = bandsOf(height, firstRow, endRow, Math.floor(bandBytes / (stride + outStride)))
+  const [inputs, outputs] = [Math.max(...bands.map(({ rows }) => rows)), Math.max(...bands.map(({ end, begin }) => end - begin))]
+
+  const layout = new Layout(wasm.memory)
+  const across = layout.resampler(kernel, left)
+  const down = columns && layout.resampler(columns, 0)
+  const input = layout.take(inputs * stride + 16)
+  const between = layout.take(inputs * outStride + 16)
+  const output = columns === undefined ? between : layout.take(outputs * outStride)
+  const memory = layout.fill()
+  const out = new Uint8Array(height * width * 3)
+  for (const { begin, end, top, rows } of bands) {
+    for (let y = 0; y < rows; y++) {
+      const from = source.start + (top + y) * source.row
+      memory.set(source.data.subarray(from + 3 * left, from + 3 * right), input + y * stride)
+    }
+    wasm.stretchRows(
+      input,
+      stride,
+      rows,
+      between,
+      outStride,
+      width,
+      across.first,
+      across.count,
+      across.weights,
+      kernel.taps,
+      mirrorX ? 1 : 0,
+    )
+    if (down !== undefined)
+      wasm.stretchColumns(
+        between,
+        outStride,
+        top + offset,
+        output,
+        end - begin,
+        down.first + 4 * begin,
+        down.count + 4 * begin,
+        down.weights + 4 * begin * columns!.taps,
+        columns!.taps,
+      )
+    for (let y = begin; y < end; y++) {
+      const from = output + (y - begin) * outStride
+      out.set(memory.subarray(from, from + 3 * width), y * width * 3)
+    }
+  }
+  return out
+}
+
+/** clip((matrix * rgb + shift) >> 16) for all pixels of an RGB picture; undefined where there are no kernels. */
+export function mapRgb(data: Uint8Array, matrix: Int32Array, shift: number): Uint8Array | undefined {
+  const wasm = kernels()
+  if (wasm === undefined) return undefined
+  const out = new Uint8Array(data.length)
+  const band = Math.min(data.length, 3 * 2 ** 19)
+  const layout = new Layout(wasm.memory)
+  const numbers = layout.place(matrix)
+  const input = layout.take(band + 16)
+  const output = layout.take(band + 16)
+  const memory = layout.fill()
+  for (let at = 0; at < data.length; at += band) {
+    const part = data.subarray(at, at + band)
+    memory.set(part, input)
+    wasm.mapColors(input, output, part.length / 3, numbers, shift)
+    out.set(memory.subarray(output, output + part.length), at)
+  }
+  return out
+}
+
+/** The sums of red, green and blue of an RGB picture; undefined where there are no kernels. */
+export function sumRgb(data: Uint8Array): readonly [number, number, number] | undefined {
+  const wasm = kernels()
+  if (wasm === undefined) return undefined
+  const band = Math.min(data.length, 3 * 2 ** 20)
+  const layout = new Layout(wasm.memory)
+  const sums = layout.take(16)
+  const input = layout.take(band + 16)
+  const memory = layout.fill()
+  const total: [number, number, number] = [0, 0, 0]
+  for (let at = 0; at < data.length; at += band) {
+    const part = data.subarray(at, at + band)
+    memory.set(part, input)
+    wasm.sumColors(input, part.length / 3, sums)
+    const found = new Int32Array(wasm.memory.buffer, sums, 3)
+    for (const c of [0, 1, 2] as const) total[c] += found[c]!
+  }
+  return total
+}
+
+interface Band {
+  /** Output rows from `begin` to before `end`. */
+  readonly begin: number
+  readonly end: number
+  /** The input rows that they need: `rows` from `top` on. */
+  readonly top: number
+  readonly rows: number
+}
+
+/** Output rows in bands that need at most `most` input rows each, or a single output row where that needs more. */
+function bandsOf(height: number, first: (y: number) => number, end: (y: number) => number, most: number): Band[] {
+  const bands: Band[] = []
+  for (let begin = 0; begin < height; ) {
+    const top = first(begin)
+    let stop = begin + 1
+    while (stop < height && end(stop) - top <= most) stop++
+    bands.push({ begin, end: stop, top, rows: end(stop - 1) - top })
+    begin = stop
+  }
+  return bands
+}
+
+/** Gives out places in the memory of the module, which grows as needed; every call of a kernel lays it out anew. */
+class Layout {
+  readonly #memory: Memory
+  readonly #placed: { readonly at: number; readonly values: Int32Array }[] = []
+  #end = 1024
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  take(bytes: number): number {
+    const at = this.#end
+    this.#end = align(at + bytes)
+    return at
+  }
+
+  place(values: Int32Array): number {
+    const at = this.take(values.byteLength)
+    this.#placed.push({ at, values })
+    return at
+  }
+
+  /** The tables of a resampler; `from` is the input that counts as the first. */
+  resampler({ first, count, weights }: Resampler, from: number): { first: number; count: number; weights: number } {
+    return { first: this.place(from === 0 ? first : first.map((at) => at - from)), count: this.place(count), weights: this.place(weights) }
+  }
+
+  /** Makes the memory large enough, and writes what was placed. */
+  fill(): Uint8Array {
+    const missing = this.#end - this.#memory.buffer.byteLength
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / 65_536))
+    const words = new Int32Array(this.#memory.buffer)
+    for (const { at, values } of this.#placed) words.set(values, at / 4)
+    return new Uint8Array(this.#memory.buffer)
+  }
+}
+
+/** To the next multiple of 16, the bytes of a vector. */
+function align(bytes: number): number {
+  return (bytes + 15) & ~15
+}

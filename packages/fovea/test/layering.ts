@@ -24,7 +24,13 @@ export const rooms: Readonly<Record<string, Room>> = {
   runtime: { from: ['ops'], packages: { '': ['onnxruntime-node'] } },
   data: {
     from: ['ops', 'runtime', 'vision'],
-    packages: { '': ['sharp'], dicom: ['dicom-parser'], formats: ['csv-parse', 'saxes', 'yaml'], opencv: ['@techstark/opencv-js'] },
+    packages: {
+      '': ['sharp'],
+      'fast-jpeg.ts': ['@julusian/jpeg-turbo'],
+      dicom: ['dicom-parser'],
+      formats: ['csv-parse', 'saxes', 'yaml'],
+      opencv: ['@techstark/opencv-js'],
+    },
   },
   model: { from: ['passes', 'nn', 'runtime', 'data'], packages: { 'embedding-map.ts': ['umap-js'] } },
   evaluate: { from: ['model'] },

@@ -10,7 +10,9 @@ const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) 
   readonly bin: Record<string, string>
   readonly exports: Record<string, string | Record<string, string>>
   readonly dependencies: Record<string, string>
+  readonly optionalDependencies: Record<string, string>
 }
+const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies }
 
 function run(program: string, args: readonly string[]): string {
   return execFileSync(program, args, {
@@ -54,7 +56,7 @@ test.each(Object.entries(manifest.bin))('the command %s is a program for Node', 
 })
 
 test('dependencies are pinned', () => {
-  for (const version of Object.values(manifest.dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/)
+  for (const version of Object.values(dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/)
 })
 
 test('the dependencies are the packages that the source imports', () => {
@@ -62,7 +64,7 @@ test('the dependencies are the packages that the source imports', () => {
   const files = globSync('**/*.ts', { cwd: src }).filter((file) => !/\.(test|case)\.ts$/.test(file))
   const specifiers = files.flatMap((file) => readSource(readFileSync(join(src, file), 'utf8')).imports.map(({ specifier }) => specifier))
   const packages = specifiers.filter((specifier) => !/^(\.|node:)/.test(specifier)).map(packageName)
-  expect([...new Set(packages)].sort()).toEqual(Object.keys(manifest.dependencies).sort())
+  expect([...new Set(packages)].sort()).toEqual(Object.keys(dependencies).sort())
 })
 
 test('every install script is denied by name', () => {

@@ -1,5 +1,6 @@
 // Makes one batch: read, augment, move annotations, put together, mix. Runs in a worker or in the caller's thread with the same result.
 
+import { isMainThread } from 'node:worker_threads'
 import { type FoveaError, isFoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import type { Annotation } from '../vision/annotation.ts'
@@ -10,6 +11,7 @@ import type { Image } from '../vision/image.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
 import { orderChannels, resizeImage } from '../vision/resize.ts'
 import { type Collate, type Padding, padImages, stackImages } from './collate.ts'
+import { Scratch } from './fast-jpeg.ts'
 import { ownCopy } from './picture-cache.ts'
 import { PictureReader, type PictureSource, type ReadPlan, stretch } from './picture-reader.ts'
 import { drawSteps, isIdentity, type Transform } from './transforms/compose.ts'
@@ -85,6 +87,8 @@ const concurrency = 4
 export class BatchMaker {
   readonly #plan: BatchPlan
   readonly #reader: PictureReader
+  /** One for each lane. In the caller's thread decoding may not block, and so not use them. */
+  readonly #scratches = Array.from({ length: concurrency }, () => (isMainThread ? undefined : new Scratch()))
 
   constructor(plan: BatchPlan) {
     this.#plan = plan
@@ -96,10 +100,13 @@ export class BatchMaker {
     const samples: (AnnotatedImage | undefined)[] = places.map(() => undefined)
     const failures: FailedSample[][] = places.map(() => [])
     let next = 0
-    const lane = async () => {
-      for (let i = next++; i < places.length; i = next++) samples[i] = await this.#place(job.epoch, places[i]!, failures[i]!)
+    const lane = async (scratch: Scratch | undefined) => {
+      for (let i = next++; i < places.length; i = next++) {
+        const sample = await this.#place(job.epoch, places[i]!, failures[i]!, scratch)
+        samples[i] = sample && scratch?.holds(sample.image) ? { ...sample, image: ownCopy(sample.image) } : sample
+      }
     }
-    await Promise.all(Array.from({ length: concurrency }, lane))
+    await Promise.all(this.#scratches.map(lane))
     const failed = failures.flat()
     const kept = places.flatMap(({ sample }, i) => (samples[i] === undefined ? [] : [{ ...samples[i]!, sample }]))
     return this.#collate(job, this.#plan.complete && failed.length > 0 ? [] : kept, failed)
@@ -129,9 +136,15 @@ export class BatchMaker {
   }
 
   /** The finished sample; undefined where it, or one that belongs to it, cannot be read. */
-  async #place(epoch: number, { position, sample, partners }: PlaceJob, failed: FailedSample[]): Promise<AnnotatedImage | undefined> {
+  async #place(
+    epoch: number,
+    { position, sample, partners }: PlaceJob,
+    failed: FailedSample[],
+    scratch: Scratch | undefined,
+  ): Promise<AnnotatedImage | undefined> {
     const { seed, mosaic, rule } = this.#plan
-    const read = await Promise.all([sample, ...partners].map((one) => this.#read(one, failed)))
+    const free = partners.length === 0 ? scratch : undefined
+    const read = await Promise.all([sample, ...partners].map((one) => this.#read(one, failed, free)))
     if (failed.length > 0) return undefined
     const random = new Random(seed, 'augmentation', epoch, position)
     const [first] = read
@@ -141,9 +154,9 @@ export class BatchMaker {
     return this.#augment(joined.image, undefined, joined, random)
   }
 
-  async #read(source: SampleJob, failed: FailedSample[]) {
+  async #read(source: SampleJob, failed: FailedSample[], scratch: Scratch | undefined) {
     try {
-      return await this.#reader.read(source)
+      return await this.#reader.read(source, scratch)
     } catch (error) {
       if (!isFoveaError(error) || !isFileFault(error) || this.#plan.onError === 'stop') throw error
       failed.push({ index: source.index, path: source.path, code: error.code, message: error.message })

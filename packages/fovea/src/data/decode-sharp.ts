@@ -2,6 +2,7 @@
 
 import sharp, { type Sharp } from 'sharp'
 import { FoveaError } from '../util/errors.ts'
+import type { PictureSize } from '../vision/geometry/geometry.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import type { DecodeOptions } from './decode.ts'
 import { type ImageFormat, jpegFrame } from './image-format.ts'
@@ -71,11 +72,16 @@ async function readFacts(bytes: Uint8Array, format: VipsFormat, options: Settled
   return { depth, cmyk: space === 'cmyk', width: autoOrient.width, height: autoOrient.height }
 }
 
-function shrink(pipeline: Sharp, { width = 0, height = 0 }: Facts, [wantedHeight, wantedWidth]: readonly [number, number]): void {
-  const factor = [8, 4, 2].find((f) => width >= f * wantedWidth && height >= f * wantedHeight)
-  if (factor === undefined) return
+function shrink(pipeline: Sharp, { width = 0, height = 0 }: Facts, wanted: readonly [number, number]): void {
+  const factor = shrinkFactor({ width, height }, wanted)
+  if (factor === 1) return
   const size = { width: Math.ceil(width / factor), height: Math.ceil(height / factor) }
   pipeline.resize({ ...size, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: true })
+}
+
+/** The greatest of 8, 4, 2 and 1 by which a picture may be divided so that [height, width] is left. */
+export function shrinkFactor(from: PictureSize, [height, width]: readonly [number, number]): number {
+  return [8, 4, 2].find((factor) => from.width >= factor * width && from.height >= factor * height) ?? 1
 }
 
 function decodeError(error: unknown, bytes: Uint8Array, format: VipsFormat, { maxPixels, name }: Settled): FoveaError {

@@ -79,21 +79,71 @@ function latin1(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to))
 }
 
-/** What a JPEG's frame header states (ITU T.81, B.2.2), the size before its EXIF turns it; undefined where none is found. */
-export function jpegFrame(bytes: Uint8Array): { readonly width: number; readonly height: number; readonly components: number } | undefined {
-  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
+export interface JpegFrame {
+  /** Before EXIF turns the picture. */
+  readonly width: number
+  readonly height: number
+  readonly components: number
+  /** Bits of a sample. */
+  readonly precision: number
+  /** The last four bits of the frame's marker: 0 baseline, 1 extended, 2 progressive, 3 lossless, from 9 on arithmetic coding. */
+  readonly process: number
+}
+
+/** What a JPEG's frame header states (ITU T.81, B.2.2); undefined where none is found. */
+export function jpegFrame(bytes: Uint8Array): JpegFrame | undefined {
+  for (const { marker, at } of jpegSegments(bytes)) {
+    // SOF0 to SOF15, but for the tables DHT, JPG and DAC among them.
+    if (marker < 0xc0 || marker > 0xcf || marker === 0xc4 || marker === 0xc8 || marker === 0xcc) continue
+    if (at + 6 > bytes.length) return undefined
+    const word = (from: number) => (bytes[from]! << 8) + bytes[from + 1]!
+    return { precision: bytes[at]!, height: word(at + 1), width: word(at + 3), components: bytes[at + 5]!, process: marker & 15 }
+  }
+  return undefined
+}
+
+/** How EXIF turns a JPEG, 1 to 8 (TIFF 6.0, tag 274): 1 where it says nothing. */
+export function jpegOrientation(bytes: Uint8Array): number {
+  for (const { marker, at, end } of jpegSegments(bytes)) {
+    if (marker === 0xda) break
+    if (marker === 0xe1 && latin1(bytes, at, at + 6) === 'Exif\0\0') return tiffOrientation(bytes.subarray(at + 6, end))
+  }
+  return 1
+}
+
+function tiffOrientation(tiff: Uint8Array): number {
+  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength)
+  if (tiff.length < 8) return 1
+  const little = latin1(tiff, 0, 2) === 'II'
+  const directory = view.getUint32(4, little)
+  if (directory + 2 > tiff.length) return 1
+  const entries = view.getUint16(directory, little)
+  for (let i = 0, at = directory + 2; i < entries && at + 12 <= tiff.length; i++, at += 12) {
+    if (view.getUint16(at, little) !== 274) continue
+    const value = view.getUint16(at + 8, little)
+    return value >= 1 && value <= 8 ? value : 1
+  }
+  return 1
+}
+
+interface Segment {
+  readonly marker: number
+  /** The segment's content, from `at` to before `end`, which may lie beyond a file that was cut. */
+  readonly at: number
+  readonly end: number
+}
+
+/** The segments of a JPEG up to the first that is none: after the header of a scan its coded data follows. */
+function* jpegSegments(bytes: Uint8Array): Generator<Segment> {
+  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1]!
     // Fill bytes may come before a marker.
     if (marker === 0xff) {
       at++
       continue
     }
-    // SOF0 to SOF15, but for the tables DHT, JPG and DAC among them.
-    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
-      const word = (from: number) => (bytes[from]! << 8) + bytes[from + 1]!
-      return { height: word(at + 5), width: word(at + 7), components: bytes[at + 9]! }
-    }
-    at += 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!
+    const end = at + 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!
+    yield { marker, at: at + 4, end }
+    at = end
   }
-  return undefined
 }

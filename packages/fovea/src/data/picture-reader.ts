@@ -6,7 +6,9 @@ import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
 import { planResize, preprocessImage } from '../vision/resize.ts'
 import { decodeImage } from './decode.ts'
+import { shrinkFactor } from './decode-sharp.ts'
 import { DiskCache, type DiskCacheOptions } from './disk-cache.ts'
+import { decodeFastJpeg, type Scratch } from './fast-jpeg.ts'
 import { jpegFrame } from './image-format.ts'
 import { type CacheMemory, PictureCache } from './picture-cache.ts'
 import { readFileBytes } from './source.ts'
@@ -16,6 +18,8 @@ export interface ReadPlan {
   readonly fit: Preprocessing | undefined
   /** The size that a JPEG must still have where it is decoded at a fraction of its own; undefined decodes exactly. */
   readonly shrinkFor: readonly [height: number, width: number] | undefined
+  /** Whether usual JPEGs may be decoded by `decodeFastJpeg`, which is not exact. */
+  readonly fastJpeg: boolean
   readonly maxPixels: number | undefined
   readonly memory: CacheMemory
   readonly disk: DiskCacheOptions | undefined
@@ -47,32 +51,49 @@ export class PictureReader {
   constructor(plan: ReadPlan) {
     this.#plan = plan
     this.#memory = new PictureCache(plan.memory)
-    const { fit, shrinkFor } = plan
-    if (plan.disk !== undefined) this.#disk = new DiskCache(plan.disk, JSON.stringify([fit, shrinkFor]))
+    const { fit, shrinkFor, fastJpeg } = plan
+    if (plan.disk !== undefined) this.#disk = new DiskCache(plan.disk, JSON.stringify([fit, shrinkFor, fastJpeg]))
   }
 
-  /** The bytes of the image may be the cache's own: they are to be read only. @throws what `decodeImage` throws, IMAGE_INVALID */
-  async read(source: PictureSource): Promise<ReadyPicture> {
-    const picture = this.#memory.get(source.index, source.path) ?? (await this.#load(source))
+  /**
+   * The bytes of the image may be the cache's own, or lie in `scratch`: they are to be read only, before that is used again.
+   * @throws what `decodeImage` throws, IMAGE_INVALID
+   */
+  async read(source: PictureSource, scratch?: Scratch): Promise<ReadyPicture> {
+    const picture = this.#memory.get(source.index, source.path) ?? (await this.#load(source, scratch))
     return { ...picture, geometry: this.#geometry(picture) }
   }
 
-  async #load(source: PictureSource): Promise<DecodedPicture> {
+  async #load(source: PictureSource, scratch: Scratch | undefined): Promise<DecodedPicture> {
     const { index, path, image } = source
     if (image !== undefined) return this.#keep(index, this.#fit(verifyImage(image), image))
     const key = await this.#disk?.key(path)
     const cached = key === undefined ? undefined : await this.#disk!.get(key, path)
     if (cached !== undefined) return this.#keep(index, cached)
+    const picture = await this.#decode(await readFileBytes(path), path, scratch)
+    if (key !== undefined) await this.#disk!.put(key, picture)
+    return this.#keep(index, picture)
+  }
+
+  async #decode(bytes: Uint8Array, name: string, scratch: Scratch | undefined): Promise<DecodedPicture> {
     const { shrinkFor, maxPixels } = this.#plan
-    const bytes = await readFileBytes(path)
+    const fast = this.#isFast(bytes) ? await decodeFastJpeg(bytes, { name, maxPixels, scratch }) : undefined
+    if (fast !== undefined) return this.#fit(fast, fast)
     const decoded = await decodeImage(bytes, {
-      name: path,
+      name,
       ...(shrinkFor === undefined ? {} : { shrinkFor }),
       ...(maxPixels === undefined ? {} : { maxPixels }),
     })
-    const picture = this.#fit(decoded, shrinkFor === undefined ? decoded : fullSize(bytes, decoded))
-    if (key !== undefined) await this.#disk!.put(key, picture)
-    return this.#keep(index, picture)
+    return this.#fit(decoded, shrinkFor === undefined ? decoded : fullSize(bytes, decoded))
+  }
+
+  /** A picture that a cache keeps as it is decoded is better kept at a fraction of its size, where that is allowed. */
+  #isFast(bytes: Uint8Array): boolean {
+    const { fastJpeg, fit, shrinkFor, memory, disk } = this.#plan
+    if (!fastJpeg || fit !== undefined || shrinkFor === undefined) return fastJpeg
+    if (memory.pixels.byteLength === 0 && disk === undefined) return true
+    const frame = jpegFrame(bytes)
+    return frame === undefined || shrinkFactor(frame, shrinkFor) === 1
   }
 
   #keep(index: number, picture: DecodedPicture): DecodedPicture {

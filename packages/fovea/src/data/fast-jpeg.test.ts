@@ -1,0 +1,147 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import sharp, { type Sharp } from 'sharp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ImageDataset } from './dataset.ts'
+import { decodeImage } from './decode.ts'
+import { decodeFastJpeg, hasFastJpeg, Scratch } from './fast-jpeg.ts'
+import { jpegFrame, jpegOrientation } from './image-format.ts'
+import { transforms } from './transforms/index.ts'
+import { VisionDataLoader } from './vision-data-loader.ts'
+
+/** Coloured waves, odd in size. */
+function waves(width = 101, height = 67): Sharp {
+  const data = Buffer.alloc(width * height * 3)
+  for (let i = 0; i < data.length; i++) {
+    const [x, y, c] = [Math.floor(i / 3) % width, Math.floor(i / (3 * width)), i % 3]
+    data[i] = 128 + 60 * Math.sin((x + 9 * c) / 7) + 60 * Math.cos((y * (c + 1)) / 11)
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+}
+
+const installed = await hasFastJpeg()
+
+test('the bindings are there where the package is prebuilt', () => {
+  expect(installed || !['x64', 'arm64'].includes(process.arch)).toBe(true)
+})
+
+describe.skipIf(!installed)('usual JPEGs', () => {
+  const kinds: readonly (readonly [string, (picture: Sharp) => Sharp])[] = [
+    ['baseline 4:2:0', (p) => p.jpeg({ quality: 90 })],
+    ['4:4:4', (p) => p.jpeg({ chromaSubsampling: '4:4:4' })],
+    ['progressive', (p) => p.jpeg({ progressive: true })],
+    ['grey', (p) => p.greyscale().jpeg()],
+    ['with a profile', (p) => p.withIccProfile('p3').jpeg()],
+  ]
+  test.each(kinds)('%s: as decodeImage, within 8 of 255 and 1.5 in the mean', async (_, encode) => {
+    const bytes = await encode(waves()).toBuffer()
+    const [fast, exact] = [await decodeFastJpeg(bytes, { name: 'a' }), await decodeImage(bytes, { name: 'a' })]
+    expect(fast).toMatchObject({ width: 101, height: 67, channels: 3, source: 'a' })
+    const differences = Array.from(fast!.data, (value, i) => Math.abs(value - exact.data[i]!))
+    expect(Math.max(...differences)).toBeLessThanOrEqual(8)
+    expect(differences.reduce((sum, d) => sum + d, 0) / differences.length).toBeLessThan(1.5)
+  })
+
+  test('with scratch memory the same bytes, in memory that is used again', async () => {
+    const scratch = new Scratch()
+    const bytes = await waves().jpeg().toBuffer()
+    const first = await decodeFastJpeg(bytes, { scratch })
+    const other = await decodeFastJpeg(await waves(20, 30).jpeg().toBuffer(), { scratch })
+    expect(scratch.holds(first!) && scratch.holds(other!)).toBe(true)
+    const own = await decodeFastJpeg(bytes)
+    expect(scratch.holds(own!)).toBe(false)
+    expect((await decodeFastJpeg(bytes, { scratch }))!.data).toEqual(own!.data)
+  })
+
+  const others: readonly (readonly [string, () => Promise<Buffer>])[] = [
+    ['turned by EXIF', () => waves().withMetadata({ orientation: 6 }).jpeg().toBuffer()],
+    ['CMYK', () => waves().toColourspace('cmyk').jpeg().toBuffer()],
+    ['cut off', async () => (await waves().jpeg().toBuffer()).subarray(0, 900)],
+    ['a PNG', () => waves().png().toBuffer()],
+    ['nothing', async () => Buffer.alloc(0)],
+  ]
+  test.each(others)('%s is left to decodeImage', async (_, bytes) => {
+    expect(await decodeFastJpeg(await bytes())).toBeUndefined()
+  })
+
+  test('too many pixels are left to decodeImage, which refuses them', async () => {
+    const bytes = await waves().jpeg().toBuffer()
+    expect(await decodeFastJpeg(bytes, { maxPixels: 6766 })).toBeUndefined()
+    expect(await decodeFastJpeg(bytes, { maxPixels: 6767 })).toBeDefined()
+  })
+
+  test('damaged files give a picture or nothing', async () => {
+    const bytes = await waves().jpeg().toBuffer()
+    const damage = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(damage, async (changes) => {
+        const damaged = Buffer.from(bytes)
+        for (const [at, value] of changes) damaged[at] = value
+        const image = await decodeFastJpeg(damaged, { maxPixels: 2 ** 20, scratch: new Scratch() })
+        if (image !== undefined) expect(image.data.length).toBe(image.width * image.height * 3)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  describe('in a loader', () => {
+    let folder: string
+    let dataset: ImageDataset
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'fovea-fast-jpeg-'))
+      const samples = await Promise.all(
+        Array.from({ length: 12 }, async (_, i) => {
+          const path = join(folder, `${i}.jpg`)
+          // One of them turned, and so decoded the other way.
+          await writeFile(path, await (i === 5 ? waves(60, 80).withMetadata({ orientation: 6 }) : waves(80, 60)).jpeg().toBuffer())
+          return { path, label: i % 2 }
+        }),
+      )
+      dataset = { classes: ['a', 'b'], samples }
+    })
+    afterAll(() => rm(folder, { recursive: true, force: true }))
+
+    test.each([
+      ['nothing done to them', undefined],
+      ['a flip', transforms.randomHorizontalFlip()],
+      ['a crop', transforms.randomResizedCrop(32)],
+    ])('%s: the bytes do not depend on threads, nor on memory that is used again', async (_, transform) => {
+      const read = async (workers: number, exactDecode = false) => {
+        const options = { workers, exactDecode, batchSize: 12, cacheBytes: 0, ...(transform && { transform }) }
+        await using loader = new VisionDataLoader(dataset, options)
+        for await (const { images } of loader) return images
+        throw new Error('no batch')
+      }
+      const here = await read(0)
+      expect(Buffer.compare(await read(2), here)).toBe(0)
+      const exact = await read(0, true)
+      expect(Buffer.compare(exact, here)).not.toBe(0)
+      expect(here.reduce((sum, value, i) => sum + Math.abs(value - exact[i]!), 0) / here.length).toBeLessThan(1.5)
+    })
+  })
+})
+
+describe('headers of JPEG', () => {
+  test('what the frame states', async () => {
+    expect(jpegFrame(await waves().jpeg({ progressive: true }).toBuffer())).toEqual({
+      width: 101,
+      height: 67,
+      components: 3,
+      precision: 8,
+      process: 2,
+    })
+    expect(jpegFrame(Uint8Array.of(0xff, 0xd8, 0xff, 0xc0, 0, 17))).toBeUndefined()
+  })
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('orientation %i', async (orientation) => {
+    expect(jpegOrientation(await waves().withMetadata({ orientation }).jpeg().toBuffer())).toBe(orientation)
+  })
+
+  test('none, or cut EXIF, is 1', async () => {
+    expect(jpegOrientation(await waves().jpeg().toBuffer())).toBe(1)
+    const exif = await waves().withMetadata({ orientation: 6 }).jpeg().toBuffer()
+    for (let length = 0; length < 60; length++) expect([1, 6]).toContain(jpegOrientation(exif.subarray(0, length)))
+  })
+})

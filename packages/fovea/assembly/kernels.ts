@@ -74,12 +74,16 @@ export function stretchRows(
   }
 }
 
-/** `height` rows, each the weighted sum of `count` rows from `first` - `offset` on. `stride` is a multiple of 16, of both sides. */
+/**
+ * `height` rows of `length` bytes, each the weighted sum of `count` rows from `first` - `offset` on. Rows of the result follow each other without a
+ * gap; up to 15 bytes are read and written beyond each, so that later rows write over what earlier ones left.
+ */
 export function stretchColumns(
   from: usize,
   stride: usize,
   offset: i32,
   to: usize,
+  length: usize,
   height: i32,
   first: usize,
   count: usize,
@@ -87,11 +91,11 @@ export function stretchColumns(
   taps: i32,
 ): void {
   const start = i32x4.splat(half)
-  for (let y = 0; y < height; y++, to += stride) {
+  for (let y = 0; y < height; y++, to += length) {
     const row = from + stride * (load<i32>(first + 4 * y) - offset)
     const begin = weights + 4 * y * taps
     const end = begin + 4 * load<i32>(count + 4 * y)
-    for (let i: usize = 0; i < stride; i += 16) {
+    for (let i: usize = 0; i < length; i += 16) {
       let a = start
       let b = start
       let c = start
@@ -113,24 +117,58 @@ export function stretchColumns(
   }
 }
 
-/** `to` = clip((matrix * rgb + shift) >> 16) for `pixels` of RGB; the matrix of 3 x 3 by rows. Reads and writes up to a byte beyond. */
+/** Of 16 bytes of RGB one colour of four pixels, as 32-bit integers: the byte of the first is `at`. Places beyond the 16 give 0. */
+function colorOf(rgb: v128, at: i32): v128 {
+  const places = i32x4(at, at + 3, at + 6, at + 9)
+  return i8x16.swizzle(rgb, v128.or(places, i32x4.splat(0x7f7f7f00)))
+}
+
+/**
+ * `to` = clip((matrix * rgb + shift) >> 16) for `pixels` of RGB; the matrix of 3 x 3 by rows. Four pixels at a time: up to 13 bytes are read and
+ * written beyond the last.
+ */
 export function mapColors(from: usize, to: usize, pixels: i32, matrix: usize, shift: i32): void {
-  const red = i32x4(load<i32>(matrix), load<i32>(matrix + 12), load<i32>(matrix + 24), 0)
-  const green = i32x4(load<i32>(matrix + 4), load<i32>(matrix + 16), load<i32>(matrix + 28), 0)
-  const blue = i32x4(load<i32>(matrix + 8), load<i32>(matrix + 20), load<i32>(matrix + 32), 0)
+  const redRed = v128.load32_splat(matrix)
+  const redGreen = v128.load32_splat(matrix + 4)
+  const redBlue = v128.load32_splat(matrix + 8)
+  const greenRed = v128.load32_splat(matrix + 12)
+  const greenGreen = v128.load32_splat(matrix + 16)
+  const greenBlue = v128.load32_splat(matrix + 20)
+  const blueRed = v128.load32_splat(matrix + 24)
+  const blueGreen = v128.load32_splat(matrix + 28)
+  const blueBlue = v128.load32_splat(matrix + 32)
   const start = i32x4.splat(shift)
-  for (let i = 0; i < pixels; i++, from += 3, to += 3) {
-    const rgb = widen(from)
-    const r = i32x4.mul(v128.shuffle<i32>(rgb, rgb, 0, 0, 0, 0), red)
-    const g = i32x4.mul(v128.shuffle<i32>(rgb, rgb, 1, 1, 1, 1), green)
-    const b = i32x4.mul(v128.shuffle<i32>(rgb, rgb, 2, 2, 2, 2), blue)
-    storeClipped(to, i32x4.add(i32x4.add(start, r), i32x4.add(g, b)), 16)
+  for (let i = 0; i < pixels; i += 4, from += 12, to += 12) {
+    const rgb = v128.load(from)
+    const r = colorOf(rgb, 0)
+    const g = colorOf(rgb, 1)
+    const b = colorOf(rgb, 2)
+    const red = i32x4.add(i32x4.add(start, i32x4.mul(r, redRed)), i32x4.add(i32x4.mul(g, redGreen), i32x4.mul(b, redBlue)))
+    const green = i32x4.add(i32x4.add(start, i32x4.mul(r, greenRed)), i32x4.add(i32x4.mul(g, greenGreen), i32x4.mul(b, greenBlue)))
+    const blue = i32x4.add(i32x4.add(start, i32x4.mul(r, blueRed)), i32x4.add(i32x4.mul(g, blueGreen), i32x4.mul(b, blueBlue)))
+    const words = i16x8.narrow_i32x4_s(i32x4.shr_s(red, 16), i32x4.shr_s(green, 16))
+    const more = i16x8.narrow_i32x4_s(i32x4.shr_s(blue, 16), start)
+    const planes = i8x16.narrow_i16x8_u(words, more)
+    v128.store(to, i8x16.swizzle(planes, i8x16(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 16, 16, 16, 16)))
   }
 }
 
-/** The sums of red, green and blue, as three 32-bit integers at `sums`: exact below 2^24 pixels. */
+/** The sums of red, green and blue of `pixels`, a multiple of four, as three 32-bit integers at `sums`: exact below 2^23 pixels. */
 export function sumColors(from: usize, pixels: i32, sums: usize): void {
-  let sum = i32x4.splat(0)
-  for (let i = 0; i < pixels; i++, from += 3) sum = i32x4.add(sum, widen(from))
-  v128.store(sums, sum)
+  let red = i32x4.splat(0)
+  let green = i32x4.splat(0)
+  let blue = i32x4.splat(0)
+  for (let i = 0; i < pixels; i += 4, from += 12) {
+    const rgb = v128.load(from)
+    red = i32x4.add(red, colorOf(rgb, 0))
+    green = i32x4.add(green, colorOf(rgb, 1))
+    blue = i32x4.add(blue, colorOf(rgb, 2))
+  }
+  store<i32>(sums, total(red))
+  store<i32>(sums + 4, total(green))
+  store<i32>(sums + 8, total(blue))
+}
+
+function total(sums: v128): i32 {
+  return i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3)
 }

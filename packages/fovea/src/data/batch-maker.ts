@@ -10,6 +10,7 @@ import { type AnnotationRule, moveAnnotations } from '../vision/geometry/move-an
 import type { Image } from '../vision/image.ts'
 import type { Preprocessing } from '../vision/preprocessing.ts'
 import { orderChannels, resizeImage } from '../vision/resize.ts'
+import { givePixels } from '../vision/spare-pixels.ts'
 import { type Collate, type Padding, padImages, stackImages } from './collate.ts'
 import { Scratch } from './fast-jpeg.ts'
 import { ownCopy } from './picture-cache.ts'
@@ -129,6 +130,7 @@ export class BatchMaker {
       return { ...facts, images, shape: undefined, targets: undefined }
     }
     const stacked = collate === 'pad' ? padImages(pictures, padding) : stackImages(pictures)
+    for (const { image, sample } of kept) if (!isOthers(image, sample.image)) givePixels(image.data)
     if (mixes.length === 0) return { ...facts, ...stacked, targets: undefined }
     const soft = { ...stacked, targets: softLabels(labels, classes) }
     const random = new Random(seed, 'mix', job.epoch, job.batch)
@@ -172,10 +174,10 @@ export class BatchMaker {
   ): AnnotatedImage {
     const { transform, preprocessing, rule } = this.#plan
     const steps = isIdentity(transform) ? [] : drawSteps(transform!, image, random)
-    const changed = mergeSteps(steps).reduce((current, step) => step.apply(current), image)
+    const changed = mergeSteps(steps).reduce((current, step) => replace(current, step.apply(current), image), image)
     const [height, width] = preprocessing?.size ?? [changed.height, changed.width]
-    const fitted = resizeImage(changed, height, width, preprocessing?.interpolation)
-    const out = preprocessing === undefined ? fitted : orderChannels(fitted, preprocessing)
+    const fitted = replace(changed, resizeImage(changed, height, width, preprocessing?.interpolation), image)
+    const out = preprocessing === undefined ? fitted : replace(fitted, orderChannels(fitted, preprocessing), image)
     const after = width === changed.width && height === changed.height ? undefined : stretch(changed, out)
     const geometry = chain(before, chain(geometryOfSteps(steps), after))
     return moved(out, marked, geometry, rule)
@@ -195,6 +197,12 @@ function moved(
     annotations: annotations.length === 0 ? annotations : moveAnnotations(annotations, geometry, rule),
     ...(labelMap && { labelMap: moveLabelMap(labelMap, geometry) }),
   }
+}
+
+/** The picture after a step. That before it is of no use any more, unless it is what was read, or lives on in the new one. */
+function replace(before: Image, after: Image, read: Image): Image {
+  if (before.data.buffer !== after.data.buffer && before.data.buffer !== read.data.buffer) givePixels(before.data)
+  return after
 }
 
 /** True where the bytes are a cache's or the data set's, which a batch must not give away. */

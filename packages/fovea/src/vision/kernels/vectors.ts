@@ -1,5 +1,6 @@
 // The loops that every picture goes through, on 128-bit vectors: WebAssembly, with the bytes of the plain loops in two to five times their speed.
 
+import { takePixels } from '../spare-pixels.ts'
 import { kernelModule } from './kernels.gen.ts'
 import type { Rows } from './plain.ts'
 import type { Resampler } from './resampler.ts'
@@ -35,6 +36,7 @@ interface Exports {
     stride: number,
     offset: number,
     to: number,
+    length: number,
     height: number,
     first: number,
     count: number,
@@ -79,11 +81,12 @@ export function stretchRgb(
   if (wasm === undefined) return undefined
   const width = kernel.first.length
   const height = columns === undefined ? source.rows : columns.first.length
-  // What of a row is read at all.
+  // What of a row is read at all; of rows that are read for the most part all is copied, since one long copy is faster than many short ones.
   const left = kernel.first[0]!
   const right = kernel.first[width - 1]! + kernel.count[width - 1]!
-  const stride = align(3 * (right - left) + 1)
-  const outStride = align(3 * width + 1)
+  const whole = 6 * (right - left) > source.row
+  const stride = whole ? source.row : align(3 * (right - left) + 1)
+  const [outStride, length] = [align(3 * width + 1), 3 * width]
   const firstRow = (y: number) => (columns === undefined ? y : columns.first[y]! - offset)
   const endRow = (y: number) => (columns === undefined ? y + 1 : columns.first[y]! - offset + columns.count[y]!)
   const bands = bandsOf(height, firstRow, endRow, Math.floor(bandBytes / (stride + outStride)))
@@ -94,43 +97,28 @@ export function stretchRgb(
   const down = columns && layout.resampler(columns, 0)
   const input = layout.take(inputs * stride + 16)
   const between = layout.take(inputs * outStride + 16)
-  const output = columns === undefined ? between : layout.take(outputs * outStride)
+  const output = layout.take(outputs * length + 16)
   const memory = layout.fill()
-  const out = new Uint8Array(height * width * 3)
+  const out = takePixels(height * length)
   for (const { begin, end, top, rows } of bands) {
-    for (let y = 0; y < rows; y++) {
-      const from = source.start + (top + y) * source.row
-      memory.set(source.data.subarray(from + 3 * left, from + 3 * right), input + y * stride)
+    const start = source.start + top * source.row + 3 * left
+    if (whole) memory.set(source.data.subarray(start, start + (rows - 1) * source.row + 3 * (right - left)), input)
+    else
+      for (let y = 0, from = start; y < rows; y++, from += source.row)
+        memory.set(source.data.subarray(from, from + 3 * (right - left)), input + y * stride)
+    const { first, count, weights } = across
+    wasm.stretchRows(input, stride, rows, between, outStride, width, first, count, weights, kernel.taps, mirrorX ? 1 : 0)
+    if (down === undefined || columns === undefined) {
+      for (let y = begin; y < end; y++) {
+        const from = between + (y - begin) * outStride
+        out.set(memory.subarray(from, from + length), y * length)
+      }
+      continue
     }
-    wasm.stretchRows(
-      input,
-      stride,
-      rows,
-      between,
-      outStride,
-      width,
-      across.first,
-      across.count,
-      across.weights,
-      kernel.taps,
-      mirrorX ? 1 : 0,
-    )
-    if (down !== undefined)
-      wasm.stretchColumns(
-        between,
-        outStride,
-        top + offset,
-        output,
-        end - begin,
-        down.first + 4 * begin,
-        down.count + 4 * begin,
-        down.weights + 4 * begin * columns!.taps,
-        columns!.taps,
-      )
-    for (let y = begin; y < end; y++) {
-      const from = output + (y - begin) * outStride
-      out.set(memory.subarray(from, from + 3 * width), y * width * 3)
-    }
+    const { taps } = columns
+    const table = [down.first + 4 * begin, down.count + 4 * begin, down.weights + 4 * begin * taps, taps] as const
+    wasm.stretchColumns(between, outStride, top + offset, output, length, end - begin, ...table)
+    out.set(memory.subarray(output, output + (end - begin) * length), begin * length)
   }
   return out
 }
@@ -139,7 +127,7 @@ export function stretchRgb(
 export function mapRgb(data: Uint8Array, matrix: Int32Array, shift: number): Uint8Array | undefined {
   const wasm = kernels()
   if (wasm === undefined) return undefined
-  const out = new Uint8Array(data.length)
+  const out = takePixels(data.length)
   const band = Math.min(data.length, 3 * 2 ** 19)
   const layout = new Layout(wasm.memory)
   const numbers = layout.place(matrix)
@@ -168,6 +156,8 @@ export function sumRgb(data: Uint8Array): readonly [number, number, number] | un
   for (let at = 0; at < data.length; at += band) {
     const part = data.subarray(at, at + band)
     memory.set(part, input)
+    // Pixels are summed by four: what comes after the last ones counts nothing.
+    memory.fill(0, input + part.length, input + part.length + 12)
     wasm.sumColors(input, part.length / 3, sums)
     const found = new Int32Array(wasm.memory.buffer, sums, 3)
     for (const c of [0, 1, 2] as const) total[c] += found[c]!

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { type ChannelCount, createImage } from '../vision/image.ts'
+import type { Scratch } from './fast-jpeg.ts'
 import type { DecodedPicture } from './picture-reader.ts'
 
 export interface DiskCacheOptions {
@@ -60,14 +61,14 @@ export class DiskCache {
     return createHash('sha256').update(facts).digest('hex').slice(0, 40)
   }
 
-  /** The picture; undefined where there is no entry or a broken one. */
-  async get(key: string, source: string): Promise<DecodedPicture | undefined> {
+  /** The picture, in `scratch` where that is given; undefined where there is no entry or a broken one. */
+  async get(key: string, source: string, scratch?: Scratch): Promise<DecodedPicture | undefined> {
     const file = this.#file(key)
     const handle = await open(file, 'r').catch(() => undefined)
     if (handle === undefined) return undefined
     try {
       const { size, mtimeMs } = await handle.stat()
-      const bytes = new Uint8Array(size)
+      const bytes = scratch?.take(size) ?? new Uint8Array(size)
       const { bytesRead } = await handle.read(bytes, 0, size, 0)
       const picture = bytesRead === size ? decodeEntry(bytes, source) : undefined
       if (picture === undefined) await rm(file, { force: true })

@@ -68,7 +68,7 @@ export class PictureReader {
     const { index, path, image } = source
     if (image !== undefined) return this.#keep(index, this.#fit(verifyImage(image), image))
     const key = await this.#disk?.key(path)
-    const cached = key === undefined ? undefined : await this.#disk!.get(key, path)
+    const cached = key === undefined ? undefined : await this.#disk!.get(key, path, scratch)
     if (cached !== undefined) return this.#keep(index, cached)
     const picture = await this.#decode(await readFileBytes(path), path, scratch)
     if (key !== undefined) await this.#disk!.put(key, picture)

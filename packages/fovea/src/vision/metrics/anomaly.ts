@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import { GatheringMetric } from './gathering.ts'
+import type { MetricState } from './metric.ts'
 import { areaUnderRoc, averagePrecisionOf, type BestF1, bestF1, countScores, type ScoreCounts } from './ranking.ts'
 import { connectedRegions } from './regions.ts'
 
@@ -52,7 +53,8 @@ interface AnomalyLists extends Record<string, number[]> {
  */
 export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], AnomalyReport, AnomalyLists> {
   readonly falsePositiveLimit: number
-  #lastLength = 0
+  /** Pixels that are not in the lists yet. */
+  readonly #pixels = new ScoreTable()
 
   /** @throws FoveaError METRIC_INVALID for a limit outside 0 to 1 */
   constructor({ falsePositiveLimit = 0.3 }: AnomalyOptions = {}) {
@@ -82,10 +84,15 @@ export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], An
     }
   }
 
+  override get state(): MetricState {
+    this.#gather()
+    return super.state
+  }
+
   compute(): AnomalyReport {
     const { imageScores, imageTruths } = this.lists
     const images = countScores(imageScores, (i) => imageTruths[i] === 1)
-    this.#compact()
+    this.#gather()
     const { pixelScores, sound, odd, parts } = this.lists
     const pixels: ScoreCounts = { scores: pixelScores, positives: odd, negatives: sound }
     return {
@@ -101,7 +108,7 @@ export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], An
 
   override reset(): void {
     super.reset()
-    this.#lastLength = 0
+    this.#pixels.clear()
   }
 
   #addPixels({ mask, width = 0, height = 0, isAnomalous }: AnomalyPicture, map: ArrayLike<number>): void {
@@ -117,48 +124,89 @@ export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], An
       if (!Number.isFinite(map[i]))
         throw new FoveaError('METRIC_INVALID', { field: `map[${i}]`, expected: 'a finite number', found: String(map[i]) })
     const { labels, areas } = connectedRegions(mask ?? [], width, height)
-    const counts = new ScoreTable()
     for (let i = 0; i < map.length; i++) {
       const region = labels[i]!
-      counts.add(rounded(map[i]!), region === 0 ? 1 : 0, region === 0 ? 0 : 1, region === 0 ? 0 : 1 / areas[region - 1]!)
+      if (region === 0) this.#pixels.add(rounded(map[i]!), 1, 0, 0)
+      else this.#pixels.add(rounded(map[i]!), 0, 1, 1 / areas[region - 1]!)
     }
-    counts.appendTo(this.lists)
-    if (this.lists.pixelScores.length > 2 * this.#lastLength + 2 ** 18) this.#compact()
   }
 
-  /** One entry for each score, the highest first. */
-  #compact(): void {
+  /** Puts all pixels into the lists: one entry for each score, the highest first. */
+  #gather(): void {
     const { pixelScores, sound, odd, parts } = this.lists
-    const counts = new ScoreTable()
-    for (let i = 0; i < pixelScores.length; i++) counts.add(pixelScores[i]!, sound[i]!, odd[i]!, parts[i]!)
+    for (let i = 0; i < pixelScores.length; i++) this.#pixels.add(pixelScores[i]!, sound[i]!, odd[i]!, parts[i]!)
     for (const list of [pixelScores, sound, odd, parts]) list.length = 0
-    counts.appendTo(this.lists)
-    this.#lastLength = pixelScores.length
+    this.#pixels.appendTo(this.lists)
+    this.#pixels.clear()
   }
 }
 
+/** Sums for each score: a table that is open to all numbers and holds no objects, since every pixel of a data set passes through it. */
 class ScoreTable {
-  readonly #rows = new Map<number, [sound: number, odd: number, parts: number]>()
+  #size = 0
+  #bits = 10
+  /** A score in each slot that is used, else NaN. */
+  #scores = new Float64Array(2 ** this.#bits).fill(Number.NaN)
+  #sums = new Float64Array(3 * 2 ** this.#bits)
+  readonly #number = new Float64Array(1)
+  readonly #words = new Uint32Array(this.#number.buffer)
 
   add(score: number, sound: number, odd: number, parts: number): void {
-    const row = this.#rows.get(score)
-    if (row === undefined) {
-      this.#rows.set(score, [sound, odd, parts])
-    } else {
-      row[0] += sound
-      row[1] += odd
-      row[2] += parts
+    const slot = this.#slot(score)
+    this.#sums[3 * slot]! += sound
+    this.#sums[3 * slot + 1]! += odd
+    this.#sums[3 * slot + 2]! += parts
+  }
+
+  /** One entry for each score, the highest first. */
+  appendTo(lists: AnomalyLists): void {
+    const rising = this.#scores.filter((score) => !Number.isNaN(score)).sort()
+    for (let i = rising.length - 1; i >= 0; i--) {
+      const slot = this.#slot(rising[i]!)
+      lists.pixelScores.push(rising[i]!)
+      lists.sound.push(this.#sums[3 * slot]!)
+      lists.odd.push(this.#sums[3 * slot + 1]!)
+      lists.parts.push(this.#sums[3 * slot + 2]!)
     }
   }
 
-  appendTo(lists: AnomalyLists): void {
-    for (const score of [...this.#rows.keys()].sort((a, b) => b - a)) {
-      const [sound, odd, parts] = this.#rows.get(score)!
-      lists.pixelScores.push(score)
-      lists.sound.push(sound)
-      lists.odd.push(odd)
-      lists.parts.push(parts)
+  clear(): void {
+    this.#allocate(10)
+  }
+
+  /** Where the score is, or is put: found by hashing (Fibonacci's, by Knuth 1998, section 6.4), then looking on. */
+  #slot(score: number): number {
+    // Zero has two signs and one meaning.
+    this.#number[0] = score === 0 ? 0 : score
+    const mask = this.#scores.length - 1
+    const hash = Math.imul(this.#words[0]! ^ Math.imul(this.#words[1]!, 0x85ebca6b), 0x9e3779b1) >>> (32 - this.#bits)
+    for (let slot = hash; ; slot = (slot + 1) & mask) {
+      const found = this.#scores[slot]!
+      if (found === score) return slot
+      if (!Number.isNaN(found)) continue
+      if (2 * this.#size >= this.#scores.length) {
+        this.#grow()
+        return this.#slot(score)
+      }
+      this.#size++
+      this.#scores[slot] = this.#number[0]!
+      return slot
     }
+  }
+
+  #grow(): void {
+    const [scores, sums] = [this.#scores, this.#sums]
+    this.#allocate(this.#bits + 1)
+    scores.forEach((score, i) => {
+      if (!Number.isNaN(score)) this.add(score, sums[3 * i]!, sums[3 * i + 1]!, sums[3 * i + 2]!)
+    })
+  }
+
+  #allocate(bits: number): void {
+    this.#size = 0
+    this.#bits = bits
+    this.#scores = new Float64Array(2 ** bits).fill(Number.NaN)
+    this.#sums = new Float64Array(3 * 2 ** bits)
   }
 }
 

@@ -9,6 +9,7 @@ import type { LabelledPicture, LabelledStream } from '../vision/labelled-set.ts'
 import { type BatchJob, BatchMaker, type FailedSample, type MadeBatch, type PlaceJob, type SampleJob } from './batch-maker.ts'
 import type { Collate, Stacked } from './collate.ts'
 import { type ImageDataset, type Sample, samplesOf } from './dataset.ts'
+import { IndexedDataset } from './formats/indexed-dataset.ts'
 import type { SplitName } from './formats/split-folders.ts'
 import type { ImageFolder } from './image-folder.ts'
 import { invalid, type LoaderOptions, type LoaderPlan, planLoader } from './loader-options.ts'
@@ -70,7 +71,7 @@ export interface FromFolderOptions<C extends Collate = 'stack'> extends LoaderOp
 }
 
 /** What a loader is made from: an `ImageDataset`, what `openDataset` and `readDataset` give, or samples one after another. */
-export type LoaderSource = ImageDataset | LabelledStream | AsyncIterable<Partial<Sample>> | Iterable<Partial<Sample>>
+export type LoaderSource = ImageDataset | IndexedDataset | LabelledStream | AsyncIterable<Partial<Sample>> | Iterable<Partial<Sample>>
 
 /** Replacements tried for one place of a batch before giving up. */
 const maxReplacements = 50
@@ -140,7 +141,8 @@ export class VisionDataLoader<C extends Collate = 'stack'> implements VisionData
 
   /**
    * A loader over a data set that is open already, or over samples `{ path, image, label, annotations }` of which each has a path or an image.
-   * Streams are read to their end and kept: paths and annotations, no pixels but those of samples that are in memory.
+   * Streams are read to their end and kept: paths and annotations, no pixels but those of samples that are in memory. Of an `IndexedDataset`
+   * nothing is kept: each sample is read from the index when it is its turn (`index.dataset({ split })` for a part of it).
    * @throws what the source throws, DATA_NO_IMAGES, DATA_OPTION_INVALID, DATA_TRANSFORM_INVALID
    */
   static async fromDataset<C extends Collate = 'stack'>(
@@ -284,6 +286,7 @@ function splitOf({ splits, root }: Pick<ImageFolder, 'splits' | 'root'>, name?: 
 }
 
 async function datasetOf(source: LoaderSource): Promise<ImageDataset> {
+  if (source instanceof IndexedDataset) return source.dataset()
   if ('samples' in source) return source
   if ('pictures' in source) {
     const pictures: LabelledPicture[] = []

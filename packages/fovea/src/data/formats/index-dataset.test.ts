@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import sharp from 'sharp'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { mutate } from '../../../test/hostile-labels.ts'
 import { isFoveaError } from '../../util/errors.ts'
 import { Random } from '../../util/random.ts'
+import { VisionDataLoader } from '../vision-data-loader.ts'
 import { openDataset, readDataset, writeDataset } from './dataset-files.ts'
 import { fullSet, setOf } from './format.case.ts'
 import { indexDataset } from './index-dataset.ts'
@@ -228,5 +229,35 @@ describe('what is no index is refused', () => {
     expect([...dataset.indices({ split: 'none' })]).toEqual([])
     await expect(indexDataset(root, { out: join(root, 'x.db') })).rejects.toMatchObject({ code: 'DATA_OPTION_INVALID' })
     await expect(openIndexedDataset(join(root, 'gone.fovea-index'))).rejects.toMatchObject({ code: 'DATASET_INDEX_INVALID' })
+  })
+})
+
+describe('an index in a loader', () => {
+  test('gives the batches that the set itself gives, reading samples when it is their turn', async () => {
+    await putYolo()
+    const file = join(root, 'set.fovea-index')
+    await indexDataset(root, { out: file, format: 'yolo' })
+    const index = await openIndexedDataset(file)
+    try {
+      const read = vi.spyOn(index, 'at')
+      const options = { batchSize: 2, sampling: 'shuffled', collate: 'list', workers: 1 } as const
+      await using lazy = await VisionDataLoader.fromDataset(index, options)
+      expect(read).not.toHaveBeenCalled()
+      await using whole = await VisionDataLoader.fromDataset(await readDataset(root, { format: 'yolo' }), options)
+      const [a, b] = [await all(lazy.batches({ epoch: 2 })), await all(whole.batches({ epoch: 2 }))]
+      expect(a.map(({ paths, annotations, images }) => [paths, annotations, images])).toEqual(
+        b.map(({ paths, annotations, images }) => [paths, annotations, images]),
+      )
+      expect(a.flatMap(({ paths }) => paths)).toHaveLength(3)
+
+      const train = index.dataset({ split: 'train' })
+      expect(train.classes).toEqual(['a', 'b'])
+      expect(train.samples.map(({ path }) => path.slice(root.length + 1))).toEqual(['images/train/1.png', 'images/train/2.png'])
+      expect(index.dataset({ class: 1 }).samples.map(({ annotations }) => annotations!.length)).toEqual([2])
+      await using balanced = new VisionDataLoader(train, { sampling: 'balanced', batchSize: 2 })
+      expect((await all(balanced.batches())).map(({ indices }) => indices.length)).toEqual([2])
+    } finally {
+      index.close()
+    }
   })
 })

@@ -3,6 +3,8 @@
 import { dirname, join, resolve } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
+import { type ImageDataset, sampleOf } from '../dataset.ts'
+import { lazyList } from '../lazy-list.ts'
 import { IndexReader } from './index-file.ts'
 import { changeSince, type IndexCheck, type SourceStamps } from './index-sources.ts'
 import type { JsonObject } from './json.ts'
@@ -111,6 +113,19 @@ export class IndexedDataset implements LabelledStream {
     const [first, second] = lists
     if (first === undefined) return Uint32Array.from({ length: this.length }, (_, i) => i)
     return second === undefined ? first : common(first, second)
+  }
+
+  /**
+   * The pictures, or those of a split or class, as samples for a loader: each is read from the index when it is its turn, so that a set of millions
+   * needs 4 bytes a picture. The index must stay open.
+   * @throws DATA_OPTION_INVALID for a class that is not there
+   */
+  dataset(wanted: { readonly split?: string | undefined; readonly class?: number } = {}): ImageDataset {
+    const indices = 'split' in wanted || wanted.class !== undefined ? this.indices(wanted) : undefined
+    return {
+      classes: this.classes.map(({ name }) => name),
+      samples: lazyList(indices?.length ?? this.length, (i) => sampleOf(this.at(indices?.[i] ?? i))),
+    }
   }
 
   /** SHA-256 of the pictures' bytes, 32 a picture, zeros where it could not be read; undefined where they were not taken. */

@@ -11,6 +11,7 @@ import { ClassRankingMetric } from '../vision/metrics/class-ranking.ts'
 import { ClassReportMetric } from '../vision/metrics/class-report.ts'
 import { CocoMetric } from '../vision/metrics/coco.ts'
 import { SegmentationMetric } from '../vision/metrics/segmentation.ts'
+import { VocMetric } from '../vision/metrics/voc.ts'
 import { encodeMask } from '../vision/run-lengths.ts'
 import { classificationOf } from './classifier.ts'
 import { compareEvaluations } from './compare.ts'
@@ -153,6 +154,15 @@ function detectionSet(
   })
 }
 
+/** VOC's mean AP, of 2010 and of 2007. */
+function vocValues(set: readonly { sample: EvaluationSample; detections: readonly Detection[] }[]): number[] {
+  return (['all', 'eleven'] as const).map((points) => {
+    const metric = new VocMetric(classes, { points })
+    metric.update(set.map(({ sample, detections }) => ({ truths: sample.annotations, detections })))
+    return metric.compute().map
+  })
+}
+
 const cocoNames = ['ap', 'ap50', 'ap75', 'apSmall', 'apMedium', 'apLarge', 'ar1', 'ar10', 'ar100', 'arSmall', 'arMedium', 'arLarge']
 
 function cocoValues(set: readonly { sample: EvaluationSample; detections: readonly Detection[] }[]): number[] {
@@ -185,6 +195,18 @@ describe('detection', () => {
           else expect(figures[cocoNames[f]!], cocoNames[f]).toBeCloseTo(value, 10)
         }
         const again = set.flatMap((one, i) => Array.from({ length: weights[i]! }, () => one))
+        for (const [f, value] of vocValues(set).entries()) {
+          const [whole, drawn] = [undefined, weights].map((w) => records.compute(w)[cocoNames.length + 3 + f]!)
+          expect(records.figures[cocoNames.length + 3 + f]!.name).toBe(['vocAp', 'voc07Ap'][f])
+          expect(whole).toEqual(figures[['vocAp', 'voc07Ap'][f]!])
+          for (const [own, wanted] of [
+            [whole!, value],
+            [drawn!, vocValues(again)[f]!],
+          ] as const) {
+            if (Number.isNaN(wanted)) expect(own).toBeNaN()
+            else expect(own).toBeCloseTo(wanted, 10)
+          }
+        }
         const drawn = records.compute(weights)
         for (const [f, value] of cocoValues(again).entries()) {
           if (Number.isNaN(value)) expect(drawn[f]).toBeNaN()

@@ -7,6 +7,7 @@ import { cocoRecalls } from '../../vision/metrics/coco-figures.ts'
 import { cocoAreas, cocoThresholds } from '../../vision/metrics/coco-match.ts'
 import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
 import { DetectionConfusion, pairDetections } from '../../vision/metrics/detection-confusion.ts'
+import { VocMetric, type VocRanking, vocAveragePrecision } from '../../vision/metrics/voc.ts'
 import { nonMaxSuppression } from '../../vision/nms.ts'
 import type { Prediction } from '../../vision/predictions.ts'
 import {
@@ -39,6 +40,8 @@ const figures = [
   { name: 'precision', title: 'Precision', ...high },
   { name: 'recall', title: 'Recall', ...high },
   { name: 'f1', title: 'F1', ...high },
+  { name: 'vocAp', title: 'VOC AP of boxes at IoU 0.5', aliases: ['voc', 'voc2010', 'voc2012'], ...high },
+  { name: 'voc07Ap', title: 'VOC 2007 AP of boxes, at 11 recalls', aliases: ['voc07', 'voc2007'], ...high },
 ] as const satisfies readonly FigureInfo[]
 
 const classFigures = [
@@ -108,6 +111,36 @@ export interface DetectSettings {
   readonly nms: readonly number[]
 }
 
+/** VOC's metric with the things of each picture kept apart. */
+class PictureVoc extends VocMetric {
+  readonly #truths = this.classes.map((): { picture: number; count: number }[] => [])
+
+  addPicture(picture: number, truths: readonly Annotation[], detections: readonly Detection[]): void {
+    const before = this.lists.truths.slice()
+    this.update([{ picture, truths, detections }])
+    for (const [label, count] of this.lists.truths.entries())
+      if (count > before[label]!) this.#truths[label]!.push({ picture, count: count - before[label]! })
+  }
+
+  rankings(): PictureRanking[] {
+    return this.ranked().map((ranking, label) => ({ ...ranking, byPicture: this.#truths[label]! }))
+  }
+}
+
+interface PictureRanking extends VocRanking {
+  readonly byPicture: readonly { readonly picture: number; readonly count: number }[]
+}
+
+/** Mean over the classes that have things to find. */
+function vocMean(rankings: readonly PictureRanking[], points: 'all' | 'eleven', weights: ArrayLike<number> | undefined): number {
+  const each = rankings.map(({ hits, pictures, byPicture }) => {
+    const truths = byPicture.reduce((sum, { picture, count }) => sum + weightOf(weights, picture) * count, 0)
+    const own = weights && Float64Array.from(pictures, (picture) => weights[picture]!)
+    return truths > 0 ? vocAveragePrecision(hits, own, truths, points) : Number.NaN
+  })
+  return knownMean(each)
+}
+
 /** What was found, at one suppression. */
 export class DetectRecords implements TaskRecords {
   readonly task = 'detect'
@@ -121,15 +154,17 @@ export class DetectRecords implements TaskRecords {
   readonly confusion: ConfusionCounts
   /** The same pictures with the candidates suppressed at other overlaps. */
   readonly suppressed: readonly { readonly iou: number; readonly matches: readonly ClassMatches[] }[]
+  readonly voc: readonly PictureRanking[]
   readonly #space: Float64Array
 
-  constructor(parts: Pick<DetectRecords, 'labels' | 'pictures' | 'settings' | 'matches' | 'confusion' | 'suppressed'>) {
+  constructor(parts: Pick<DetectRecords, 'labels' | 'pictures' | 'settings' | 'matches' | 'confusion' | 'suppressed' | 'voc'>) {
     this.labels = parts.labels
     this.pictures = parts.pictures
     this.settings = parts.settings
     this.matches = parts.matches
     this.confusion = parts.confusion
     this.suppressed = parts.suppressed
+    this.voc = parts.voc
     this.#space = new Float64Array(2 * Math.max(0, ...parts.matches.map(({ scores }) => scores.length)))
   }
 
@@ -158,7 +193,8 @@ export class DetectRecords implements TaskRecords {
       all.truths += totals[0]!
       out.set([ap, ap50, ap75, ...decisions(right, found, totals[0]!)], figures.length + label * width)
     }
-    out.set([...lists.map(knownMean), ...decisions(all.right, all.found, all.truths)])
+    const voc = (['all', 'eleven'] as const).map((points) => vocMean(this.voc, points, weights))
+    out.set([...lists.map(knownMean), ...decisions(all.right, all.found, all.truths), ...voc])
     return out
   }
 
@@ -254,6 +290,7 @@ export class DetectRecorder implements Recorder {
   readonly #settings: DetectSettings
   readonly #pictures: string[] = []
   readonly #coco: PictureCoco
+  readonly #voc: PictureVoc
   readonly #confusion: DetectionConfusion
   readonly #suppressed: readonly { readonly iou: number; readonly coco: PictureCoco }[]
 
@@ -262,6 +299,7 @@ export class DetectRecorder implements Recorder {
     this.#labels = labels
     this.#settings = settings
     this.#coco = coco()
+    this.#voc = new PictureVoc(labels)
     this.#confusion = new DetectionConfusion(labels, { confidence: settings.confidence })
     this.#suppressed = settings.nms.map((iou) => ({ iou, coco: coco() }))
   }
@@ -287,6 +325,7 @@ export class DetectRecorder implements Recorder {
     const outcome = this.#outcome(truths, shown)
     const others = this.#suppressed.map(({ iou }) => nonMaxSuppression(candidates ?? [], { iou }))
     this.#coco.addPicture(number, truths, detections, size)
+    this.#voc.addPicture(number, truths, detections)
     this.#confusion.update([{ truths, detections }])
     for (const [i, { coco }] of this.#suppressed.entries()) coco.addPicture(number, truths, others[i]!, size)
     this.#pictures.push(sample.name)
@@ -299,6 +338,7 @@ export class DetectRecorder implements Recorder {
       pictures: this.#pictures,
       settings: this.#settings,
       matches: this.#coco.matches(),
+      voc: this.#voc.rankings(),
       confusion: this.#confusion.compute(),
       suppressed: this.#suppressed.map(({ iou, coco }) => ({ iou, matches: coco.matches() })),
     })

@@ -80,17 +80,27 @@ export class VocMetric extends GatheringMetric<readonly DetectedPicture[], VocRe
   }
 
   compute(): VocReport {
-    const { pictures, labels, scores, hits, truths } = this.lists
-    const rows = this.classes.map((): number[] => [])
-    for (let i = 0; i < labels.length; i++) rows[labels[i]!]!.push(i)
-    const perClass = this.classes.map((name, label) => {
-      const order = rows[label]!.sort((a, b) => scores[b]! - scores[a]! || pictures[a]! - pictures[b]! || a - b)
-      const ranked = order.map((i) => hits[i]!)
-      const support = truths[label]!
-      return { class: name, ap: support === 0 ? Number.NaN : averagePrecision(ranked, support, this.points), support }
+    const perClass = this.ranked().map(({ hits, truths }, label) => {
+      const ap = truths === 0 ? Number.NaN : vocAveragePrecision(hits, undefined, truths, this.points)
+      return { class: this.classes[label]!, ap, support: truths }
     })
     const known = perClass.filter(({ support }) => support > 0)
     return { map: known.reduce((sum, { ap }) => sum + ap, 0) / known.length, perClass }
+  }
+
+  /** Of each class the detections that count, the best score first. */
+  ranked(): VocRanking[] {
+    const { pictures, labels, scores, hits, truths } = this.lists
+    const rows = this.classes.map((): number[] => [])
+    for (let i = 0; i < labels.length; i++) rows[labels[i]!]!.push(i)
+    return rows.map((row, label) => {
+      const order = row.sort((a, b) => scores[b]! - scores[a]! || pictures[a]! - pictures[b]! || a - b)
+      return {
+        hits: Uint8Array.from(order, (i) => hits[i]!),
+        pictures: Int32Array.from(order, (i) => pictures[i]!),
+        truths: truths[label]!,
+      }
+    })
   }
 
   override reset(): void {
@@ -122,12 +132,33 @@ export class VocMetric extends GatheringMetric<readonly DetectedPicture[], VocRe
 /** Neither right nor wrong. */
 const leftOut = -1
 
-function averagePrecision(hits: readonly number[], truths: number, points: 'all' | 'eleven'): number {
+/** The detections of one class in the order of their scores. */
+export interface VocRanking {
+  /** 1 for one that is right. */
+  readonly hits: ArrayLike<number>
+  readonly pictures: ArrayLike<number>
+  /** Things to find. */
+  readonly truths: number
+}
+
+/**
+ * Average precision of detections in the order of their scores; `weights`, one for each, count one several times or not at all.
+ * @param truths Things to find, weighted likewise; not 0.
+ */
+export function vocAveragePrecision(
+  hits: ArrayLike<number>,
+  weights: ArrayLike<number> | undefined,
+  truths: number,
+  points: 'all' | 'eleven',
+): number {
   const [precision, recall] = [new Float64Array(hits.length), new Float64Array(hits.length)]
-  let right = 0
-  for (const [i, hit] of hits.entries()) {
-    right += hit
-    precision[i] = right / (i + 1)
+  let [right, found] = [0, 0]
+  for (let i = 0; i < hits.length; i++) {
+    const weight = weights === undefined ? 1 : weights[i]!
+    right += hits[i]! * weight
+    found += weight
+    // Before the first that counts there is nothing to be right about.
+    precision[i] = found === 0 ? 0 : right / found
     recall[i] = right / truths
   }
   for (let i = hits.length - 1; i > 0; i--) precision[i - 1] = Math.max(precision[i - 1]!, precision[i]!)

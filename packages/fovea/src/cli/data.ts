@@ -9,8 +9,7 @@ import { convertDataset, openDataset, readDataset, writeDataset } from '../data/
 import { indexDataset } from '../data/formats/index-dataset.ts'
 import { indexEnding } from '../data/formats/index-sources.ts'
 import { openIndexedDataset } from '../data/formats/indexed-dataset.ts'
-import type { DatasetProblem } from '../data/formats/problems.ts'
-import { problemCatalogue } from '../data/formats/problems.ts'
+import { type DatasetProblem, losesData, problemCatalogue } from '../data/formats/problems.ts'
 import { splitDataset } from '../data/formats/split.ts'
 import { datasetStatistics, drawStatistics, statisticsText } from '../data/formats/statistics.ts'
 import { datasetFormats } from '../data/formats/table.ts'
@@ -94,6 +93,8 @@ function statsCommand(): Command {
       if (flags.plot !== undefined) await writePng(flags.plot, drawStatistics(statistics, await loadFont()))
       if (flags.json) print({ format, ...statistics, problems })
       else process.stdout.write(`${format}\n${statisticsText(statistics)}\n${problemsText(problems)}`)
+      // Nothing at all could be counted: a script should not take that for an empty set.
+      if (statistics.images === 0 && problems.some(losesData)) process.exitCode = 1
     })
 }
 

@@ -27,6 +27,14 @@ async function yoloSet(name: string): Promise<string> {
   return root
 }
 
+test('data stats of a label file of which nothing can be read ends with 1', async () => {
+  const file = join(folder, 'cut.json')
+  await writeFile(file, '{"images": [')
+  const { code, stdout } = await fovea(['data', 'stats', file, '--json'])
+  expect(code).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({ images: 0, problems: [{ code: 'malformed-file', file: 'cut.json' }] })
+})
+
 test('data validate and stats print the JSON that scripts rely on', async () => {
   const root = await yoloSet('validate')
   for (const command of ['validate', 'stats']) {

@@ -1,6 +1,5 @@
 // Makes one batch: read, augment, move annotations, put together, mix. Runs in a worker or in the caller's thread with the same result.
 
-import { isMainThread } from 'node:worker_threads'
 import { type FoveaError, isFoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import type { Annotation } from '../vision/annotation.ts'
@@ -88,12 +87,15 @@ const concurrency = 4
 export class BatchMaker {
   readonly #plan: BatchPlan
   readonly #reader: PictureReader
-  /** One for each lane. In the caller's thread decoding may not block, and so not use them. */
-  readonly #scratches = Array.from({ length: concurrency }, () => (isMainThread ? undefined : new Scratch()))
+  readonly #mayBlock: boolean
+  /** Scratch memory that no batch uses now. */
+  readonly #idle: Scratch[] = []
 
-  constructor(plan: BatchPlan) {
+  /** @param mayBlock The thread is there for batches alone, so that decoding may block it. */
+  constructor(plan: BatchPlan, { mayBlock = false }: { readonly mayBlock?: boolean } = {}) {
     this.#plan = plan
     this.#reader = new PictureReader(plan)
+    this.#mayBlock = mayBlock
   }
 
   async make(job: BatchJob): Promise<MadeBatch> {
@@ -101,13 +103,25 @@ export class BatchMaker {
     const samples: (AnnotatedImage | undefined)[] = places.map(() => undefined)
     const failures: FailedSample[][] = places.map(() => [])
     let next = 0
-    const lane = async (scratch: Scratch | undefined) => {
-      for (let i = next++; i < places.length; i = next++) {
-        const sample = await this.#place(job.epoch, places[i]!, failures[i]!, scratch)
-        samples[i] = sample && scratch?.holds(sample.image) ? { ...sample, image: ownCopy(sample.image) } : sample
+    const lane = async () => {
+      // Its own until its last read has ended: several batches may be made at the same time.
+      const scratch = this.#mayBlock ? (this.#idle.pop() ?? new Scratch()) : undefined
+      try {
+        for (let i = next++; i < places.length; i = next++) {
+          const sample = await this.#place(job.epoch, places[i]!, failures[i]!, scratch)
+          samples[i] = sample && scratch?.holds(sample.image) ? { ...sample, image: ownCopy(sample.image) } : sample
+        }
+      } catch (error) {
+        // The other lanes need not begin anything more.
+        next = places.length
+        throw error
+      } finally {
+        if (scratch !== undefined) this.#idle.push(scratch)
       }
     }
-    await Promise.all(this.#scratches.map(lane))
+    const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane))
+    const broken = lanes.find(({ status }) => status === 'rejected')
+    if (broken !== undefined) throw (broken as PromiseRejectedResult).reason
     const failed = failures.flat()
     const kept = places.flatMap(({ sample }, i) => (samples[i] === undefined ? [] : [{ ...samples[i]!, sample }]))
     return this.#collate(job, this.#plan.complete && failed.length > 0 ? [] : kept, failed)

@@ -60,9 +60,10 @@ export function stratifiedSplit(dataset: ImageDataset, fraction: number, seed: n
       found: String(fraction),
     })
   }
+  const samples = [...dataset.samples]
   const held = new Set<Sample>()
   dataset.classes.forEach((name, label) => {
-    const members = dataset.samples.filter((sample) => sample.label === label).sort((a, b) => compareText(a.path, b.path))
+    const members = samples.filter((sample) => sample.label === label).sort((a, b) => compareText(a.path, b.path))
     if (members.length === 0) return
     if (members.length === 1)
       throw new FoveaError('DATA_TOO_FEW', { field: name, expected: 'at least 2 images', found: '1', file: members[0]!.path })
@@ -70,7 +71,7 @@ export function stratifiedSplit(dataset: ImageDataset, fraction: number, seed: n
     const order = new Random(seed, 'split', name).permutation(members.length)
     for (let i = 0; i < count; i++) held.add(members[order[i]!]!)
   })
-  const part = (inside: boolean) => ({ classes: dataset.classes, samples: dataset.samples.filter((sample) => held.has(sample) === inside) })
+  const part = (inside: boolean) => ({ classes: dataset.classes, samples: samples.filter((sample) => held.has(sample) === inside) })
   return { kept: part(false), held: part(true) }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import sharp, { type Sharp } from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Random } from '../util/random.ts'
 import type { ImageDataset } from './dataset.ts'
 import { decodeImage } from './decode.ts'
 import { decodeFastJpeg, hasFastJpeg, Scratch } from './fast-jpeg.ts'
@@ -19,6 +20,19 @@ function waves(width = 101, height = 67): Sharp {
     data[i] = 128 + 60 * Math.sin((x + 9 * c) / 7) + 60 * Math.cos((y * (c + 1)) / 11)
   }
   return sharp(data, { raw: { width, height, channels: 3 } })
+}
+
+/** A JPEG with EXIF in big-endian order whose tag of orientation, 6, is of a type. */
+function withOrientation(jpeg: Buffer, type: number): Buffer {
+  const value = type === 4 ? [0, 0, 0, 6] : [0, 6, 0, 0]
+  const tiff = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 18, 0, type, 0, 0, 0, 1, ...value, 0, 0, 0, 0]
+  const content = Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), Buffer.from(tiff)])
+  return Buffer.concat([jpeg.subarray(0, 2), segment(0xe1, content), jpeg.subarray(2)])
+}
+
+function segment(marker: number, content: Buffer): Buffer {
+  const length = content.length + 2
+  return Buffer.concat([Buffer.of(0xff, marker, length >> 8, length & 255), content])
 }
 
 const installed = await hasFastJpeg()
@@ -44,6 +58,18 @@ describe.skipIf(!installed)('usual JPEGs', () => {
     expect(differences.reduce((sum, d) => sum + d, 0) / differences.length).toBeLessThan(1.5)
   })
 
+  test('of quality 95, noise: within 12 of 255 and 2 in the mean', async () => {
+    const random = new Random(5)
+    const data = Buffer.from(Uint8Array.from({ length: 96 * 96 * 3 }, () => random.integer(0, 256)))
+    const bytes = await sharp(data, { raw: { width: 96, height: 96, channels: 3 } })
+      .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
+      .toBuffer()
+    const [fast, exact] = [await decodeFastJpeg(bytes), await decodeImage(bytes)]
+    const differences = Array.from(fast!.data, (value, i) => Math.abs(value - exact.data[i]!))
+    expect(Math.max(...differences)).toBeLessThanOrEqual(12)
+    expect(differences.reduce((sum, d) => sum + d, 0) / differences.length).toBeLessThan(2)
+  })
+
   test('with scratch memory the same bytes, in memory that is used again', async () => {
     const scratch = new Scratch()
     const bytes = await waves().jpeg().toBuffer()
@@ -59,6 +85,17 @@ describe.skipIf(!installed)('usual JPEGs', () => {
     ['turned by EXIF', () => waves().withMetadata({ orientation: 6 }).jpeg().toBuffer()],
     ['CMYK', () => waves().toColourspace('cmyk').jpeg().toBuffer()],
     ['cut off', async () => (await waves().jpeg().toBuffer()).subarray(0, 900)],
+    ['turned by EXIF of an unusual type', async () => withOrientation(await waves().jpeg().toBuffer(), 4)],
+    ['of quality 97, where the faster transform is too coarse', () => waves().jpeg({ quality: 97 }).toBuffer()],
+    [
+      'with a second header that another reader would take for the first',
+      async () => {
+        const jpeg = await waves().jpeg().toBuffer()
+        const fake = Buffer.concat([Buffer.alloc(61), segment(0xc0, Buffer.of(8, 0, 100, 0, 120, 3, 1, 17, 0, 2, 17, 0, 3, 17, 0))])
+        // TEM has no length: who reads one there lands in the comment.
+        return Buffer.concat([jpeg.subarray(0, 2), Buffer.of(0xff, 1), segment(0xfe, fake), jpeg.subarray(2)])
+      },
+    ],
     ['a PNG', () => waves().png().toBuffer()],
     ['nothing', async () => Buffer.alloc(0)],
   ]
@@ -103,6 +140,26 @@ describe.skipIf(!installed)('usual JPEGs', () => {
     })
     afterAll(() => rm(folder, { recursive: true, force: true }))
 
+    test('a batch that failed leaves the next ones alone, with a cache on disk too', async () => {
+      const samples = Array.from({ length: 32 }, (_, i) => ({
+        path: join(folder, i === 0 ? 'none.jpg' : `${i % 12 === 5 ? 4 : i % 12}.jpg`),
+        label: 0,
+      }))
+      const options = { batchSize: 16, cacheBytes: 0, exactDecode: false, onError: 'stop' } as const
+      const second = async (workers: number) => {
+        await using loader = new VisionDataLoader(
+          { classes: ['a'], samples },
+          { ...options, workers, prefetch: 1, ...(workers > 0 && { diskCache: { folder: join(folder, 'cache') } }) },
+        )
+        if (workers > 0)
+          await expect(loader.batches()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'DATA_FILE_NOT_FOUND' })
+        for await (const { images } of loader.batches({ from: 1 })) return images
+        throw new Error('no batch')
+      }
+      const wanted = await second(0)
+      for (let round = 0; round < 5; round++) expect(Buffer.compare(await second(1), wanted)).toBe(0)
+    })
+
     test.each([
       ['nothing done to them', undefined],
       ['a flip', transforms.randomHorizontalFlip()],
@@ -139,9 +196,14 @@ describe('headers of JPEG', () => {
     expect(jpegOrientation(await waves().withMetadata({ orientation }).jpeg().toBuffer())).toBe(orientation)
   })
 
-  test('none, or cut EXIF, is 1', async () => {
+  test('none is 1, cut EXIF is that or unknown', async () => {
     expect(jpegOrientation(await waves().jpeg().toBuffer())).toBe(1)
     const exif = await waves().withMetadata({ orientation: 6 }).jpeg().toBuffer()
-    for (let length = 0; length < 60; length++) expect([1, 6]).toContain(jpegOrientation(exif.subarray(0, length)))
+    for (let length = 0; length < 60; length++) expect([1, 6, undefined]).toContain(jpegOrientation(exif.subarray(0, length)))
+  })
+
+  test('a tag of another type is unknown, since readers differ in what they make of it', async () => {
+    expect(jpegOrientation(withOrientation(await waves().jpeg().toBuffer(), 3))).toBe(6)
+    for (const type of [1, 4, 7]) expect(jpegOrientation(withOrientation(await waves().jpeg().toBuffer(), type))).toBeUndefined()
   })
 })

@@ -102,8 +102,27 @@ export function jpegFrame(bytes: Uint8Array): JpegFrame | undefined {
   return undefined
 }
 
-/** How EXIF turns a JPEG, 1 to 8 (TIFF 6.0, tag 274): 1 where it says nothing. */
-export function jpegOrientation(bytes: Uint8Array): number {
+/** The mean step of the finest quantization table of a JPEG (ITU T.81, B.2.4.1): the smaller, the finer; NaN where there is none. */
+export function finestStep(bytes: Uint8Array): number {
+  let finest = Number.NaN
+  for (const { marker, at, end } of jpegSegments(bytes)) {
+    if (marker === 0xda) break
+    if (marker !== 0xdb) continue
+    for (let table = at; table < end; ) {
+      const wide = bytes[table]! >> 4 > 0
+      const length = wide ? 128 : 64
+      if (table + 1 + length > Math.min(end, bytes.length)) return Number.NaN
+      let sum = 0
+      for (let i = 0; i < length; i++) sum += bytes[table + 1 + i]! * (wide && i % 2 === 0 ? 256 : 1)
+      finest = Math.min(Number.isNaN(finest) ? sum / 64 : finest, sum / 64)
+      table += 1 + length
+    }
+  }
+  return finest
+}
+
+/** How EXIF turns a JPEG, 1 to 8 (TIFF 6.0, tag 274): 1 where it says nothing, undefined where it says it in an unusual way. */
+export function jpegOrientation(bytes: Uint8Array): number | undefined {
   for (const { marker, at, end } of jpegSegments(bytes)) {
     if (marker === 0xda) break
     if (marker === 0xe1 && latin1(bytes, at, at + 6) === 'Exif\0\0') return tiffOrientation(bytes.subarray(at + 6, end))
@@ -111,17 +130,19 @@ export function jpegOrientation(bytes: Uint8Array): number {
   return 1
 }
 
-function tiffOrientation(tiff: Uint8Array): number {
+function tiffOrientation(tiff: Uint8Array): number | undefined {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength)
-  if (tiff.length < 8) return 1
-  const little = latin1(tiff, 0, 2) === 'II'
+  const order = latin1(tiff, 0, 2)
+  if (tiff.length < 8 || (order !== 'II' && order !== 'MM')) return undefined
+  const little = order === 'II'
   const directory = view.getUint32(4, little)
-  if (directory + 2 > tiff.length) return 1
+  if (directory + 2 > tiff.length) return undefined
   const entries = view.getUint16(directory, little)
   for (let i = 0, at = directory + 2; i < entries && at + 12 <= tiff.length; i++, at += 12) {
     if (view.getUint16(at, little) !== 274) continue
-    const value = view.getUint16(at + 8, little)
-    return value >= 1 && value <= 8 ? value : 1
+    // One SHORT, as the standard has it; readers differ in what they make of anything else.
+    const [type, count, value] = [view.getUint16(at + 2, little), view.getUint32(at + 4, little), view.getUint16(at + 8, little)]
+    return type === 3 && count === 1 && value >= 1 && value <= 8 ? value : undefined
   }
   return 1
 }
@@ -142,6 +163,8 @@ function* jpegSegments(bytes: Uint8Array): Generator<Segment> {
       at++
       continue
     }
+    // Markers without content: TEM, RST, SOI, EOI. None belongs before a scan.
+    if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd9)) return
     const end = at + 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!
     yield { marker, at: at + 4, end }
     at = end

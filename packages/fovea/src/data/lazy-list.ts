@@ -2,7 +2,8 @@
 
 /**
  * A read-only array of `length` items, each made by `at` whenever it is read and not kept: for lists that would not fit in memory. Every method
- * of arrays that only reads works on it; those that copy (`map`, `filter`, `slice`) make ordinary arrays.
+ * of arrays that only reads works on it; those that copy (`map`, `filter`, `slice`, spreading) make ordinary arrays. An item read twice is two
+ * objects, the list has no keys of its own (`Object.keys`), and it cannot be sent to another thread.
  */
 export function lazyList<T>(length: number, at: (index: number) => T): readonly T[] {
   const indexOf = (key: string | symbol): number => {

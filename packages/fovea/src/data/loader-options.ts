@@ -61,8 +61,9 @@ export interface LoaderOptions<C extends Collate = 'stack'> {
   /** An unreadable picture: `skip` reports it and goes on, `stop` throws its error. Default `skip`. */
   readonly onError?: 'skip' | 'stop'
   /**
-   * False lets JPEGs be decoded faster: by libjpeg-turbo's faster transform (values differ by 1 of 255 in the mean, 5 at most), and large ones, where a
-   * cache keeps them, at a half, a quarter or an eighth where twice the size that is needed is left. Default true, except in training.
+   * False lets JPEGs be decoded faster: usual ones by libjpeg-turbo's faster transform (values differ by 1 to 2 of 255 in the mean, 10 at most), and
+   * large ones that a cache keeps as they are decoded, or that are not usual, at a half, a quarter or an eighth where twice the size that is needed is
+   * left. Default true, except in training.
    */
   readonly exactDecode?: boolean
   /** Larger pictures are unreadable. Default 2^27. */

@@ -8,7 +8,7 @@ import { planResize, preprocessImage } from '../vision/resize.ts'
 import { decodeImage } from './decode.ts'
 import { shrinkFactor } from './decode-sharp.ts'
 import { DiskCache, type DiskCacheOptions } from './disk-cache.ts'
-import { decodeFastJpeg, type Scratch } from './fast-jpeg.ts'
+import { decodeFastJpeg, hasFastJpeg, type Scratch } from './fast-jpeg.ts'
 import { jpegFrame } from './image-format.ts'
 import { type CacheMemory, PictureCache } from './picture-cache.ts'
 import { readFileBytes } from './source.ts'
@@ -46,13 +46,19 @@ export interface ReadyPicture extends DecodedPicture {
 export class PictureReader {
   readonly #plan: ReadPlan
   readonly #memory: PictureCache
-  readonly #disk: DiskCache | undefined
+  #opened: Promise<DiskCache> | undefined
 
   constructor(plan: ReadPlan) {
     this.#plan = plan
     this.#memory = new PictureCache(plan.memory)
-    const { fit, shrinkFor, fastJpeg } = plan
-    if (plan.disk !== undefined) this.#disk = new DiskCache(plan.disk, JSON.stringify([fit, shrinkFor, fastJpeg]))
+  }
+
+  /** What decoding depends on tells entries apart: with the bindings of libjpeg-turbo, pixels differ from those without. */
+  #disk(): Promise<DiskCache> | undefined {
+    const { disk, fit, shrinkFor, fastJpeg } = this.#plan
+    if (disk === undefined) return undefined
+    this.#opened ??= hasFastJpeg().then((has) => new DiskCache(disk, JSON.stringify([fit, shrinkFor, fastJpeg && has])))
+    return this.#opened
   }
 
   /**
@@ -67,11 +73,12 @@ export class PictureReader {
   async #load(source: PictureSource, scratch: Scratch | undefined): Promise<DecodedPicture> {
     const { index, path, image } = source
     if (image !== undefined) return this.#keep(index, this.#fit(verifyImage(image), image))
-    const key = await this.#disk?.key(path)
-    const cached = key === undefined ? undefined : await this.#disk!.get(key, path, scratch)
+    const disk = await this.#disk()
+    const key = await disk?.key(path)
+    const cached = key === undefined ? undefined : await disk!.get(key, path, scratch)
     if (cached !== undefined) return this.#keep(index, cached)
     const picture = await this.#decode(await readFileBytes(path), path, scratch)
-    if (key !== undefined) await this.#disk!.put(key, picture)
+    if (key !== undefined) await disk!.put(key, picture)
     return this.#keep(index, picture)
   }
 

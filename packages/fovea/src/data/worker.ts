@@ -14,7 +14,7 @@ export type WorkerReply =
   | { readonly id: number; readonly code: ErrorCode; readonly details: ErrorDetails }
 
 // Nothing happens where this file is imported outside of a worker, as by a bundler or a test.
-if (parentPort !== null) serve(new BatchMaker(workerData as BatchPlan), parentPort)
+if (parentPort !== null) serve(new BatchMaker(workerData as BatchPlan, { mayBlock: true }), parentPort)
 
 function serve(maker: BatchMaker, port: NonNullable<typeof parentPort>): void {
   port.on('message', ({ id, job }: WorkerRequest) => {

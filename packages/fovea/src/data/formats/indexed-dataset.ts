@@ -117,7 +117,7 @@ export class IndexedDataset implements LabelledStream {
 
   /**
    * The pictures, or those of a split or class, as samples for a loader: each is read from the index when it is its turn, so that a set of millions
-   * needs 4 bytes a picture. The index must stay open.
+   * needs a few bytes a picture (a loader keeps 4 more for the order, and 28 where it has a cache in memory). The index must stay open.
    * @throws DATA_OPTION_INVALID for a class that is not there
    */
   dataset(wanted: { readonly split?: string | undefined; readonly class?: number } = {}): ImageDataset {

@@ -65,6 +65,19 @@ test('large pictures go through in bands, with the same bytes', () => {
   expect(Buffer.compare(stretchRgb(source, kernel, columns, 0, true)!, wanted)).toBe(0)
 })
 
+test('large results go through in bands too', () => {
+  const source = { data: noise(40 * 30 * 3, 5), start: 0, row: 120, rows: 30 }
+  const [kernel, columns] = [resampler(40, 1500, 'bilinear', 0, 1500), resampler(30, 1000, 'bilinear', 0, 1000)]
+  const wanted = resizeColumns(resizeRows(source, kernel, 3, false), 0, 4500, columns)
+  expect(Buffer.compare(stretchRgb(source, kernel, columns, 0, false)!, wanted)).toBe(0)
+})
+
+test('what would need too much memory is left to the plain loops', () => {
+  const width = 9_000_000
+  const source = { data: new Uint8Array(6), start: 0, row: 6, rows: 1 }
+  expect(stretchRgb(source, resampler(2, width, 'bilinear', 0, width), undefined, 0, false)).toBeUndefined()
+})
+
 test('rows of a picture that is many times as wide as a band are stretched one by one', () => {
   const width = 700_000
   const source = { data: noise(width * 3 * 2, 9), start: 0, row: width * 3, rows: 2 }

@@ -65,6 +65,8 @@ function kernels(): Exports | undefined {
 
 /** Working memory of one pass, beside the single rows that it needs at least. Large pictures go through it in bands. */
 const bandBytes = 2 ** 22
+/** The most that the module's memory grows to: it never shrinks. Only rows of millions of pixels would need more. */
+const mostBytes = 2 ** 26
 
 /**
  * RGB rows stretched along both sides, `columns` undefined leaving the rows as they are; undefined where there are no kernels.
@@ -89,7 +91,8 @@ export function stretchRgb(
   const [outStride, length] = [align(3 * width + 1), 3 * width]
   const firstRow = (y: number) => (columns === undefined ? y : columns.first[y]! - offset)
   const endRow = (y: number) => (columns === undefined ? y + 1 : columns.first[y]! - offset + columns.count[y]!)
-  const bands = bandsOf(height, firstRow, endRow, Math.floor(bandBytes / (stride + outStride)))
+  const most = Math.floor(bandBytes / (stride + outStride))
+  const bands = bandsOf(height, firstRow, endRow, most, columns === undefined ? height : Math.floor(bandBytes / length))
   const [inputs, outputs] = [Math.max(...bands.map(({ rows }) => rows)), Math.max(...bands.map(({ end, begin }) => end - begin))]
 
   const layout = new Layout(wasm.memory)
@@ -97,8 +100,9 @@ export function stretchRgb(
   const down = columns && layout.resampler(columns, 0)
   const input = layout.take(inputs * stride + 16)
   const between = layout.take(inputs * outStride + 16)
-  const output = layout.take(outputs * length + 16)
+  const output = layout.take(columns === undefined ? 0 : outputs * length + 16)
   const memory = layout.fill()
+  if (memory === undefined) return undefined
   const out = takePixels(height * length)
   for (const { begin, end, top, rows } of bands) {
     const start = source.start + top * source.row + 3 * left
@@ -134,6 +138,7 @@ export function mapRgb(data: Uint8Array, matrix: Int32Array, shift: number): Uin
   const input = layout.take(band + 16)
   const output = layout.take(band + 16)
   const memory = layout.fill()
+  if (memory === undefined) return undefined
   for (let at = 0; at < data.length; at += band) {
     const part = data.subarray(at, at + band)
     memory.set(part, input)
@@ -152,6 +157,7 @@ export function sumRgb(data: Uint8Array): readonly [number, number, number] | un
   const sums = layout.take(16)
   const input = layout.take(band + 16)
   const memory = layout.fill()
+  if (memory === undefined) return undefined
   const total: [number, number, number] = [0, 0, 0]
   for (let at = 0; at < data.length; at += band) {
     const part = data.subarray(at, at + band)
@@ -174,13 +180,13 @@ interface Band {
   readonly rows: number
 }
 
-/** Output rows in bands that need at most `most` input rows each, or a single output row where that needs more. */
-function bandsOf(height: number, first: (y: number) => number, end: (y: number) => number, most: number): Band[] {
+/** At most `outputs` rows in a band, that need at most `inputs` rows; or a single one where that needs more. */
+function bandsOf(height: number, first: (y: number) => number, end: (y: number) => number, inputs: number, outputs: number): Band[] {
   const bands: Band[] = []
   for (let begin = 0; begin < height; ) {
     const top = first(begin)
     let stop = begin + 1
-    while (stop < height && end(stop) - top <= most) stop++
+    while (stop < height && stop - begin < outputs && end(stop) - top <= inputs) stop++
     bands.push({ begin, end: stop, top, rows: end(stop - 1) - top })
     begin = stop
   }
@@ -214,10 +220,15 @@ class Layout {
     return { first: this.place(from === 0 ? first : first.map((at) => at - from)), count: this.place(count), weights: this.place(weights) }
   }
 
-  /** Makes the memory large enough, and writes what was placed. */
-  fill(): Uint8Array {
+  /** Makes the memory large enough, and writes what was placed. Undefined where that is too much: such memory cannot be given back. */
+  fill(): Uint8Array | undefined {
+    if (this.#end > mostBytes) return undefined
     const missing = this.#end - this.#memory.buffer.byteLength
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / 65_536))
+    try {
+      if (missing > 0) this.#memory.grow(Math.ceil(missing / 65_536))
+    } catch {
+      return undefined
+    }
     const words = new Int32Array(this.#memory.buffer)
     for (const { at, values } of this.#placed) words.set(values, at / 4)
     return new Uint8Array(this.#memory.buffer)
@@ -226,5 +237,5 @@ class Layout {
 
 /** To the next multiple of 16, the bytes of a vector. */
 function align(bytes: number): number {
-  return (bytes + 15) & ~15
+  return 16 * Math.ceil(bytes / 16)
 }

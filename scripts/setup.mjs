@@ -73,16 +73,32 @@ function packagesInstalled() {
   )
 }
 
+/** Runs npm by a Node. */
+function npm(node, ...command) {
+  // Install scripts are not needed by anything here, and older versions of npm would run them: one downloads CUDA.
+  const args = [...command, '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
+  const cli = process.env.npm_execpath
+  const stdio = ['ignore', 'ignore', 'inherit']
+  if (cli?.endsWith('npm-cli.js')) return run(node, [cli, ...args], { stdio, shell: false })
+  return run('npm', args, { stdio, env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } })
+}
+
 function installPackages() {
   say('set-up: installing packages (npm ci)')
-  // Install scripts are not needed by anything here, and older versions of npm would run them: one downloads CUDA.
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
-  const cli = process.env.npm_execpath
-  const { status, error } = cli?.endsWith('npm-cli.js')
-    ? run(process.execPath, [cli, ...args], { stdio: ['ignore', 'ignore', 'inherit'], shell: false })
-    : run('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const { status, error } = npm(process.execPath, 'ci')
   if (error?.code === 'ENOENT') stop('npm is not on the path', 'Install it with Node (Debian: apt-get install npm), then run this again.')
   if (status !== 0) stop('npm ci failed', 'Check the connection to the npm registry (npm ping) and the message above, then run this again.')
+}
+
+/** Installs the optional packages that npm left out, since they want a later Node than the system's: the project's own one is late enough. */
+function installLeftOut(node) {
+  const record = readJson(join(root, 'node_modules', '.package-lock.json')).packages
+  const { packages } = readJson(join(root, 'package-lock.json'))
+  const leftOut = Object.entries(packages).some(
+    ([path, one]) => one.optional && !one.os && !one.cpu && !one.libc && record[path] === undefined,
+  )
+  // They are optional: without them some things are slower, and the tests say so.
+  if (leftOut) npm(node, 'install', '--no-save')
 }
 
 /** Names the shared library that the loader could not find, if that is what went wrong. */
@@ -164,6 +180,7 @@ const fresh = settled || packagesInstalled()
 if (!fresh) installPackages()
 const node = findNode()
 if (!settled) {
+  if (node.version !== process.versions.node) installLeftOut(node.program)
   runLinked(node.program, ['--input-type=module', '-e', "await import('onnxruntime-node'); await import('sharp')"], 'ONNX Runtime')
   if (node.version !== process.versions.node)
     say(`set-up: the project runs on its own Node ${node.version}; the system has ${process.versions.node}`)

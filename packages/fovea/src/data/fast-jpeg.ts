@@ -1,17 +1,11 @@
 // The usual JPEGs of data sets, decoded for training: libjpeg-turbo at once, where its bindings are installed, in a third of the time that a
 // pipeline of libvips takes. Whatever is unusual about a file is left to the decoder that knows all of it.
 
-import type { PictureSize } from '../vision/geometry/geometry.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import { finestStep, jpegFrame, jpegOrientation } from './image-format.ts'
 import { defaultMaxPixels } from './limits.ts'
 
-/** What is used of `@julusian/jpeg-turbo`, an optional dependency. */
-interface Turbo {
-  readonly FORMAT_RGB: number
-  decompressSync(bytes: Uint8Array, into: Uint8Array, options: { readonly format: number }): PictureSize
-  decompress(bytes: Uint8Array, into: Uint8Array, options: { readonly format: number }): Promise<PictureSize>
-}
+type Turbo = typeof import('@julusian/jpeg-turbo')
 
 let turbo: Promise<Turbo | undefined> | undefined
 

@@ -7,9 +7,9 @@
 const precision: i32 = 22
 const half: i32 = 1 << 21
 
-/** Four bytes as four 32-bit integers. */
+/** Four bytes as four 32-bit integers. Reads eight, which costs an instruction less. */
 function widen(from: usize): v128 {
-  return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from)))
+  return i32x4.extend_low_i16x8_u(v128.load8x8_u(from))
 }
 
 /** Four sums, rounded already, as bytes: clipped to 0 to 255. */
@@ -20,7 +20,7 @@ function storeClipped(to: usize, sums: v128, shift: i32): void {
 
 /**
  * Stretches `rows` rows of RGB to `width` pixels each. Weights: `taps` for each output pixel, of which `count` are used from input pixel `first` on.
- * Reads up to a byte beyond the last row and writes up to a byte beyond each: `outStride` is at least 3 * width + 1.
+ * Reads up to five bytes beyond the last row and writes up to a byte beyond each: `outStride` is at least 3 * width + 1.
  */
 export function stretchRows(
   from: usize,

@@ -211,20 +211,18 @@ function interval(numbers: readonly number[]): string {
 }
 
 function printTable(lines: readonly Line[]): void {
-  console.log('| task | network | from scratch | from the shipped weights | gain, by pairs | learning rates |')
-  console.log('|---|---|---|---|---|---|')
-  const cases = new Map(lines.map(({ task, model }) => [`${task} ${model}`, { task, model }]))
-  for (const { task, model } of cases.values()) {
-    const of = (from: Line['from']) =>
-      reportSeeds.flatMap(
-        (seed) => lines.find((line) => line.task === task && line.model === model && line.from === from && line.seed === seed) ?? [],
-      )
-    const [scratch, weights] = [of('scratch'), of('weights')]
+  console.log('| task | size | network | from scratch | from the shipped weights | gain, by pairs | learning rates |')
+  console.log('|---|---|---|---|---|---|---|')
+  const cases = new Map(lines.map(({ task, model, size }) => [`${task} ${model} ${size}`, { task, model, size }]))
+  for (const { task, model, size } of cases.values()) {
+    const of = lines.filter((line) => line.task === task && line.model === model && line.size === size)
+    const runs = (from: Line['from']) => reportSeeds.flatMap((seed) => of.find((line) => line.from === from && line.seed === seed) ?? [])
+    const [scratch, weights] = [runs('scratch'), runs('weights')]
     if (scratch.length + weights.length < 2 * reportSeeds.length) continue
     const gains = weights.map(({ test }, i) => test - scratch[i]!.test)
-    const accuracies = (runs: readonly Line[]) => interval(runs.map(({ test }) => test))
+    const accuracies = (some: readonly Line[]) => interval(some.map(({ test }) => test))
     console.log(
-      `| ${task} | ${model} | ${accuracies(scratch)} | ${accuracies(weights)} | ${interval(gains)} | ${scratch[0]!.learningRate}, ${weights[0]!.learningRate} |`,
+      `| ${task} | ${size} | ${model} | ${accuracies(scratch)} | ${accuracies(weights)} | ${interval(gains)} | ${scratch[0]!.learningRate}, ${weights[0]!.learningRate} |`,
     )
   }
 }

@@ -87,7 +87,7 @@ export function stretchRgb(
   const left = kernel.first[0]!
   const right = kernel.first[width - 1]! + kernel.count[width - 1]!
   const whole = 6 * (right - left) > source.row
-  const stride = whole ? source.row : align(3 * (right - left) + 1)
+  const stride = whole ? source.row : strideLike(3 * (right - left), source.row)
   const [outStride, length] = [align(3 * width + 1), 3 * width]
   const firstRow = (y: number) => (columns === undefined ? y : columns.first[y]! - offset)
   const endRow = (y: number) => (columns === undefined ? y + 1 : columns.first[y]! - offset + columns.count[y]!)
@@ -98,7 +98,7 @@ export function stretchRgb(
   const layout = new Layout(wasm.memory)
   const across = layout.resampler(kernel, left)
   const down = columns && layout.resampler(columns, 0)
-  const input = layout.take(inputs * stride + 16)
+  const input = layout.take(inputs * stride + 16 + word)
   const between = layout.take(inputs * outStride + 16)
   const output = layout.take(columns === undefined ? 0 : outputs * length + 16)
   const memory = layout.fill()
@@ -106,12 +106,13 @@ export function stretchRgb(
   const out = takePixels(height * length)
   for (const { begin, end, top, rows } of bands) {
     const start = source.start + top * source.row + 3 * left
-    if (whole) memory.set(source.data.subarray(start, start + (rows - 1) * source.row + 3 * (right - left)), input)
+    const place = input + ((source.data.byteOffset + start) % word)
+    if (whole) memory.set(source.data.subarray(start, start + (rows - 1) * source.row + 3 * (right - left)), place)
     else
       for (let y = 0, from = start; y < rows; y++, from += source.row)
-        memory.set(source.data.subarray(from, from + 3 * (right - left)), input + y * stride)
+        memory.set(source.data.subarray(from, from + 3 * (right - left)), place + y * stride)
     const { first, count, weights } = across
-    wasm.stretchRows(input, stride, rows, between, outStride, width, first, count, weights, kernel.taps, mirrorX ? 1 : 0)
+    wasm.stretchRows(place, stride, rows, between, outStride, width, first, count, weights, kernel.taps, mirrorX ? 1 : 0)
     if (down === undefined || columns === undefined) {
       for (let y = begin; y < end; y++) {
         const from = between + (y - begin) * outStride
@@ -233,6 +234,17 @@ class Layout {
     for (const { at, values } of this.#placed) words.set(values, at / 4)
     return new Uint8Array(this.#memory.buffer)
   }
+}
+
+/**
+ * Shared memory, as that of a cache, is copied eight bytes at a time where they lie alike on both sides, and else one by one. So pictures are put at
+ * the same place in a word as they come from.
+ */
+const word = 8
+
+/** Room for `bytes` of a row and one more, such that rows lie in words as those that are `row` bytes apart. */
+function strideLike(bytes: number, row: number): number {
+  return word * Math.ceil((bytes + 1) / word) + (row % word)
 }
 
 /** To the next multiple of 16, the bytes of a vector. */

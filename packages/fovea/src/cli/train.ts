@@ -66,6 +66,7 @@ export interface TrainFlags {
   valFraction?: number
   classFromName?: RegExp
   onError?: 'skip' | 'stop'
+  cacheDir?: string
   threads?: number
   layout?: TrainOptions['layout']
   json?: boolean
@@ -110,6 +111,7 @@ export function trainCommand(): Command {
     .option('--val-fraction <share>', 'share held out for validation where DATA has no val folder', parseShare)
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
     .addOption(choice('--on-error <how>', 'what is done about unreadable pictures', ['skip', 'stop']))
+    .option('--cache-dir <folder>', 'keep decoded pictures in this folder, for sets that are larger than the memory')
     .option('--threads <n>', 'threads of the training step', parseNumber)
     .addOption(choice('--layout <name>', 'memory layout of convolutions', ['auto', 'standard', 'blocked']))
     .option('--json', 'print the result as JSON')
@@ -198,6 +200,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     accumulate: flags.accumulate,
     averageDecay: flags.ema,
     onError: flags.onError,
+    diskCache: flags.cacheDir === undefined ? undefined : { folder: flags.cacheDir },
     threads: flags.threads,
     layout: flags.layout,
   }

@@ -1,6 +1,7 @@
 // The batches of a training: pictures straight from the loader, features behind a frozen prefix, or features kept in memory.
 
 import type { ImageDataset } from '../data/dataset.ts'
+import type { DiskCacheOptions } from '../data/disk-cache.ts'
 import { Sampler } from '../data/sampler.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { formatDims, isStatic } from '../graph/dims.ts'
@@ -36,13 +37,14 @@ export interface BatchSourceOptions {
   /** From pictures to the features that the step takes; undefined where the step takes pictures. */
   readonly prefix: Model | undefined
   readonly onError: 'skip' | 'stop'
+  readonly diskCache?: DiskCacheOptions | undefined
   readonly signal?: AbortSignal
   readonly onEvent: (event: TrainEvent) => void
 }
 
 /** Features kept in memory where a frozen part was cut off, else pictures. */
 export async function openBatches(options: BatchSourceOptions): Promise<BatchSource> {
-  const { train, recipe, preprocessing, prefix, onError } = options
+  const { train, recipe, preprocessing, prefix, onError, diskCache } = options
   if (prefix !== undefined) {
     const session = await openSession(prefix, { device: recipe.device, threads: recipe.threads })
     try {
@@ -63,6 +65,7 @@ export async function openBatches(options: BatchSourceOptions): Promise<BatchSou
     onError,
     ...(recipe.augment === undefined ? {} : { transform: recipe.augment }),
     ...(recipe.mix === undefined ? {} : { mix: recipe.mix }),
+    ...(diskCache && { diskCache }),
   })
   return new PictureBatches(loader)
 }
@@ -105,8 +108,9 @@ async function runPrefix(prefix: Session, images: Tensor): Promise<Tensor> {
 
 /** Runs the prefix once over all pictures. */
 async function cacheFeatures(options: BatchSourceOptions, prefix: Session, dims: readonly number[]): Promise<BatchSource> {
-  const { train, recipe, preprocessing, onError, onEvent } = options
-  const loader = new VisionDataLoader(train, { preprocessing, batchSize: 32, workers: 1, onError, cacheBytes: 0 })
+  const { train, recipe, preprocessing, onError, onEvent, diskCache } = options
+  const common = { preprocessing, batchSize: 32, workers: 1, onError, cacheBytes: 0 }
+  const loader = new VisionDataLoader(train, { ...common, ...(diskCache && { diskCache }) })
   const size = sizeOf(dims)
   const features = new Float32Array(size * train.samples.length)
   const kept: number[] = []

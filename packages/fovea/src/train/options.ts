@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { classCounts, type ImageDataset } from '../data/dataset.ts'
+import type { DiskCacheOptions } from '../data/disk-cache.ts'
 import { parseTransform, type Transform } from '../data/transforms/compose.ts'
 import { type BatchMix, parseMix } from '../data/transforms/mix.ts'
 import type { HubOptions } from '../model/hub/settings.ts'
@@ -86,6 +87,11 @@ export interface TrainOptions {
   readonly layout?: 'auto' | 'standard' | 'blocked'
   /** Memory for cached features of a frozen prefix. @default 2 GiB */
   readonly featureCacheBytes?: number
+  /**
+   * A folder for decoded pictures, for sets that are larger than the memory: later epochs and later trainings find them there. Weights do not
+   * depend on it. @default none
+   */
+  readonly diskCache?: DiskCacheOptions
   /** An unreadable picture is skipped and reported, or stops the training. @default 'skip' */
   readonly onError?: 'skip' | 'stop'
   /** Goes on from the checkpoint in `out`; where there is none the training begins, and says so. @default false */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ImageDataset } from '../data/dataset.ts'
+import { encodePng } from '../data/encode.ts'
 import { generateSurfaces } from '../data/synthetic/surfaces.ts'
 import { cutMix, mixUp } from '../data/transforms/mix.ts'
 import { isFoveaError } from '../util/errors.ts'
@@ -111,5 +112,23 @@ describe('Trainer', () => {
     for (const [name, tensor] of whole.model.graph.initializers)
       expect(resumed.model.graph.initializers.get(name)!.bytes).toEqual(tensor.bytes)
     expect(whole.recipe.mix).toEqual(mixing.mix)
+  })
+
+  it('keeps decoded pictures in a folder, and trains to the same weights from them', async () => {
+    const { classes, samples } = surfaces(8, 1)
+    const onDisk: ImageDataset['samples'][number][] = []
+    for (const [i, { image, label }] of samples.entries()) {
+      const path = join(folder, `${i}.png`)
+      await writeFile(path, await encodePng(image!))
+      onDisk.push({ path, label })
+    }
+    const train = { classes, samples: onDisk }
+    const plain = await new Trainer(options({ train, out: join(folder, 'plain') })).run()
+    const diskCache = { folder: join(folder, 'cache') }
+    for (const out of ['written', 'read']) {
+      const cached = await new Trainer(options({ train, out: join(folder, out), diskCache })).run()
+      expect(await readdir(diskCache.folder)).toHaveLength(samples.length)
+      expect(cached.history.map(({ loss }) => loss)).toEqual(plain.history.map(({ loss }) => loss))
+    }
   })
 })

@@ -113,7 +113,7 @@ export class Trainer {
     this.#preparation = await prepare(this.#options)
     this.#recipe = this.#preparation.recipe
     this.#lastCheckpoint = performance.now()
-    const { train, validation, onError = 'skip', signal } = this.#options
+    const { train, validation, onError = 'skip', diskCache, signal } = this.#options
     const { frozen, step, metadata, notes } = this.#preparation
     const recipe = this.#recipe
     for (const text of notes) this.#emit({ kind: 'note', text })
@@ -125,11 +125,12 @@ export class Trainer {
       preprocessing: metadata.preprocessing,
       prefix: frozen.prefix,
       onError,
+      diskCache,
       onEvent: this.#emit,
       ...(signal ? { signal } : {}),
     })
     if (validation !== undefined && validation.samples.length > 0)
-      this.#validation = validationLoader(validation, metadata.preprocessing, onError)
+      this.#validation = validationLoader(validation, metadata.preprocessing, { onError, ...(diskCache && { diskCache }) })
     this.#runner = await StepRunner.open(step, recipe.seed, { device: recipe.device, threads: recipe.threads })
     this.#emit({
       kind: 'plan',

@@ -1,6 +1,7 @@
 // Measures a classifier on held-out pictures while it is being trained.
 
 import type { ImageDataset } from '../data/dataset.ts'
+import type { LoaderOptions } from '../data/loader-options.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { copyModel } from '../graph/copy.ts'
 import type { Model } from '../graph/model.ts'
@@ -26,8 +27,12 @@ export function withWeights(model: Model, weights: ReadonlyMap<string, Tensor>):
 }
 
 /** A loader for validation that decodes once and is used epoch after epoch. */
-export function validationLoader(dataset: ImageDataset, preprocessing: Preprocessing, onError: 'skip' | 'stop'): VisionDataLoader {
-  return new VisionDataLoader(dataset, { preprocessing, batchSize: 32, workers: 1, onError })
+export function validationLoader(
+  dataset: ImageDataset,
+  preprocessing: Preprocessing,
+  { onError, diskCache }: Pick<LoaderOptions, 'onError' | 'diskCache'>,
+): VisionDataLoader {
+  return new VisionDataLoader(dataset, { preprocessing, batchSize: 32, workers: 1, ...(onError && { onError }), ...(diskCache && { diskCache }) })
 }
 
 /** Runs the model, whose first output are probabilities, over all batches of the loader. Undefined where no picture could be read. */

@@ -1,8 +1,11 @@
 // A folder of whatever format as the splits that training and evaluation take.
 
+import { FoveaError } from '../util/errors.ts'
 import type { ImageDataset } from './dataset.ts'
 import { sampleOf, samplesOf } from './dataset.ts'
 import { type OpenDatasetOptions, readDataset } from './formats/dataset-files.ts'
+import { indexEnding } from './formats/index-sources.ts'
+import { openIndexedDataset } from './formats/indexed-dataset.ts'
 import { splitName } from './formats/split-folders.ts'
 import { detectFormat } from './formats/table.ts'
 import { type ImageFolder, type ImageFolderOptions, openImageFolder } from './image-folder.ts'
@@ -14,11 +17,13 @@ export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetO
 
 /**
  * The layout of an ImageFolder with its options, or a data set of another format with annotations, all of its label files read and no picture
- * opened. Splits are those that the data set names, else all is `train`; the seeded split of an ImageFolder is made only there.
+ * opened; or an index, whose samples are read when it is their turn. Splits are those that the data set names, else all is `train`; the seeded
+ * split of an ImageFolder is made only there.
  * @throws what `openImageFolder` and `readDataset` throw
  */
 export async function openFolder(root: string, options: OpenFolderOptions = {}): Promise<ImageFolder> {
   const { format, onProblem, signal, vocOrigin, ...folder } = options
+  if (root.endsWith(indexEnding)) return openIndexFile(root, options)
   const [likeliest] = format === undefined && folder.classFromName === undefined ? await detectFormat(root) : []
   const name = format ?? likeliest?.format ?? 'image-folder'
   if (name === 'image-folder') return openImageFolder(root, folder)
@@ -29,13 +34,38 @@ export async function openFolder(root: string, options: OpenFolderOptions = {}):
     ...(vocOrigin === undefined ? {} : { vocOrigin }),
   })
   const { classes } = samplesOf({ classes: set.classes, pictures: [] })
+  const parts = [...Map.groupBy(set.pictures, ({ split }) => split)].map(
+    ([split, pictures]): Part => [split, { classes, samples: pictures.map(sampleOf) }],
+  )
+  return { root: set.root, classes, ...namedSplits(parts), splitBySeed: false }
+}
+
+type Part = readonly [given: string | undefined, dataset: ImageDataset]
+
+/** An index, of which no sample is read before it is its turn. */
+async function openIndexFile(file: string, { format, onProblem }: OpenFolderOptions): Promise<ImageFolder> {
+  const index = await openIndexedDataset(file)
+  try {
+    if (format !== undefined && format !== index.format)
+      throw new FoveaError('DATASET_UNKNOWN_FORMAT', { file, expected: `${index.format}, as it was indexed`, found: format })
+    index.reportProblems(onProblem)
+    const parts = index.splits.map((split): Part => [split, index.dataset({ split })])
+    return { root: index.root, classes: index.dataset().classes, ...namedSplits(parts), splitBySeed: false }
+  } catch (error) {
+    index.close()
+    throw error
+  }
+}
+
+/** By the names that training and evaluation know; pictures of no split train. */
+function namedSplits(parts: readonly Part[]): Pick<ImageFolder, 'splits' | 'warnings'> {
   const splits: Record<string, ImageDataset> = {}
   const warnings: string[] = []
-  for (const [given, pictures] of Map.groupBy(set.pictures, ({ split }) => split ?? 'train')) {
-    const split = splitName(given)
+  for (const [given, { classes, samples }] of parts) {
+    const split = splitName(given ?? 'train')
     if (split === undefined)
-      warnings.push(`The split "${given}", ${pictures.length} pictures, is none of train, val and test, and is left out.`)
-    else splits[split] = { classes, samples: [...(splits[split]?.samples ?? []), ...pictures.map(sampleOf)] }
+      warnings.push(`The split "${given}", ${samples.length} pictures, is none of train, val and test, and is left out.`)
+    else splits[split] = { classes, samples: splits[split] === undefined ? samples : [...splits[split].samples, ...samples] }
   }
-  return { root: set.root, classes, splits, splitBySeed: false, warnings }
+  return { splits, warnings }
 }

@@ -13,6 +13,7 @@ import { createPreprocessing } from '../vision/preprocessing.ts'
 import type { Collate } from './collate.ts'
 import type { ImageDataset } from './dataset.ts'
 import { readDataset, writeDataset } from './formats/dataset-files.ts'
+import { indexDataset } from './formats/index-dataset.ts'
 import type { LoaderOptions } from './loader-options.ts'
 import type { Sampling } from './sampler.ts'
 import { transforms as t } from './transforms/index.ts'
@@ -259,6 +260,11 @@ describe('doors', () => {
       pictures.slice(8).map(({ annotations }) => annotations[0]!.box),
     )
     expect(() => loader.split('test')).toThrowError(/train, val.*found test/)
+    const { file } = await indexDataset(folder)
+    const indexed = await VisionDataLoader.fromFolder(file, { collate: 'list', batchSize: 3 })
+    expect(Object.keys(indexed.splits).sort()).toEqual(['train', 'val'])
+    expect(fingerprint(await collect(indexed))).toEqual(fingerprint(await collect(loader)))
+    await expect(VisionDataLoader.fromFolder(file, { format: 'voc' })).rejects.toThrowError(/expected coco, as it was indexed/)
     const set = await readDataset(folder)
     expect(fingerprint(await collect(await VisionDataLoader.fromDataset(set, { collate: 'list' })))).toEqual(
       fingerprint(

@@ -22,6 +22,11 @@ export interface AutodiffOptions {
   readonly loss: string
   /** The values whose gradients are wanted: inputs, initializers or values in between. All others are frozen. */
   readonly parameters: readonly string[]
+  /**
+   * Values that count as constants, whatever they were computed from: no gradient passes them (`detach` of PyTorch, `stop_gradient` of
+   * TensorFlow). @default none
+   */
+  readonly constants?: readonly string[]
   /** Chooses how a gradient is written; by default each operator's own rule on shapes. Must return one of the candidates. */
   readonly lowering?: (query: LoweringQuery) => string
 }
@@ -45,7 +50,7 @@ export function autodiff(model: Model, options: AutodiffOptions): Autodiff {
   const { graph } = result
   const shapes = inferValues(result)
   checkLoss(shapes, options.loss)
-  const wanted = reachableFrom(graph.nodes, new Set(options.parameters))
+  const wanted = reachableFrom(graph.nodes, new Set(options.parameters), new Set(options.constants))
   const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
   const forward = [...graph.nodes]
   const flows = new Map<string, string[]>([[options.loss, [oneLike(b, shapes, options.loss)]]])
@@ -102,9 +107,10 @@ function accumulate(b: GraphBuilder, flows: Map<string, string[]>, name: string)
   return sum
 }
 
-/** All values that depend on the parameters, the parameters included. */
-function reachableFrom(nodes: readonly Node[], values: Set<string>): Set<string> {
-  for (const node of nodes) if (dependsOn(node, values)) for (const output of node.outputs) if (output !== '') values.add(output)
+/** All values that depend on the parameters other than through constants, the parameters included. */
+function reachableFrom(nodes: readonly Node[], values: Set<string>, constants: ReadonlySet<string>): Set<string> {
+  for (const node of nodes)
+    if (dependsOn(node, values)) for (const output of node.outputs) if (output !== '' && !constants.has(output)) values.add(output)
   return values
 }
 

@@ -44,10 +44,18 @@ export interface TrainedParameter {
   readonly learningRateScale?: number
 }
 
+export interface EmittedLoss {
+  readonly loss: string
+  /** Further values to return, one number each, by name. */
+  readonly outputs?: Readonly<Record<string, string>>
+  /** Values that no gradient passes, such as targets that were made from predictions. */
+  readonly constants?: readonly string[]
+}
+
 export interface TrainingStepOptions {
   readonly parameters: readonly TrainedParameter[]
   /** Emits the loss (one float) and further values to return, such as the number of right answers. */
-  readonly loss: (b: GraphBuilder) => { readonly loss: string; readonly outputs?: Readonly<Record<string, string>> }
+  readonly loss: (b: GraphBuilder) => EmittedLoss
   readonly optimizer: UpdateRule
   /** Emits gradients scaled so that their global norm is at most this; see `nn/optimizers`. */
   readonly clip?: (b: GraphBuilder, gradients: readonly string[]) => { gradients: readonly string[]; norm: string }
@@ -105,13 +113,13 @@ export function buildTrainingStep(source: Model, options: TrainingStepOptions): 
   const { graph } = training.model
   graph.outputs = []
   const lossBuilder = new GraphBuilder({ graph, opset: source.opsets.get('') ?? 1 })
-  const { loss, outputs = {} } = options.loss(lossBuilder)
-  const keep = [loss, ...Object.values(outputs)]
+  const { loss, outputs = {}, constants = [] } = options.loss(lossBuilder)
+  const keep = [loss, ...Object.values(outputs), ...constants]
   const { model: forward, packing } =
     options.blockedLayout === undefined
       ? { model: training.model, packing: new Map<string, Packing>() }
       : toBlockedLayout(training.model, { ...options.blockedLayout, keep })
-  const derived = autodiff(forward, { loss, parameters: names, ...(options.lowering ? { lowering: options.lowering } : {}) })
+  const derived = autodiff(forward, { loss, parameters: names, constants, ...(options.lowering ? { lowering: options.lowering } : {}) })
 
   const step = new StepBuilder(derived.model, options)
   step.makeState(names)

@@ -33,29 +33,42 @@ export interface ConvOptions {
  * @throws FoveaError NN_OPTION_INVALID where channels do not divide into the groups
  */
 export function conv2d(m: ModuleBuilder, name: string, x: Feature, options: ConvOptions): Feature {
+  return sharedConv2d(m, name, [x], options)[0]!
+}
+
+/**
+ * The same convolution, weights and all, over several maps of equally many channels, as heads have it over the levels of a pyramid.
+ *
+ * @throws FoveaError NN_OPTION_INVALID as `conv2d`
+ */
+export function sharedConv2d(m: ModuleBuilder, name: string, maps: readonly Feature[], options: ConvOptions): Feature[] {
   const { out, stride = 1, dilation = 1, groups = 1, bias = true } = options
   const { initialise = kaimingNormal({ mode: 'fanOut', groups }), initialiseBias } = options
   const [height, width] = pair(options.kernel)
   const [top, left] = pair(options.padding ?? [sameMargin(height, dilation), sameMargin(width, dilation)])
-  if (x.channels % groups !== 0 || out % groups !== 0)
+  const { channels } = maps[0]!
+  const unlike = maps.find((map) => map.channels !== channels)
+  if (channels % groups !== 0 || out % groups !== 0 || unlike !== undefined)
     throw new FoveaError('NN_OPTION_INVALID', {
       field: m.path(name),
-      expected: `channels that divide into ${groups} groups`,
-      found: `${x.channels} in, ${out} out`,
+      expected: unlike === undefined ? `channels that divide into ${groups} groups` : `maps of ${channels} channels`,
+      found: unlike === undefined ? `${channels} in, ${out} out` : `one of ${unlike.channels}`,
     })
-  const dims = [out, x.channels / groups, height, width]
+  const dims = [out, channels / groups, height, width]
   const layer = m.module(name)
   const parameters = [layer.parameter('weight', 'weight', dims, initialise)]
-  const fanIn = (x.channels / groups) * height * width
+  const fanIn = (channels / groups) * height * width
   if (bias) parameters.push(layer.parameter('bias', 'bias', [out], initialiseBias ?? uniformByFan(fanIn)))
-  const value = m.op(name, 'Conv', [x.value, ...parameters], {
-    kernel_shape: [height, width],
-    strides: [stride, stride],
-    pads: [top, left, top, left],
-    dilations: [dilation, dilation],
-    group: groups,
+  return maps.map((map) => {
+    const value = m.op(name, 'Conv', [map.value, ...parameters], {
+      kernel_shape: [height, width],
+      strides: [stride, stride],
+      pads: [top, left, top, left],
+      dilations: [dilation, dilation],
+      group: groups,
+    })
+    return { value, channels: out, stride: map.stride * stride }
   })
-  return { value, channels: out, stride: x.stride * stride }
 }
 
 /** Padding that keeps the size of a map at stride 1, for odd kernels. */

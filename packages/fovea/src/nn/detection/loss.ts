@@ -1,0 +1,101 @@
+// The loss of a detector: which class, how well placed, and how sure of each side.
+
+import type { GraphBuilder } from '../../graph/builder.ts'
+import { binaryCrossEntropy } from '../losses.ts'
+import { type AssignOptions, emitAssignment } from './assign.ts'
+import { completeIoULoss, generalizedIoULoss } from './boxes.ts'
+import { distributionFocalLoss, expectedDistances } from './distribution.ts'
+import { Emitter, type FloatType } from './emitter.ts'
+import { boxesAround, distancesTo, emitPoints } from './points.ts'
+
+/** What the head of a detector gives; all points of all levels are on the last axis. */
+export interface DetectionScores {
+  /** Class scores before the sigmoid, [N, classes, A]. */
+  readonly classes: string
+  /** Scores of the distances to the four sides, [N, 4, bins, A]. */
+  readonly sides: string
+  /** The maps that the points lie on. */
+  readonly levels: readonly { readonly value: string; readonly stride: number }[]
+}
+
+export interface DetectionLossOptions {
+  readonly dims: {
+    readonly count: number
+    readonly boxes: number
+    readonly classes: number
+    readonly points: number
+    readonly bins: number
+  }
+  readonly assign?: AssignOptions
+  /** @default 'ciou' */
+  readonly box?: 'ciou' | 'giou'
+  /** `quality-focal` discounts what is nearly right already (Li 2020, arXiv:2006.04388). @default 'quality-focal' */
+  readonly classification?: 'quality-focal' | 'cross-entropy'
+  /** Weights of the three terms. @default 1, 2, 0.5 */
+  readonly weights?: { readonly classes: number; readonly boxes: number; readonly sides: number }
+  readonly dtype?: FloatType
+}
+
+export interface DetectionLoss {
+  readonly loss: string
+  /** Its terms: `class_loss`, `box_loss`, `side_loss`. */
+  readonly terms: Readonly<Record<string, string>>
+  /** Values that no gradient may pass. */
+  readonly constants: readonly string[]
+}
+
+/**
+ * Loss of an anchor-free detector with distributed sides: class scores learn the quality of the assignment, boxes its overlap, sides their
+ * distance. All is divided by the sum of the qualities, at least 1.
+ *
+ * @param truth float [N, boxes, 4] in pixels of the input
+ * @param labels int64 [N, boxes], -1 where there is no box
+ */
+export function detectionLoss(
+  b: GraphBuilder,
+  scores: DetectionScores,
+  truth: string,
+  labels: string,
+  options: DetectionLossOptions,
+): DetectionLoss {
+  const { dims, dtype = 'float32', box = 'ciou', classification = 'quality-focal' } = options
+  const { weights = { classes: 1, boxes: 2, sides: 0.5 } } = options
+  const e = new Emitter(b, dtype)
+  const constants: string[] = []
+  const detach = (value: string) => {
+    const constant = b.op('Identity', [value])
+    constants.push(constant)
+    return constant
+  }
+  const points = emitPoints(e, scores.levels)
+  const found = boxesAround(e, points, expectedDistances(e, scores.sides, dims.bins))
+  const assigned = emitAssignment(
+    e,
+    {
+      dims,
+      x: points.x,
+      y: points.y,
+      finest: Math.min(...scores.levels.map(({ stride }) => stride)),
+      found: { x1: detach(found.x1), y1: detach(found.y1), x2: detach(found.x2), y2: detach(found.y2) },
+      probabilities: detach(b.op('Sigmoid', [scores.classes])),
+      truth,
+      labels,
+    },
+    options.assign,
+  )
+  const { weight, boxes } = assigned
+  const share = e.max(e.total(weight), 1)
+  const perShare = (losses: string) => e.div(e.total(losses), share)
+
+  let classLosses = binaryCrossEntropy(b, scores.classes, assigned.scores, { reduction: 'none', dtype })
+  if (classification === 'quality-focal')
+    classLosses = e.mul(classLosses, e.square(e.sub(assigned.scores, b.op('Sigmoid', [scores.classes]))))
+  const overlapLoss = box === 'ciou' ? completeIoULoss(e, found, boxes, detach) : generalizedIoULoss(e, found, boxes)
+  const terms = {
+    class_loss: perShare(classLosses),
+    box_loss: perShare(e.mul(overlapLoss, weight)),
+    side_loss: perShare(e.mul(distributionFocalLoss(e, scores.sides, distancesTo(e, points, boxes), dims.bins), weight)),
+  }
+  const loss = e.add(e.mul(terms.class_loss, weights.classes), e.mul(terms.box_loss, weights.boxes), e.mul(terms.side_loss, weights.sides))
+  return { loss, terms, constants }
+}

@@ -2,11 +2,11 @@
 
 import type { GraphBuilder } from '../../graph/builder.ts'
 import { binaryCrossEntropy } from '../losses.ts'
-import { type AssignOptions, emitAssignment } from './assign.ts'
-import { completeIoULoss, generalizedIoULoss } from './boxes.ts'
+import { type Assignment, type AssignOptions, emitAssignment } from './assign.ts'
+import { type Corners, completeIoULoss, generalizedIoULoss } from './boxes.ts'
 import { distributionFocalLoss, expectedDistances } from './distribution.ts'
 import { Emitter, type FloatType } from './emitter.ts'
-import { boxesAround, distancesTo, emitPoints } from './points.ts'
+import { boxesAround, distancesTo, emitPoints, type Points } from './points.ts'
 
 /** What the head of a detector gives; all points of all levels are on the last axis. */
 export interface DetectionScores {
@@ -58,8 +58,7 @@ export function detectionLoss(
   labels: string,
   options: DetectionLossOptions,
 ): DetectionLoss {
-  const { dims, dtype = 'float32', box = 'ciou', classification = 'quality-focal' } = options
-  const { weights = { classes: 1, boxes: 2, sides: 0.5 } } = options
+  const { dims, dtype = 'float32' } = options
   const e = new Emitter(b, dtype)
   const constants: string[] = []
   const detach = (value: string) => {
@@ -83,6 +82,26 @@ export function detectionLoss(
     },
     options.assign,
   )
+  return { ...assignedLoss(e, scores, { points, found, assigned }, { ...options, detach }), constants }
+}
+
+interface Assigned {
+  readonly points: Points
+  /** The boxes that were found. */
+  readonly found: Corners
+  readonly assigned: Assignment
+}
+
+/** The loss once it is known what each point shall learn. */
+export function assignedLoss(
+  e: Emitter,
+  scores: DetectionScores,
+  { points, found, assigned }: Assigned,
+  options: DetectionLossOptions & { readonly detach: (value: string) => string },
+): Omit<DetectionLoss, 'constants'> {
+  const { b, dtype } = e
+  const { dims, box = 'ciou', classification = 'quality-focal', detach } = options
+  const { weights = { classes: 1, boxes: 2, sides: 0.5 } } = options
   const { weight, boxes } = assigned
   const share = e.max(e.total(weight), 1)
   const perShare = (losses: string) => e.div(e.total(losses), share)
@@ -97,5 +116,5 @@ export function detectionLoss(
     side_loss: perShare(e.mul(distributionFocalLoss(e, scores.sides, distancesTo(e, points, boxes), dims.bins), weight)),
   }
   const loss = e.add(e.mul(terms.class_loss, weights.classes), e.mul(terms.box_loss, weights.boxes), e.mul(terms.side_loss, weights.sides))
-  return { loss, terms, constants }
+  return { loss, terms }
 }

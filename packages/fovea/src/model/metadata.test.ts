@@ -96,8 +96,12 @@ describe('metadata', () => {
   })
 
   it.each([
-    [{ 'fovea.task': undefined }, /expected "classify" or "features", found nothing .*fovea\.task/],
-    [{ 'fovea.task': 'detect' }, /expected "classify" or "features", found "detect"/],
+    [{ 'fovea.task': undefined }, /expected "classify" or .*"features", found nothing .*fovea\.task/],
+    [{ 'fovea.task': 'sing' }, /expected "classify" or .*"features", found "sing"/],
+    [{ 'fovea.task': 'detect' }, /the heads of a model for detect, found nothing .*fovea\.heads/],
+    [{ 'fovea.heads': '[]' }, /heads, each with a name of its own.*found \[\] .*fovea\.heads/],
+    [{ 'fovea.heads': '[{"name":"a","task":"toString","labels":["a"]}]' }, /fovea\.heads/],
+    [{ 'fovea.heads': '[{"name":"a","task":"classify","labels":["a"],"outputs":{},"scores":{"logits":"x"}}]' }, /fovea\.heads/],
     [{ 'fovea.labels': undefined }, /a list of class names, found nothing .*fovea\.labels/],
     [{ 'fovea.labels': '["a", 1]' }, /a list of class names, found \["a",1\]/],
     [{ 'fovea.labels': '["a"' }, /expected JSON, found \["a" .*fovea\.labels/],

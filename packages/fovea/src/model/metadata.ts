@@ -5,18 +5,23 @@ import { clip } from '../util/clip.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { frameworkVersion } from '../util/version.ts'
 import { type Preprocessing, parsePreprocessing } from '../vision/preprocessing.ts'
+import { areHeads, type Head, type HeadTask } from './heads/head.ts'
 import { checkVersions, frameworkRange } from './version.ts'
 
-/** `classify` gives a score for each class; `features` has no task head: its outputs are embeddings and maps. */
-export type Task = 'classify' | 'features'
+/**
+ * `classify` gives a score for each class, `detect` boxes; `multi` has several heads; `features` has none: its outputs are embeddings and maps.
+ */
+export type Task = HeadTask | 'multi' | 'features'
 
-const tasks: readonly unknown[] = ['classify', 'features'] satisfies Task[]
+const tasks: readonly unknown[] = ['classify', 'detect', 'multi', 'features'] satisfies Task[]
 
 export interface ModelMetadata {
   readonly task: Task
-  /** Class names, in the order of the scores; none for `features`. */
+  /** Class names, in the order of the scores; none for `features`, and for `multi`, whose heads have their own. */
   readonly labels: readonly string[]
   readonly preprocessing: Preprocessing
+  /** Its heads, and where in the graph they are. A classifier may do without: its first output is then what it answers. */
+  readonly heads?: readonly Head[]
   /** The model's own name. */
   readonly name?: string
   /** The model's own version, `2.3.1` (semver.org). */
@@ -51,7 +56,7 @@ export interface ModelThresholds {
   readonly nmsIoU?: number
 }
 
-const jsonKeys = ['labels', 'preprocessing', 'stages', 'architecture', 'recipe', 'metrics', 'split', 'thresholds'] as const
+const jsonKeys = ['labels', 'preprocessing', 'heads', 'stages', 'architecture', 'recipe', 'metrics', 'split', 'thresholds'] as const
 const textKeys = ['task', 'name', 'version', 'framework', 'licence'] as const
 
 /** Largest JSON text of one key that is read: a hostile file must not fill the memory. */
@@ -83,8 +88,10 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
     })
   }
   if (!tasks.includes(raw.task)) fail('task', tasks.map((task) => `"${task}"`).join(' or '), raw.task)
-  if (raw.task === 'features') raw.labels = []
-  if (!isTexts(raw.labels) || (raw.task === 'classify' && raw.labels.length === 0)) fail('labels', 'a list of class names', raw.labels)
+  const task = raw.task as Task
+  if (!hasLabels(task)) raw.labels = []
+  if (!isTexts(raw.labels) || (hasLabels(task) && raw.labels.length === 0)) fail('labels', 'a list of class names', raw.labels)
+  if (raw.heads === undefined && task !== 'features' && task !== 'classify') fail('heads', `the heads of a model for ${task}`, raw.heads)
   const count = (raw.labels as readonly string[]).length
   for (const [key, { expected, fits }] of Object.entries(shapesOf(count)))
     if (raw[key] !== undefined && !fits(raw[key])) fail(key, expected, raw[key])
@@ -117,6 +124,11 @@ function readPreprocessing(value: unknown, file: string | undefined): Preprocess
   }
 }
 
+/** Models of one task have its classes; those of several have them in their heads. */
+function hasLabels(task: Task): boolean {
+  return task !== 'features' && task !== 'multi'
+}
+
 /** What a key must be where it is there, and how that is told. */
 interface KeyShape {
   readonly expected: string
@@ -125,6 +137,7 @@ interface KeyShape {
 
 function shapesOf(labels: number): Readonly<Record<string, KeyShape>> {
   return {
+    heads: { expected: 'heads, each with a name of its own and what its task needs', fits: areHeads },
     stages: { expected: 'stage names with value names', fits: (value) => isRecordOf(value, isText) },
     architecture: { expected: 'an object with name, a text, and options, an object', fits: isArchitecture },
     recipe: { expected: 'an object', fits: isRecord },
@@ -152,13 +165,13 @@ export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
   const put = (key: string, text: string | undefined) => (text === undefined ? props.delete(key) : props.set(key, text))
   for (const key of textKeys) put(`fovea.${key}`, metadata[key])
   for (const key of jsonKeys) put(`fovea.${key}`, metadata[key] === undefined ? undefined : JSON.stringify(metadata[key]))
-  if (metadata.task === 'features') props.delete('fovea.labels')
+  if (!hasLabels(metadata.task)) props.delete('fovea.labels')
   const { size } = metadata.preprocessing
   // A detector that is opened for its features keeps what its own tool wrote; a classifier that lost its head keeps nothing.
-  if (metadata.task === 'classify' || props.get('task') === 'classify') {
-    const classifies = metadata.task === 'classify'
-    put('task', classifies ? 'classify' : undefined)
-    put('names', classifies ? pythonDict(metadata.labels) : undefined)
+  const labelled = hasLabels(metadata.task)
+  if (labelled || metadata.task === 'multi' || props.get('task') === 'classify') {
+    put('task', labelled ? metadata.task : undefined)
+    put('names', labelled ? pythonDict(metadata.labels) : undefined)
   }
   put('imgsz', size === undefined ? undefined : `[${size.join(', ')}]`)
   return { ...model, metadata: props, producerName: 'fovea', producerVersion: frameworkVersion }

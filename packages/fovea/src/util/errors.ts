@@ -347,6 +347,14 @@ export const errorCatalogue = {
     remedy:
       'Train one on your pictures with `fovea train PHOTOS --model MODEL`, or look at its features with extractFeatures() and `fovea features`.',
   },
+  MODEL_NO_LEVELS: {
+    message: 'The model has no maps that a head could look at',
+    remedy: 'Begin from a backbone with maps at several sizes, such as deepseek-vision-tiny or a ResNet.',
+  },
+  MODEL_HEADS: {
+    message: 'The heads do not go together',
+    remedy: 'Give at least one head, and each a name of its own.',
+  },
   MODEL_FREEZE: {
     message: 'The model cannot be frozen that way',
     remedy: 'Write none, head, blocks:N, or the name of a stage; `fovea inspect` lists stages and blocks.',

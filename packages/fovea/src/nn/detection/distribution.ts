@@ -1,6 +1,5 @@
 // Distances to the sides of a box as distributions over whole numbers (generalized focal loss: Li 2020, arXiv:2006.04388).
 
-import { Tensor } from '../../graph/tensor.ts'
 import type { Emitter } from './emitter.ts'
 
 /** The mean of the distribution: from scores [N, 4, bins, A] to distances [N, 4, A], in units of the stride. */
@@ -25,9 +24,8 @@ export function distributionFocalLoss(e: Emitter, scores: string, distances: str
   return e.b.op('Neg', [e.b.op('ReduceMean', [losses, e.b.ints([1])], { keepdims: 1 })])
 }
 
-/** 0 to bins - 1 along the third axis. */
+/** 0 to bins - 1 along the third axis: counted, not stored, since a stored list would look like a parameter. */
 function binNumbers(e: Emitter, bins: number): string {
-  const numbers = Array.from({ length: bins }, (_, i) => i)
-  const data = e.dtype === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers)
-  return e.b.constant(Tensor.of(e.dtype, [1, 1, bins, 1], data), 'bins')
+  const [from, to, step] = [0, bins, 1].map((value) => e.b.scalar(value, e.dtype))
+  return e.reshape(e.b.op('Range', [from, to, step]), [1, 1, bins, 1])
 }

@@ -1,0 +1,97 @@
+// Gives a model of features its heads: one for each question, all on one backbone and pyramid.
+
+import { GraphBuilder } from '../../graph/builder.ts'
+import { copyModel } from '../../graph/copy.ts'
+import type { Model } from '../../graph/model.ts'
+import type { Feature } from '../../nn/module.ts'
+import { ModuleBuilder } from '../../nn/module.ts'
+import { eliminateDeadNodes } from '../../passes/eliminate-dead-nodes.ts'
+import { inferValues } from '../../passes/infer-shapes.ts'
+import { FoveaError } from '../../util/errors.ts'
+import { checkLabels, checkNewLabels } from '../labels.ts'
+import { type ModelMetadata, readMetadata, writeMetadata } from '../metadata.ts'
+import { buildClassifyHead, type ClassifyHeadSpec } from './classify.ts'
+import { buildDetectHead, type DetectHeadSpec } from './detect.ts'
+import type { Head } from './head.ts'
+import { pyramidLevels } from './levels.ts'
+
+/** A head to be made. Names are the tasks' own unless given. */
+export type HeadSpec = ClassifyHeadSpec | DetectHeadSpec
+
+export interface AddHeadsOptions {
+  /** Of the first weights. @default 0 */
+  readonly seed?: number
+  /** Levels of the pyramid that heads look at, from stride 8 on. @default 3 */
+  readonly levels?: number
+}
+
+/**
+ * The model with these heads in the place of all its outputs. Its own heads go, and what only they needed.
+ *
+ * @throws FoveaError MODEL_HEADS for none, or two of one name; MODEL_LABELS; MODEL_NO_LEVELS, MODEL_NOT_CLASSIFIER where the model lacks
+ *   what a head looks at
+ */
+export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, levels: count = 3 }: AddHeadsOptions = {}): Model {
+  const metadata = readMetadata(source)
+  checkSpecs(specs)
+  const model = copyModel(source)
+  const { graph } = model
+  graph.outputs = []
+  graph.inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
+  const m = new ModuleBuilder(new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 }), { seed }).module('heads')
+  let pyramid: readonly Feature[] | undefined
+  const levels = () => {
+    pyramid ??= pyramidLevels(m, source, metadata.stages, { levels: count })
+    return pyramid
+  }
+  const heads = specs.map((spec): Head => {
+    const name = nameOf(spec)
+    const module = m.module(name)
+    if (spec.task === 'classify') return buildClassifyHead(module, embeddingOf(source, metadata), name, spec)
+    return buildDetectHead(module, levels(), name, spec)
+  })
+  const finished = eliminateDeadNodes(model).model
+  const produced = new Set(finished.graph.nodes.flatMap(({ outputs }) => outputs))
+  const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
+  const made = (pyramid ?? []).map(({ value, stride }) => [`p${Math.log2(stride)}`, value] as const)
+  const { metrics: _, split: __, thresholds: ___, ...rest } = metadata
+  const [first] = heads
+  return writeMetadata(finished, {
+    ...rest,
+    task: heads.length === 1 ? first!.task : 'multi',
+    labels: heads.length === 1 ? first!.labels : [],
+    heads,
+    stages: { ...stages, ...Object.fromEntries(made) },
+  })
+}
+
+function nameOf({ task, name = task }: HeadSpec): string {
+  return name
+}
+
+function checkSpecs(specs: readonly HeadSpec[]): void {
+  const names = specs.map(nameOf)
+  const fail = (expected: string, found: string) => new FoveaError('MODEL_HEADS', { field: 'heads', expected, found })
+  if (specs.length === 0) throw fail('at least one head', 'none')
+  const wrong = names.find((name) => !/^[A-Za-z][\w-]*$/.test(name))
+  if (wrong !== undefined) throw fail('names of letters, digits, - and _', wrong)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw fail('heads with names of their own', `"${twice}" twice`)
+  for (const { task, labels } of specs) {
+    if (task === 'classify') checkNewLabels(labels)
+    else checkLabels(labels, Math.max(1, labels?.length ?? 0), { field: 'labels' })
+  }
+}
+
+/** @throws FoveaError MODEL_NOT_CLASSIFIER */
+function embeddingOf(model: Model, { stages }: ModelMetadata): Feature {
+  const value = stages.embedding ?? ''
+  const dims = inferValues(model).dims(value)
+  const channels = dims?.[1]
+  if (dims?.length === 2 && typeof channels === 'number') return { value, channels, stride: 1 }
+  throw new FoveaError('MODEL_NOT_CLASSIFIER', {
+    field: 'embedding',
+    expected: 'a stage "embedding" [N, C] to classify by',
+    found: value || 'none',
+  })
+}

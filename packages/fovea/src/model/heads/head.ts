@@ -1,0 +1,86 @@
+// What a model file says of its heads: which question each answers, and by which values of the graph.
+
+import type { Suppression } from '../../nn/detection/decode.ts'
+
+/** A map of the pyramid that a head looks at. */
+export interface HeadLevel {
+  readonly value: string
+  /** Pixels of the input between its points. */
+  readonly stride: number
+}
+
+interface HeadCommon {
+  /** Of its own among the heads of the model. */
+  readonly name: string
+  /** Class names, in the order of the scores. */
+  readonly labels: readonly string[]
+}
+
+/** Which class a picture is of. */
+export interface ClassifyHead extends HeadCommon {
+  readonly task: 'classify'
+  /** Outputs: float [N, classes]. */
+  readonly outputs: { readonly probabilities: string }
+  /** Scores before softmax, [N, classes]. */
+  readonly scores: { readonly logits: string }
+}
+
+/** What is where. */
+export interface DetectHead extends HeadCommon {
+  readonly task: 'detect'
+  /** Outputs: float [N, K, 4] in pixels of the input, float [N, K], int64 [N, K], int64 [N]. */
+  readonly outputs: { readonly boxes: string; readonly scores: string; readonly labels: string; readonly count: string }
+  /** Initializers that whoever runs the model may replace: float [classes], float [1], int64 [1]. */
+  readonly thresholds: { readonly confidence: string; readonly iou: string; readonly limit: string }
+  readonly suppression: Suppression
+  /** Before suppression: float [N, A, 4], float [N, classes, A]. */
+  readonly candidates: { readonly boxes: string; readonly probabilities: string }
+  /** What is trained: [N, classes, A] and [N, 4, bins, A], over the points of the levels. */
+  readonly scores: { readonly classes: string; readonly sides: string; readonly bins: number; readonly levels: readonly HeadLevel[] }
+}
+
+export type Head = ClassifyHead | DetectHead
+
+/** Questions that a head answers. */
+export type HeadTask = Head['task']
+
+export type HeadOf<T extends HeadTask> = Extract<Head, { readonly task: T }>
+
+type Shape = (value: unknown) => boolean
+
+const isText: Shape = (value) => typeof value === 'string' && value !== ''
+const isTexts: Shape = (value) => Array.isArray(value) && value.length > 0 && value.every(isText)
+const isCount: Shape = (value) => Number.isSafeInteger(value) && (value as number) > 0
+const isLevels: Shape = (value) => Array.isArray(value) && value.length > 0 && value.every(record({ value: isText, stride: isCount }))
+
+function record(fields: Readonly<Record<string, Shape>>): Shape {
+  return (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(fields).every(([key, fits]) => fits((value as Record<string, unknown>)[key]))
+}
+
+function texts(...keys: readonly string[]): Shape {
+  return record(Object.fromEntries(keys.map((key) => [key, isText])))
+}
+
+const shapes: Readonly<Record<HeadTask, Shape>> = {
+  classify: record({ outputs: texts('probabilities'), scores: texts('logits') }),
+  detect: record({
+    outputs: texts('boxes', 'scores', 'labels', 'count'),
+    thresholds: texts('confidence', 'iou', 'limit'),
+    suppression: (value) => value === 'class' || value === 'agnostic' || value === 'none',
+    candidates: texts('boxes', 'probabilities'),
+    scores: record({ classes: isText, sides: isText, bins: isCount, levels: isLevels }),
+  }),
+}
+
+/** True for a list of heads with names of their own, each as its task has it. */
+export function areHeads(value: unknown): value is readonly Head[] {
+  if (!Array.isArray(value) || value.length === 0) return false
+  const common = record({ name: isText, labels: isTexts, task: (task) => typeof task === 'string' && Object.hasOwn(shapes, task) })
+  return (
+    value.every((head) => common(head) && shapes[(head as Head).task](head)) && new Set(value.map(({ name }) => name)).size === value.length
+  )
+}

@@ -22,9 +22,9 @@ export interface TrainingBatch {
 }
 
 /** Where the training step gets its batches from. The same position always gives the same batch. */
-export interface BatchSource {
+export interface BatchSource<B = TrainingBatch> {
   readonly batchesPerEpoch: number
-  batches(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<TrainingBatch>
+  batches(epoch: number, from: number, signal?: AbortSignal): AsyncIterable<B>
   /** Pictures that could not be read so far. */
   readonly failures: readonly { readonly path: string; readonly reason: string }[]
   close(): Promise<void>

@@ -17,7 +17,7 @@ export interface CheckpointState {
   /** Updates done. */
   readonly step: number
   /** Sums over the running epoch's batches before `position`. */
-  readonly running: { readonly loss: number; readonly correct: number; readonly samples: number; readonly batches: number }
+  readonly running: Readonly<Record<string, number>> & { readonly loss: number; readonly samples: number; readonly batches: number }
   /** Records of the epochs done, as the training keeps them. */
   readonly history: readonly object[]
   readonly best: { readonly epoch: number; readonly score: number } | undefined

@@ -3,14 +3,12 @@
 import { appendFile } from 'node:fs/promises'
 import { writeError, writeFileAtomically } from '../data/files.ts'
 
-export interface EpochRecord {
+/** What every training records of an epoch. */
+export interface LoopRecord {
   /** From 0. */
   readonly epoch: number
-  /** Mean loss and accuracy over the epoch's training batches, as they were trained on. */
+  /** Mean loss over the epoch's training batches, as they were trained on. */
   readonly loss: number
-  readonly accuracy: number
-  readonly validationLoss: number | undefined
-  readonly validationAccuracy: number | undefined
   /** Learning rate of the epoch's last step. */
   readonly learningRate: number
   /** Updates done when the epoch ended. */
@@ -19,12 +17,20 @@ export interface EpochRecord {
   readonly imagesPerSecond: number
 }
 
+/** What the training of a classifier records. */
+export interface EpochRecord extends LoopRecord {
+  /** Over the epoch's training batches, as they were trained on. */
+  readonly accuracy: number
+  readonly validationLoss: number | undefined
+  readonly validationAccuracy: number | undefined
+}
+
 /** Rewrites the log from records, as a resumed training does so that lines beyond its checkpoint vanish. */
-export async function writeLog(file: string, records: readonly EpochRecord[]): Promise<void> {
+export async function writeLog(file: string, records: readonly LoopRecord[]): Promise<void> {
   await writeFileAtomically(file, records.map((record) => `${JSON.stringify(record)}\n`).join(''))
 }
 
-export async function appendLog(file: string, record: EpochRecord): Promise<void> {
+export async function appendLog(file: string, record: LoopRecord): Promise<void> {
   await appendFile(file, `${JSON.stringify(record)}\n`).catch((cause: unknown) => {
     throw writeError(file, cause)
   })

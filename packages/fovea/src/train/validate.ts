@@ -32,7 +32,13 @@ export function validationLoader(
   preprocessing: Preprocessing,
   { onError, diskCache }: Pick<LoaderOptions, 'onError' | 'diskCache'>,
 ): VisionDataLoader {
-  return new VisionDataLoader(dataset, { preprocessing, batchSize: 32, workers: 1, ...(onError && { onError }), ...(diskCache && { diskCache }) })
+  return new VisionDataLoader(dataset, {
+    preprocessing,
+    batchSize: 32,
+    workers: 1,
+    ...(onError && { onError }),
+    ...(diskCache && { diskCache }),
+  })
 }
 
 /** Runs the model, whose first output are probabilities, over all batches of the loader. Undefined where no picture could be read. */

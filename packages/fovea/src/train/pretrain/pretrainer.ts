@@ -1,7 +1,7 @@
 // Formula-driven pretraining (Kataoka 2020, arXiv:2101.08515): a network learns from pictures that were drawn, labels and all, by formula.
 
 import { createHash } from 'node:crypto'
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeError, writeFileAtomically } from '../../data/files.ts'
 import type { GraphBuilder } from '../../graph/builder.ts'
@@ -19,9 +19,9 @@ import { findTrainable } from '../../passes/trainable.ts'
 import { buildTrainingStep, type TrainingStep } from '../../passes/training-step.ts'
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import { type CheckpointState, checkRecipe, checkTensors, readCheckpoint, writeCheckpoint } from '../checkpoint.ts'
+import { refuseOccupied, trainFiles } from '../loop.ts'
 import { blockFor } from '../prepare.ts'
 import { classTargets, StepRunner } from '../step-runner.ts'
-import { trainFiles } from '../trainer.ts'
 import { withWeights } from '../validate.ts'
 import type { PretrainEvent, PretrainFigures, PretrainRecord } from './events.ts'
 import { measure } from './measure.ts'
@@ -68,7 +68,7 @@ class Pretraining {
   #history: PretrainRecord[] = []
   #position = { epoch: 0, batch: 0 }
   #step = 0
-  #running = { loss: 0, correct: 0, samples: 0, batches: 0 }
+  #running = { loss: 0, samples: 0, batches: 0 }
 
   private constructor(
     options: PretrainOptions,
@@ -204,7 +204,7 @@ class Pretraining {
     await writeFileAtomically(this.#file, encodeModelChunks(await this.#finished()).parts)
     await writeFileAtomically(join(this.#options.out, trainFiles.log), this.#history.map((each) => `${JSON.stringify(each)}\n`).join(''))
     this.#position = { epoch: epoch + 1, batch: 0 }
-    this.#running = { loss: 0, correct: 0, samples: 0, batches: 0 }
+    this.#running = { loss: 0, samples: 0, batches: 0 }
     await this.#checkpoint()
     this.#emit({ kind: 'epoch', record })
   }
@@ -260,12 +260,6 @@ class Pretraining {
         throw writeError(old, cause)
       })
   }
-}
-
-async function refuseOccupied(folder: string): Promise<void> {
-  const entries = await readdir(folder).catch((): string[] => [])
-  const found = [trainFiles.model, trainFiles.checkpoint].filter((name) => entries.includes(name))
-  if (found.length > 0) throw new FoveaError('TRAIN_EXISTS', { file: folder, found: found.join(', ') })
 }
 
 /**

@@ -170,7 +170,6 @@ export { openSharded } from './model/safetensors/sharded.ts'
 export type { ListedTensor, TensorSource } from './model/safetensors/source.ts'
 export { type ModelSummary, summarize } from './model/summary.ts'
 export {
-  type Classification,
   DeepSeekVision,
   type Explanation,
   type FeatureOptions,

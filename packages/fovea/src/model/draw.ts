@@ -5,7 +5,8 @@ import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
 import { labelLayout } from '../vision/drawing/label.ts'
 import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import { resizeImage } from '../vision/resize.ts'
-import type { Classification, Explanation } from './vision-model.ts'
+import type { Classification } from './answers.ts'
+import type { Explanation } from './vision-model.ts'
 
 export interface DrawOptions {
   /** Lays the Grad-CAM heat map over the picture. */

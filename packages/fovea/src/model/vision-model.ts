@@ -16,10 +16,12 @@ import { placementOf } from '../vision/placement.ts'
 import { channelsOf } from '../vision/preprocessing.ts'
 import { preprocessImage } from '../vision/resize.ts'
 import { packBytes } from '../vision/tensor-pack.ts'
+import { type AnswerOf, classification, type HeadAnswer, type MultiAnswer } from './answers.ts'
 import { checkContract } from './check-contract.ts'
 import { checkCount, checkLayers } from './check-options.ts'
 import { type Features, joinBatches, strideOf } from './extract-features.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
+import { type HeadOptions, type PlacedBatch, runHeads, thresholdFeeds, withThresholdInputs } from './heads/run.ts'
 import type { InputSpec } from './input-spec.ts'
 import { checkLabels } from './labels.ts'
 import { LayerSessions } from './layer-sessions.ts'
@@ -60,23 +62,8 @@ export interface LoadOptions extends ModelRunOptions, Pick<SourceOptions, 'archi
   readonly task?: Task
 }
 
-export interface ClassScore {
-  readonly label: string
-  readonly index: number
-  /** 0 to 1. */
-  readonly probability: number
-}
-
-export interface Classification extends ClassScore {
-  readonly task: 'classify'
-  /** The highest scores, falling. */
-  readonly top: readonly ClassScore[]
-}
-
-export interface PredictOptions {
-  /** How many classes `top` holds. @default 5 */
-  readonly topK?: number
-}
+/** What `predict` is asked for. */
+export type PredictOptions = HeadOptions
 
 export interface FeatureOptions<Layer extends string | readonly string[]> {
   /** A name or several: stages, or values of the graph. */
@@ -108,7 +95,7 @@ export type Picture = ImageSource
  * await model.close()
  * ```
  */
-export class DeepSeekVision {
+export class DeepSeekVision<T extends Task = 'classify'> {
   readonly model: Model
   readonly metadata: ModelMetadata
   /** What had to be guessed about a foreign file, one sentence each. */
@@ -134,28 +121,38 @@ export class DeepSeekVision {
    *
    * @throws FoveaError MODEL_*, PREPROCESSING_INVALID, ONNX_*, GRAPH_*, SAFETENSORS_*, WEIGHTS_*, HUB_*, RUNTIME_*
    */
-  static async load(source: string, options: LoadOptions = {}): Promise<DeepSeekVision> {
+  static async load<T extends Task = 'classify'>(
+    source: string,
+    options: LoadOptions & { readonly task?: T } = {},
+  ): Promise<DeepSeekVision<T>> {
     checkSessionOptions(options)
     const { device: _, threads: __, worker: ___, share: ____, ...opening } = options
     const { model, metadata, notes } = await openSource(source, opening)
+    if (options.task !== undefined && metadata.task !== options.task)
+      throw new FoveaError('MODEL_TASK', { file: source, expected: options.task, found: metadata.task })
     // What was opened has been held to its contract, with its file's name.
     return DeepSeekVision.#open(model, metadata, options, notes)
   }
 
   /** Opens a model that is in memory. @throws FoveaError MODEL_LABELS, MODEL_METADATA where graph and metadata contradict, RUNTIME_* */
-  static async of(
+  static async of<T extends Task = 'classify'>(
     model: Model,
     metadata: ModelMetadata,
     options: ModelRunOptions = {},
     notes: readonly string[] = [],
-  ): Promise<DeepSeekVision> {
+  ): Promise<DeepSeekVision<T>> {
     checkSessionOptions(options)
     checkContract(model, metadata)
     return DeepSeekVision.#open(model, metadata, options, notes)
   }
 
-  static async #open(model: Model, metadata: ModelMetadata, options: ModelRunOptions, notes: readonly string[]): Promise<DeepSeekVision> {
-    const session = await openModelSession(model, options)
+  static async #open<T extends Task>(
+    model: Model,
+    metadata: ModelMetadata,
+    options: ModelRunOptions,
+    notes: readonly string[],
+  ): Promise<DeepSeekVision<T>> {
+    const session = await openModelSession(withThresholdInputs(model, metadata.heads), options)
     return new DeepSeekVision(model, metadata, notes, session, options)
   }
 
@@ -164,49 +161,82 @@ export class DeepSeekVision {
     const { preprocessing } = this.metadata
     const [height, width] = preprocessing.size ?? [224, 224]
     const [input] = this.#session.inputs
-    await this.#session.run({ [input!.name]: packTensor([createImage(width, height, channelsOf(preprocessing))]) })
+    await this.#session.run({ ...this.#feeds(), [input!.name]: packTensor([createImage(width, height, channelsOf(preprocessing))]) })
   }
 
   /**
-   * Classifies one picture, or several at once.
+   * Answers about one picture, or several at once, by the model's task: a class, detections, or the answers of all heads by name.
    *
    * @throws FoveaError MODEL_NO_HEAD for a model of features, MODEL_OPTION, DATA_* and IMAGE_INVALID for a picture that cannot be read,
    *   MODEL_SCORES where the scores are no numbers, RUNTIME_*
    */
-  async predict(picture: Picture, options?: PredictOptions): Promise<Classification>
-  async predict(pictures: readonly Picture[], options?: PredictOptions): Promise<Classification[]>
-  async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<Classification | Classification[]> {
+  async predict(picture: Picture, options?: PredictOptions): Promise<AnswerOf<T>>
+  async predict(pictures: readonly Picture[], options?: PredictOptions): Promise<AnswerOf<T>[]>
+  async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<AnswerOf<T> | AnswerOf<T>[]> {
     this.requireHead()
-    const { topK = 5 } = options
-    checkCount('topK', topK)
+    checkCount('topK', options.topK ?? 5)
     const several = isList(pictures)
     const images = await Promise.all((several ? pictures : [pictures]).map((picture) => loadImage(picture)))
     const { preprocessing } = this.metadata
-    const probabilities = await this.probabilities(packTensor(images.map((image) => preprocessImage(image, preprocessing))))
-    const classes = this.metadata.labels.length
-    const results = images.map((_, i) => this.#classification(probabilities.subarray(i * classes, (i + 1) * classes), topK))
-    return several ? results : results[0]!
+    const placements = images.map(({ width, height }) => placementOf(width, height, preprocessing))
+    const batch = packTensor(images.map((image) => preprocessImage(image, preprocessing)))
+    const answers = (await this.answer({ images: batch, placements }, options)) as AnswerOf<T>[]
+    return several ? answers : answers[0]!
   }
 
   /** Holds that the model answers. @throws FoveaError MODEL_NO_HEAD for a model of features, saying how to get a head */
   requireHead(): void {
     const { task, name } = this.metadata
-    if (task !== 'classify') throw new FoveaError('MODEL_NO_HEAD', { field: name, expected: 'the task classify', found: task })
+    if (task === 'features') throw new FoveaError('MODEL_NO_HEAD', { field: name, expected: 'the task classify', found: task })
   }
 
   /**
-   * Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already.
+   * As `predict`, for a batch that has been preprocessed already.
    *
-   * @throws FoveaError MODEL_NO_HEAD, MODEL_SCORES where one is not a finite number, RUNTIME_*
+   * @throws FoveaError MODEL_NO_HEAD, MODEL_OPTION, MODEL_SCORES where one is not a finite number, RUNTIME_*
+   */
+  async answer({ images, placements }: PlacedBatch, options: PredictOptions = {}): Promise<(HeadAnswer | MultiAnswer)[]> {
+    this.requireHead()
+    const { task, labels, heads } = this.metadata
+    if (heads === undefined) {
+      const scores = await this.probabilities(images)
+      return placements.map((_, i) =>
+        classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5),
+      )
+    }
+    const answers = await runHeads(this.#session, { heads, model: this.model }, { images, placements }, options)
+    if (task !== 'multi') return answers[heads[0]!.name]!
+    return placements.map((_, i) => ({
+      task: 'multi',
+      heads: Object.fromEntries(Object.entries(answers).map(([name, list]) => [name, list[i]!])),
+    }))
+  }
+
+  /**
+   * Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already; of several heads the first
+   * that classifies.
+   *
+   * @throws FoveaError MODEL_NO_HEAD, MODEL_TASK where the model does not classify, MODEL_SCORES where one is not a finite number, RUNTIME_*
    */
   async probabilities(batch: Tensor): Promise<Float32Array> {
-    this.requireHead()
-    const [input] = this.#session.inputs
-    const [output] = this.#session.outputs
-    const results = await this.#session.run({ [input!.name]: batch }, { outputs: [output!.name] })
-    const scores = results[output!.name]!.data as Float32Array
-    checkScores(scores, batch.dims[0]!, output!.name, this.metadata.labels)
+    const { name, labels } = this.#classifier()
+    const results = await this.#session.run({ ...this.#feeds(), [this.#session.inputs[0]!.name]: batch }, { outputs: [name] })
+    const scores = results[name]!.data as Float32Array
+    checkScores(scores, batch.dims[0]!, name, labels)
     return scores
+  }
+
+  /** The output that holds probabilities of classes, and the classes. */
+  #classifier(): { name: string; labels: readonly string[] } {
+    this.requireHead()
+    const { task, labels, heads, name } = this.metadata
+    if (heads === undefined) return { name: this.#session.outputs[0]!.name, labels }
+    for (const head of heads) if (head.task === 'classify') return { name: head.outputs.probabilities, labels: head.labels }
+    throw new FoveaError('MODEL_TASK', { field: name, expected: 'a model that classifies', found: task })
+  }
+
+  #feeds(): Record<string, Tensor> {
+    return thresholdFeeds(this.model, this.metadata.heads)
   }
 
   /**
@@ -216,11 +246,12 @@ export class DeepSeekVision {
    * @throws FoveaError as `predict`; MODEL_NO_CLASS where the model has no such label
    */
   async explain(picture: Picture, label?: string): Promise<Explanation> {
-    this.requireHead()
-    const { labels, stages } = this.metadata
+    const { labels } = this.#classifier()
+    const { stages, heads } = this.metadata
     if (label !== undefined && !labels.includes(label))
       throw new FoveaError('MODEL_NO_CLASS', { field: 'label', expected: clip(`one of ${labels.join(', ')}`), found: clip(`${label}`, 60) })
-    const logits = resolveLayer(this.model, stages, 'logits')
+    const head = heads?.find((one) => one.task === 'classify')
+    const logits = head?.scores.logits ?? resolveLayer(this.model, stages, 'logits')
     const image = preprocessImage(await loadImage(picture), this.metadata.preprocessing)
     const batch = packTensor([image])
     const probabilities = await this.probabilities(batch)
@@ -294,12 +325,6 @@ export class DeepSeekVision {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  #classification(probabilities: Float32Array, topK: number): Classification {
-    const order = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!)
-    const top = order.slice(0, topK).map((index) => ({ label: this.metadata.labels[index]!, index, probability: probabilities[index]! }))
-    return { task: 'classify', ...top[0]!, top }
   }
 }
 

@@ -31,7 +31,9 @@ export function withOptions({ model, metadata }: Pick<OpenedModel, 'model' | 'me
   const { preprocessing, notes } = withGiven(metadata.preprocessing, given, 'the model')
   const renamed = labels?.some((label, i) => label !== metadata.labels[i]) ?? false
   if (!renamed && differing(metadata.preprocessing, given).length === 0) return { model, metadata, notes: [] }
-  const changed: ModelMetadata = { ...metadata, preprocessing, ...(renamed ? { labels } : {}) }
+  // A model of one task has its names in its head as well.
+  const heads = metadata.heads?.map((head) => ({ ...head, labels: labels ?? head.labels }))
+  const changed: ModelMetadata = { ...metadata, preprocessing, ...(renamed ? { labels, ...(heads && { heads }) } : {}) }
   const told = renamed ? [`The class names that were given replace those of the model: ${clip(metadata.labels.join(', '))}.`] : []
   return { model: writeMetadata(model, changed), metadata: changed, notes: [...notes, ...told] }
 }

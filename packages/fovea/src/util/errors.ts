@@ -347,6 +347,10 @@ export const errorCatalogue = {
     remedy:
       'Train one on your pictures with `fovea train PHOTOS --model MODEL`, or look at its features with extractFeatures() and `fovea features`.',
   },
+  MODEL_TASK: {
+    message: 'The model answers another question',
+    remedy: 'Load a model that was trained for this task; `fovea inspect MODEL` tells what a file is for.',
+  },
   MODEL_NO_LEVELS: {
     message: 'The model has no maps that a head could look at',
     remedy: 'Begin from a backbone with maps at several sizes, such as deepseek-vision-tiny or a ResNet.',

@@ -1,0 +1,42 @@
+// What models answer, by task, in the words of who asked: names, not numbers; pixels of the picture, not of the input.
+
+import type { Detections } from '../vision/detections.ts'
+import type { HeadTask } from './heads/head.ts'
+import type { Task } from './metadata.ts'
+
+export interface ClassScore {
+  readonly label: string
+  readonly index: number
+  /** 0 to 1. */
+  readonly probability: number
+}
+
+export interface Classification extends ClassScore {
+  readonly task: 'classify'
+  /** The highest scores, falling. */
+  readonly top: readonly ClassScore[]
+}
+
+/** The answers of a model with several heads, by the heads' names. */
+export interface MultiAnswer {
+  readonly task: 'multi'
+  readonly heads: Readonly<Record<string, HeadAnswer>>
+}
+
+interface Answers {
+  readonly classify: Classification
+  readonly detect: Detections
+}
+
+/** What one head answers. */
+export type HeadAnswer = Answers[HeadTask]
+
+/** What a model of this task answers; one of features answers nothing. */
+export type AnswerOf<T extends Task> = T extends HeadTask ? Answers[T] : T extends 'multi' ? MultiAnswer : never
+
+/** The best classes of a row of probabilities. */
+export function classification(labels: readonly string[], probabilities: Float32Array, topK: number): Classification {
+  const order = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!)
+  const top = order.slice(0, topK).map((index) => ({ label: labels[index]!, index, probability: probabilities[index]! }))
+  return { task: 'classify', ...top[0]!, top }
+}

@@ -1,0 +1,118 @@
+// Runs a model with heads: thresholds go in beside the pictures, outputs come back as answers about each picture.
+
+import { copyModel } from '../../graph/copy.ts'
+import type { Model } from '../../graph/model.ts'
+import { Tensor } from '../../graph/tensor.ts'
+import type { Session } from '../../runtime/session.ts'
+import { FoveaError } from '../../util/errors.ts'
+import type { Detection } from '../../vision/annotation.ts'
+import { Detections } from '../../vision/detections.ts'
+import type { Placement } from '../../vision/placement.ts'
+import { classification, type HeadAnswer } from '../answers.ts'
+import { type DetectOutputs, readDetections } from './detect.ts'
+import type { DetectHead, Head } from './head.ts'
+
+/** What is asked of the heads that know it; what is not given is as the file has it. */
+export interface HeadOptions {
+  /** How many classes `top` of a classification holds. @default 5 */
+  readonly topK?: number
+  /** From which score on a detection counts, 0 to 1: one for all classes, or by class name. */
+  readonly confidence?: number | Readonly<Record<string, number>>
+  /** Of detections that overlap more than this the better one stays, 0 to 1. */
+  readonly iou?: number
+  /** The most detections of a picture. */
+  readonly limit?: number
+}
+
+/** Names of the initializers that are inputs of a run. */
+function thresholdNames(heads: readonly Head[]): string[] {
+  return heads.flatMap((head) => (head.task === 'detect' ? Object.values(head.thresholds) : []))
+}
+
+/** The model with its thresholds as plain inputs: runtimes differ in whether they let optional ones be replaced. */
+export function withThresholdInputs(model: Model, heads: readonly Head[] = []): Model {
+  const names = new Set(thresholdNames(heads))
+  if (names.size === 0) return model
+  const result = copyModel(model)
+  const { graph } = result
+  for (const name of names) graph.initializers.delete(name)
+  // They come last: the first input is the pictures.
+  graph.inputs = [...graph.inputs.filter((input) => !names.has(input.name)), ...graph.inputs.filter((input) => names.has(input.name))]
+  return result
+}
+
+/** The thresholds of a run: those that are asked for, else the file's. @throws FoveaError MODEL_OPTION */
+export function thresholdFeeds(model: Model, heads: readonly Head[] = [], options: HeadOptions = {}): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {}
+  for (const head of heads) {
+    if (head.task !== 'detect') continue
+    const stored = (name: string) => model.graph.initializers.get(name)!
+    const { confidence, iou, limit } = head.thresholds
+    feeds[confidence] = options.confidence === undefined ? stored(confidence) : confidenceOf(head, options.confidence, stored(confidence))
+    feeds[iou] = options.iou === undefined ? stored(iou) : Tensor.float32([1], [part('iou', options.iou)])
+    feeds[limit] = options.limit === undefined ? stored(limit) : Tensor.int64([1], [count('limit', options.limit)])
+  }
+  return feeds
+}
+
+function confidenceOf({ labels }: DetectHead, wanted: NonNullable<HeadOptions['confidence']>, stored: Tensor): Tensor {
+  if (typeof wanted === 'number') return Tensor.float32([labels.length], new Float32Array(labels.length).fill(part('confidence', wanted)))
+  const values = Float32Array.from(stored.data as Float32Array)
+  for (const [name, value] of Object.entries(wanted)) {
+    const at = labels.indexOf(name)
+    if (at < 0) throw new FoveaError('MODEL_OPTION', { field: 'confidence', expected: `one of ${labels.join(', ')}`, found: name })
+    values[at] = part(`confidence.${name}`, value)
+  }
+  return Tensor.float32([labels.length], values)
+}
+
+function part(field: string, value: number): number {
+  if (value >= 0 && value <= 1) return value
+  throw new FoveaError('MODEL_OPTION', { field, expected: '0 to 1', found: String(value) })
+}
+
+function count(field: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new FoveaError('MODEL_OPTION', { field, expected: 'a whole number above 0', found: String(value) })
+}
+
+/** A batch that has been preprocessed, and where its pictures lie in it. */
+export interface PlacedBatch {
+  /** uint8 [N, H, W, C]. */
+  readonly images: Tensor
+  readonly placements: readonly Placement[]
+}
+
+/** The answers of every head, by its name, one for each picture. @throws FoveaError MODEL_OPTION, RUNTIME_* */
+export async function runHeads(
+  session: Session,
+  { heads, model }: { readonly heads: readonly Head[]; readonly model: Model },
+  { images, placements }: PlacedBatch,
+  options: HeadOptions = {},
+): Promise<Record<string, HeadAnswer[]>> {
+  const outputs = heads.flatMap((head) => Object.values(head.outputs))
+  const feeds = { [session.inputs[0]!.name]: images, ...thresholdFeeds(model, heads, options) }
+  const results = await session.run(feeds, { outputs })
+  return Object.fromEntries(heads.map((head) => [head.name, readHead(head, results, placements, options)]))
+}
+
+function readHead(
+  head: Head,
+  results: Readonly<Record<string, Tensor>>,
+  placements: readonly Placement[],
+  { topK = 5 }: HeadOptions,
+): HeadAnswer[] {
+  const { labels } = head
+  if (head.task === 'classify') {
+    const probabilities = results[head.outputs.probabilities]!.data as Float32Array
+    return placements.map((_, i) => classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK))
+  }
+  const found = Object.fromEntries(
+    Object.entries(head.outputs).map(([role, name]) => [role, results[name]!.data]),
+  ) as unknown as DetectOutputs
+  return placements.map((placement, i) => detectionsOf(head, readDetections(found, i, placement), placement))
+}
+
+function detectionsOf({ labels }: DetectHead, found: readonly Detection[], { picture: [height, width] }: Placement): Detections {
+  return new Detections(found, { labels, width, height })
+}

@@ -27,7 +27,7 @@ export function emitLossOf(b: GraphBuilder, logits: string, recipe: Recipe): { l
   return { loss: value, outputs: { loss: value, correct } }
 }
 
-export function optimizerOf({ optimizer, weightDecay }: Recipe): OptimizerRule {
+export function optimizerOf({ optimizer, weightDecay }: Pick<Recipe, 'optimizer' | 'weightDecay'>): OptimizerRule {
   switch (optimizer) {
     case 'sgd':
       return sgd({ momentum: 0.9, nesterov: true, weightDecay })
@@ -38,12 +38,14 @@ export function optimizerOf({ optimizer, weightDecay }: Recipe): OptimizerRule {
   }
 }
 
-export function clipOf({ clipNorm }: Recipe): TrainingStepOptions['clip'] {
+export function clipOf({ clipNorm }: Pick<Recipe, 'clipNorm'>): TrainingStepOptions['clip'] {
   return clipNorm === 0 ? undefined : (b, gradients) => clipByGlobalNorm(b, gradients, clipNorm)
 }
 
+type Course = Pick<Recipe, 'epochs' | 'warmupEpochs' | 'learningRate' | 'schedule'>
+
 /** The schedule over all updates of the training. */
-export function scheduleOf(recipe: Recipe, stepsPerEpoch: number): Schedule {
+export function scheduleOf(recipe: Course, stepsPerEpoch: number): Schedule {
   const { epochs, warmupEpochs, learningRate } = recipe
   const steps = Math.max(1, epochs * stepsPerEpoch)
   if (recipe.schedule === 'one-cycle') return { kind: 'oneCycle', maximum: learningRate, steps }
@@ -53,7 +55,7 @@ export function scheduleOf(recipe: Recipe, stepsPerEpoch: number): Schedule {
   return warmUp === 0 ? then : { kind: 'warmUp', steps: warmUp, schedule: then }
 }
 
-function afterWarmUp({ schedule, learningRate }: Recipe, steps: number): Schedule {
+function afterWarmUp({ schedule, learningRate }: Course, steps: number): Schedule {
   if (schedule === 'constant') return { kind: 'constant', learningRate }
   // Three levels, each a tenth of the one before.
   if (schedule === 'step') return { kind: 'step', learningRate, every: Math.ceil(steps / 3) }

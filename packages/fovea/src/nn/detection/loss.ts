@@ -33,6 +33,8 @@ export interface DetectionLossOptions {
   readonly classification?: 'quality-focal' | 'cross-entropy'
   /** Weights of the three terms. @default 1, 2, 0.5 */
   readonly weights?: { readonly classes: number; readonly boxes: number; readonly sides: number }
+  /** float [N, 1, 1]: 1 where the boxes of a picture are known, 0 where they are not, and nothing is learnt of it. @default all are known */
+  readonly known?: string
   readonly dtype?: FloatType
 }
 
@@ -100,7 +102,7 @@ export function assignedLoss(
   options: DetectionLossOptions & { readonly detach: (value: string) => string },
 ): Omit<DetectionLoss, 'constants'> {
   const { b, dtype } = e
-  const { dims, box = 'ciou', classification = 'quality-focal', detach } = options
+  const { dims, box = 'ciou', classification = 'quality-focal', known, detach } = options
   const { weights = { classes: 1, boxes: 2, sides: 0.5 } } = options
   const { weight, boxes } = assigned
   const share = e.max(e.total(weight), 1)
@@ -109,6 +111,7 @@ export function assignedLoss(
   let classLosses = binaryCrossEntropy(b, scores.classes, assigned.scores, { reduction: 'none', dtype })
   if (classification === 'quality-focal')
     classLosses = e.mul(classLosses, e.square(e.sub(assigned.scores, b.op('Sigmoid', [scores.classes]))))
+  if (known !== undefined) classLosses = e.mul(classLosses, known)
   const overlapLoss = box === 'ciou' ? completeIoULoss(e, found, boxes, detach) : generalizedIoULoss(e, found, boxes)
   const terms = {
     class_loss: perShare(classLosses),

@@ -1,0 +1,323 @@
+// Trains a model with heads: detection, classification and others, alone or together on one backbone and pyramid.
+
+import { createHash } from 'node:crypto'
+import { rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type ImageDataset, readableHashes } from '../../data/dataset.ts'
+import { makeFolder } from '../../data/files.ts'
+import { isIdentity } from '../../data/transforms/compose.ts'
+import { type Batch, VisionDataLoader } from '../../data/vision-data-loader.ts'
+import type { GraphBuilder } from '../../graph/builder.ts'
+import type { Model } from '../../graph/model.ts'
+import { Tensor } from '../../graph/tensor.ts'
+import { buildFeatures } from '../../model/build-features.ts'
+import { takesAnySize } from '../../model/front.ts'
+import { addHeads } from '../../model/heads/add-heads.ts'
+import type { Head } from '../../model/heads/head.ts'
+import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
+import { openSource } from '../../model/open-source.ts'
+import { resolveSource } from '../../model/source.ts'
+import { firstModelVersion } from '../../model/version.ts'
+import { DeepSeekVision } from '../../model/vision-model.ts'
+import { bindDimensions } from '../../passes/bind-dimensions.ts'
+import { extract } from '../../passes/extract.ts'
+import { findTrainable } from '../../passes/trainable.ts'
+import { buildTrainingStep, type EmittedLoss, type TrainingStep } from '../../passes/training-step.ts'
+import { FoveaError, isFoveaError } from '../../util/errors.ts'
+import type { Placement } from '../../vision/placement.ts'
+import type { BatchSource } from '../batches.ts'
+import { type Checkpoint, readCheckpoint } from '../checkpoint.ts'
+import type { LoopRecord } from '../history.ts'
+import { type Measured, type Running, refuseOccupied, TrainingLoop, type TrainingPlan, trainFiles } from '../loop.ts'
+import { blockFor } from '../prepare.ts'
+import { clipOf, optimizerOf, scheduleOf } from '../recipe-parts.ts'
+import { classifyTraining } from './classify.ts'
+import { detectTraining } from './detect.ts'
+import type { HeadEpochRecord } from './events.ts'
+import type { HeadContext, HeadTraining } from './head-training.ts'
+import { defaultHeadModel, type HeadRecipe, type HeadTrainOptions, resolveHeadRecipe } from './options.ts'
+
+type Figures = Readonly<Record<string, number>>
+
+export interface HeadTrainResult {
+  /** Path of the best model, `OUT/model.onnx`. */
+  readonly file: string
+  readonly model: Model
+  readonly recipe: HeadRecipe
+  readonly history: readonly HeadEpochRecord[]
+  readonly bestEpoch: number
+  /** On the validation pictures, at the best epoch; undefined without validation pictures. */
+  readonly figures: Figures | undefined
+  /** Pictures that could not be read, of training and validation. */
+  readonly failures: BatchSource['failures']
+  readonly stoppedEarly: boolean
+}
+
+/**
+ * Trains heads on a backbone and a pyramid. The same options, data, machine and thread count give the same weights, bit for bit, also when the
+ * training was interrupted and resumed.
+ *
+ * ```ts
+ * const { splits, classes } = await openFolder('boxes')
+ * const heads = [{ task: 'detect', labels: classes }]
+ * const { file, figures } = await new HeadTrainer({ train: splits.train, validation: splits.val, heads, out: 'runs/boxes' }).run()
+ * ```
+ */
+export class HeadTrainer {
+  readonly #options: HeadTrainOptions
+  readonly #emit: NonNullable<HeadTrainOptions['onEvent']>
+
+  constructor(options: HeadTrainOptions) {
+    this.#options = options
+    this.#emit = options.onEvent ?? (() => undefined)
+  }
+
+  /**
+   * Trains to the end, to an early stop, or to the abort signal. To be called once.
+   *
+   * @throws FoveaError TRAIN_OPTION, TRAIN_EXISTS, MODEL_*, DATA_*, FILE_WRITE, CHECKPOINT_INVALID, TRAIN_DIVERGED, CANCELLED (a
+   *   checkpoint is written first, once the training has begun)
+   */
+  async run(): Promise<HeadTrainResult> {
+    const { out, resume = false, overwrite = false, signal } = this.#options
+    const made = await makeFolder(out)
+    try {
+      const saved = resume ? await readCheckpoint(join(out, trainFiles.checkpoint)) : undefined
+      if (saved === undefined && !overwrite) await refuseOccupied(out)
+      if (saved === undefined && resume)
+        this.#emit({ kind: 'note', text: `There is no checkpoint in ${out}: the training begins from the start.` })
+      return await this.#train(saved)
+    } catch (error) {
+      // A training that was refused leaves no empty folder behind.
+      if (made !== undefined) await rmdir(out).catch(() => undefined)
+      if (signal?.aborted && !isFoveaError(error)) throw new FoveaError('CANCELLED', { cause: error })
+      throw error
+    }
+  }
+
+  async #train(saved: Checkpoint | undefined): Promise<HeadTrainResult> {
+    const { validation, out, checkpointSeconds, signal } = this.#options
+    const { model, recipe, notes } = await firstModel(this.#options)
+    for (const text of notes) this.#emit({ kind: 'note', text })
+    const metadata = readMetadata(model)
+    const context: HeadContext = { train: this.#options.train, batchSize: recipe.batchSize, imageSize: recipe.imageSize }
+    const trainings = metadata.heads!.map((head) => trainingOf(head, context))
+    const { step, parameters } = compile(model, metadata, recipe, trainings, await blockFor(recipe))
+    const batches = this.#trainBatches(recipe, metadata)
+    const held = validation === undefined || validation.samples.length === 0 ? undefined : this.#heldOut(validation, metadata)
+    const plan: TrainingPlan<Batch, Figures, HeadEpochRecord> = {
+      recipe,
+      record: recordOf(recipe, model, metadata),
+      schedule: (stepsPerEpoch) => scheduleOf(recipe, stepsPerEpoch),
+      step,
+      batches,
+      feeds: (batch) =>
+        Object.assign({ images: new Tensor('uint8', batch.shape, batch.images) }, ...trainings.map((training) => training.targets(batch))),
+      sizeOf: ({ labels }) => labels.length,
+      model,
+      ...(held && { measure: (current: Model) => measure(current, metadata, recipe, trainings, held, validation!, signal) }),
+      recordOf: epochRecord,
+      finish: (current, record) => withFigures(current, metadata, recipe, record),
+    }
+    let loop: TrainingLoop<Batch, Figures, HeadEpochRecord> | undefined
+    try {
+      loop = await TrainingLoop.open(plan, { folder: out, saved, checkpointSeconds, signal, emit: this.#emit })
+      this.#emit({
+        kind: 'plan',
+        recipe,
+        parameters,
+        validationSamples: validation?.samples.length ?? 0,
+        stepsPerEpoch: batches.batchesPerEpoch,
+      })
+      const result = await loop.run()
+      const best = result.history.find(({ epoch }) => epoch === result.bestEpoch)
+      const unread = (held?.failures ?? []).map(({ path, message }) => ({ path, reason: message }))
+      return { ...result, recipe, figures: best?.validation, failures: [...batches.failures, ...unread] }
+    } finally {
+      await loop?.close()
+      await batches.close()
+      await held?.close()
+    }
+  }
+
+  #trainBatches({ batchSize, seed, augment }: HeadRecipe, { preprocessing }: ModelMetadata): BatchSource<Batch> {
+    const { train, onError = 'skip', diskCache } = this.#options
+    const loader = new VisionDataLoader(train, {
+      preprocessing,
+      training: true,
+      exactDecode: true,
+      batchSize,
+      seed,
+      workers: 1,
+      onError,
+      // A thing of which little is left is not to be learnt.
+      rule: { minVisible: 0.2, minSide: 2 },
+      ...(isIdentity(augment) ? {} : { transform: augment! }),
+      ...(diskCache && { diskCache }),
+    })
+    return {
+      batchesPerEpoch: loader.batchesPerEpoch,
+      batches: (epoch, from, signal) => loader.batches({ epoch, from, ...(signal ? { signal } : {}) }),
+      get failures() {
+        return loader.failures.map(({ path, message }) => ({ path, reason: message }))
+      },
+      close: () => loader.close(),
+    }
+  }
+
+  #heldOut(dataset: ImageDataset, { preprocessing }: ModelMetadata): VisionDataLoader {
+    const { onError = 'skip', diskCache } = this.#options
+    return new VisionDataLoader(dataset, { preprocessing, batchSize: 8, workers: 1, onError, ...(diskCache && { diskCache }) })
+  }
+}
+
+function trainingOf(head: Head, context: HeadContext): HeadTraining {
+  return head.task === 'classify' ? classifyTraining(head, context) : detectTraining(head, context)
+}
+
+/** The model with its heads and first weights. */
+async function firstModel(options: HeadTrainOptions): Promise<{ model: Model; recipe: HeadRecipe; notes: readonly string[] }> {
+  const { model: name = defaultHeadModel, pretrained, hub, architecture, input, shipped, signal, train, validation } = options
+  const source = await resolveSource(name, shipped)
+  const isFresh = source.kind === 'registry' && (pretrained === false || (pretrained === undefined && source.file === undefined))
+  if (pretrained === false && source.kind !== 'registry')
+    throw new FoveaError('TRAIN_OPTION', { field: 'pretrained', expected: 'the name of an architecture as the model', found: name })
+  const recipe = resolveHeadRecipe(options, !isFresh)
+  const opened = isFresh
+    ? undefined
+    : await openSource(source, {
+        ...(input && { input }),
+        ...(architecture === undefined ? {} : { architecture }),
+        hub: { ...hub, ...(signal === undefined ? {} : { signal }) },
+      })
+  const base = opened?.model ?? buildFeatures(name, { imageSize: recipe.imageSize, seed: recipe.seed })
+  const { name: _, ...contract } = readMetadata(base)
+  const fixed = takesAnySize(base) ? undefined : contract.preprocessing.size
+  if (fixed?.some((side, i) => side !== recipe.imageSize[i]))
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'imageSize',
+      expected: `${fixed.join('x')}, which the model is fixed to`,
+      found: recipe.imageSize.join('x'),
+    })
+  const preprocessing = { ...contract.preprocessing, size: recipe.imageSize, resize: 'letterbox' as const }
+  const split = { trained: await shortHashes(train, signal), held: await shortHashes(validation, signal) }
+  const version = options.modelVersion ?? firstModelVersion
+  const model = addHeads(writeMetadata(base, { ...contract, preprocessing }), recipe.heads, { seed: recipe.seed })
+  return { model: writeMetadata(model, { ...readMetadata(model), version, split }), recipe, notes: opened?.notes ?? [] }
+}
+
+async function shortHashes(dataset: ImageDataset | undefined, signal: AbortSignal | undefined): Promise<string[]> {
+  return (await readableHashes(dataset?.samples ?? [], signal)).flatMap((hash) => (hash === undefined ? [] : [hash.slice(0, 16)]))
+}
+
+/** Values of the graph that a head is trained by. */
+function scoresOf(head: Head): string[] {
+  if (head.task === 'classify') return [head.scores.logits]
+  return [head.scores.classes, head.scores.sides, ...head.scores.levels.map(({ value }) => value)]
+}
+
+function compile(
+  model: Model,
+  { heads = [], stages }: ModelMetadata,
+  recipe: HeadRecipe,
+  trainings: readonly HeadTraining[],
+  block: number | undefined,
+): { step: TrainingStep; parameters: number } {
+  const { batchSize, imageSize, backboneRate, averageDecay, accumulate } = recipe
+  const trained = extract(model, { outputs: [...new Set(heads.flatMap(scoresOf))] })
+  const bound = bindDimensions(trained, { N: batchSize, H: imageSize[0], W: imageSize[1] }).model
+  const parameters = findTrainable(bound.graph, stages.pixels!)
+  const clip = clipOf(recipe)
+  const step = buildTrainingStep(bound, {
+    parameters: parameters.map(({ name, kind }) => ({
+      name,
+      decay: kind === 'weight',
+      learningRateScale: name.startsWith('heads.') ? 1 : backboneRate,
+    })),
+    loss: (b) => jointLoss(b, heads, trainings, recipe),
+    optimizer: optimizerOf(recipe),
+    accumulate,
+    ...(block === undefined ? {} : { blockedLayout: { block } }),
+    ...(clip === undefined ? {} : { clip }),
+    ...(averageDecay > 0 ? { averageDecay } : {}),
+  })
+  return { step, parameters: parameters.reduce((sum, { name }) => sum + bound.graph.initializers.get(name)!.size, 0) }
+}
+
+/** The weighted sum of the heads' losses; terms carry the head's name where there are several. */
+function jointLoss(b: GraphBuilder, heads: readonly Head[], trainings: readonly HeadTraining[], { lossWeights }: HeadRecipe): EmittedLoss {
+  const outputs: Record<string, string> = {}
+  const constants: string[] = []
+  const losses = heads.map(({ name }, i) => {
+    const emitted = trainings[i]!.loss(b)
+    constants.push(...(emitted.constants ?? []))
+    for (const [term, value] of Object.entries(emitted.outputs ?? {})) outputs[heads.length === 1 ? term : `${name}_${term}`] = value
+    if (heads.length > 1) outputs[`${name}_loss`] = emitted.loss
+    return lossWeights[name] === 1 ? emitted.loss : b.op('Mul', [emitted.loss, b.scalar(lossWeights[name]!)])
+  })
+  const loss = losses.length === 1 ? losses[0]! : b.op('Sum', losses)
+  return { loss, outputs: { loss, ...outputs }, constants }
+}
+
+/** From which score on detections take part in average precision; less would only take time. */
+const measuredFrom = 0.01
+
+async function measure(
+  model: Model,
+  metadata: ModelMetadata,
+  { device, threads, imageSize }: HeadRecipe,
+  trainings: readonly HeadTraining[],
+  loader: VisionDataLoader,
+  held: ImageDataset,
+  signal: AbortSignal | undefined,
+): Promise<Measured<Figures> | undefined> {
+  const vision = await DeepSeekVision.of<'multi'>(model, metadata, { device, threads, share: false })
+  const heads = metadata.heads!
+  const meters = trainings.map((training) => training.meter(held))
+  // Truth is in pixels of the batch, so answers are left there too.
+  const placement: Placement = { size: imageSize, scaled: imageSize, offset: [0, 0], picture: imageSize }
+  let count = 0
+  try {
+    for await (const batch of loader.batches(signal ? { signal } : {})) {
+      const images = new Tensor('uint8', batch.shape, batch.images)
+      const answers = await vision.answer({ images, placements: batch.paths.map(() => placement) }, { confidence: measuredFrom, iou: 0.65 })
+      for (const [i, head] of heads.entries())
+        meters[i]!.add(
+          batch,
+          answers.map((answer) => (answer.task === 'multi' ? answer.heads[head.name]! : answer)),
+        )
+      count += answers.length
+    }
+  } finally {
+    await vision.close()
+  }
+  if (count === 0) return undefined
+  const results = meters.map((meter) => meter.compute())
+  const figures: Record<string, number> = {}
+  for (const [i, { name }] of heads.entries())
+    for (const [figure, value] of Object.entries(results[i]!.figures)) figures[heads.length === 1 ? figure : `${name}.${figure}`] = value
+  return { score: results.reduce((sum, { score }) => sum + score, 0) / results.length, figures }
+}
+
+function epochRecord({ epoch, loss, ...base }: LoopRecord, running: Running, validation: Figures | undefined): HeadEpochRecord {
+  const { loss: _, samples: __, batches, ...sums } = running
+  const terms = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / batches]))
+  return { epoch, loss, terms, validation, ...base }
+}
+
+function withFigures(model: Model, metadata: ModelMetadata, recipe: HeadRecipe, { loss, validation, epoch }: HeadEpochRecord): Model {
+  return writeMetadata(model, { ...metadata, metrics: { loss, ...validation }, recipe: { ...plain(recipe), epoch: epoch + 1 } })
+}
+
+/** As JSON keeps it: undefined members vanish. */
+function plain(recipe: HeadRecipe): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>
+}
+
+/** The recipe with fingerprints of the pictures and of the first weights: a training is resumed on what it was begun with. */
+function recordOf(recipe: HeadRecipe, model: Model, { split }: ModelMetadata): Record<string, unknown> {
+  const weights = createHash('sha256')
+  for (const [name, { bytes }] of model.graph.initializers) weights.update(name).update(bytes)
+  const pictures = createHash('sha256').update(JSON.stringify(split ?? {}))
+  return { ...plain(recipe), pictures: pictures.digest('hex').slice(0, 16), firstWeights: weights.digest('hex').slice(0, 16) }
+}

@@ -1,0 +1,30 @@
+// What a head adds to a training: a loss, what it is compared with, and how good it is.
+
+import type { ImageDataset } from '../../data/dataset.ts'
+import type { Batch } from '../../data/vision-data-loader.ts'
+import type { GraphBuilder } from '../../graph/builder.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import type { HeadAnswer } from '../../model/answers.ts'
+import type { EmittedLoss } from '../../passes/training-step.ts'
+
+/** What all heads of a training know of it. */
+export interface HeadContext {
+  readonly train: ImageDataset
+  readonly batchSize: number
+  readonly imageSize: readonly [height: number, width: number]
+}
+
+/** Gathers the answers to pictures that are held out. */
+export interface Meter {
+  /** One answer for each picture of the batch, in pixels of the batch. */
+  add(batch: Batch, answers: readonly HeadAnswer[]): void
+  /** `score`: 0 to 1, the higher the better. */
+  compute(): { readonly score: number; readonly figures: Readonly<Record<string, number>> }
+}
+
+export interface HeadTraining {
+  /** Emits the loss and the inputs that `targets` feeds. Names of outputs are those of its terms. */
+  loss(b: GraphBuilder): EmittedLoss
+  targets(batch: Batch): Record<string, Tensor>
+  meter(held: ImageDataset): Meter
+}

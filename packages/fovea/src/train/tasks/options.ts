@@ -1,0 +1,186 @@
+// What a training of heads is asked for, and its recipe.
+
+import { availableParallelism } from 'node:os'
+import { randomAffine } from '../../data/transforms/affine.ts'
+import { colorJitter } from '../../data/transforms/color-jitter.ts'
+import { compose, parseTransform, type Transform } from '../../data/transforms/compose.ts'
+import { randomHorizontalFlip, randomVerticalFlip } from '../../data/transforms/flip.ts'
+import type { HeadSpec } from '../../model/heads/add-heads.ts'
+import { parseDevice } from '../../runtime/device.ts'
+import { FoveaError } from '../../util/errors.ts'
+import type { AugmentationName } from '../augment.ts'
+import type { TrainOptions } from '../options.ts'
+import type { HeadTrainEvent } from './events.ts'
+
+type Shared =
+  | 'train'
+  | 'validation'
+  | 'pretrained'
+  | 'architecture'
+  | 'shipped'
+  | 'hub'
+  | 'input'
+  | 'modelVersion'
+  | 'out'
+  | 'epochs'
+  | 'batchSize'
+  | 'seed'
+  | 'optimizer'
+  | 'learningRate'
+  | 'weightDecay'
+  | 'schedule'
+  | 'warmupEpochs'
+  | 'clipNorm'
+  | 'averageDecay'
+  | 'accumulate'
+  | 'patience'
+  | 'device'
+  | 'threads'
+  | 'layout'
+  | 'onError'
+  | 'diskCache'
+  | 'resume'
+  | 'overwrite'
+  | 'checkpointSeconds'
+  | 'signal'
+
+export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
+  /** Name of an architecture, or what to begin from: an .onnx or .safetensors file, a folder, hf:owner/name. @default 'deepseek-vision-base' */
+  readonly model?: string
+  /** The questions to be answered. */
+  readonly heads: readonly HeadSpec[]
+  /** Height and width, or one for both; multiples of 32 suit best. Pictures are letterboxed to it. @default 320 */
+  readonly imageSize?: number | readonly [height: number, width: number]
+  /** How much each head's loss counts, by its name. @default 1 */
+  readonly lossWeights?: Readonly<Record<string, number>>
+  /** Factor on the learning rate of all but the heads, where weights are not fresh. @default 0.5 */
+  readonly backboneRate?: number
+  /** A preset, or a transform. @default 'light' */
+  readonly augment?: AugmentationName | Transform
+  readonly onEvent?: (event: HeadTrainEvent) => void
+}
+
+/** The course of a training of heads, decided: equal recipes and data give equal weights. */
+export interface HeadRecipe {
+  readonly model: string
+  readonly pretrained: boolean
+  readonly heads: readonly HeadSpec[]
+  readonly samples: number
+  readonly epochs: number
+  readonly batchSize: number
+  readonly imageSize: readonly [height: number, width: number]
+  readonly seed: number
+  readonly optimizer: 'sgd' | 'adam' | 'adamw'
+  readonly learningRate: number
+  readonly backboneRate: number
+  readonly weightDecay: number
+  readonly schedule: 'constant' | 'step' | 'cosine' | 'one-cycle'
+  readonly warmupEpochs: number
+  readonly clipNorm: number
+  readonly averageDecay: number
+  readonly accumulate: number
+  readonly lossWeights: Readonly<Record<string, number>>
+  readonly augment: Transform | undefined
+  readonly patience: number
+  readonly device: string
+  readonly threads: number
+  readonly layout: 'auto' | 'standard' | 'blocked'
+}
+
+export const defaultHeadModel = 'deepseek-vision-base'
+
+/** Resolves all defaults. @throws FoveaError TRAIN_OPTION naming the option */
+export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean): HeadRecipe {
+  const samples = options.train.samples.length
+  if (samples === 0) throw invalid('train', 'pictures to train on', 'none')
+  const oneOf = <T extends string>(field: keyof HeadTrainOptions, allowed: readonly T[], fallback: NoInfer<T>): T => {
+    const value = (options[field] as T | undefined) ?? fallback
+    if (!allowed.includes(value)) throw invalid(field, allowed.join(', '), value)
+    return value
+  }
+  const whole = (field: keyof HeadTrainOptions, least: number, fallback: number) => {
+    const value = (options[field] as number | undefined) ?? fallback
+    if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
+    return value
+  }
+  const amount = (field: keyof HeadTrainOptions, fallback: number) => {
+    const value = (options[field] as number | undefined) ?? fallback
+    if (!(value >= 0 && Number.isFinite(value))) throw invalid(field, 'a number of at least 0', value)
+    return value
+  }
+  const optimizer = oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
+  const epochs = whole('epochs', 1, Math.min(120, Math.max(12, Math.round(12_000 / samples))))
+  const imageSize = imageSizeOf(options.imageSize ?? 320)
+  const averageDecay = amount('averageDecay', 0)
+  if (averageDecay >= 1) throw invalid('averageDecay', 'a number from 0 to below 1', averageDecay)
+  parseDevice(options.device ?? 'cpu')
+  return {
+    model: options.model ?? defaultHeadModel,
+    pretrained,
+    heads: options.heads,
+    samples,
+    epochs,
+    batchSize: Math.min(samples, whole('batchSize', 1, 8)),
+    imageSize,
+    seed: whole('seed', 0, 0),
+    optimizer,
+    learningRate: amount('learningRate', optimizer === 'sgd' ? 0.01 : 0.001),
+    backboneRate: amount('backboneRate', pretrained ? 0.5 : 1),
+    weightDecay: amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
+    schedule: oneOf('schedule', ['constant', 'step', 'cosine', 'one-cycle'], 'cosine'),
+    warmupEpochs: Math.min(amount('warmupEpochs', 1), epochs / 2),
+    clipNorm: amount('clipNorm', 10),
+    averageDecay,
+    accumulate: whole('accumulate', 1, 1),
+    lossWeights: lossWeightsOf(options),
+    augment: augmentOf(options.augment ?? 'light'),
+    patience: whole('patience', 0, Math.max(10, Math.ceil(epochs / 2))),
+    device: options.device ?? 'cpu',
+    threads: whole('threads', 1, availableParallelism()),
+    layout: oneOf('layout', ['auto', 'standard', 'blocked'], 'auto'),
+  }
+}
+
+function imageSizeOf(size: number | readonly [number, number]): readonly [number, number] {
+  const pair = typeof size === 'number' ? ([size, size] as const) : size
+  for (const side of pair)
+    if (!Number.isSafeInteger(side) || side < 32 || side > 4096) throw invalid('imageSize', '32 to 4096', pair.join('x'))
+  return pair
+}
+
+function lossWeightsOf({ heads, lossWeights = {} }: HeadTrainOptions): Record<string, number> {
+  const names = heads.map(({ task, name = task }) => name)
+  for (const [name, weight] of Object.entries(lossWeights)) {
+    if (!names.includes(name)) throw invalid('lossWeights', `one of ${names.join(', ')}`, name)
+    if (!(weight >= 0 && Number.isFinite(weight))) throw invalid(`lossWeights.${name}`, 'a number of at least 0', weight)
+  }
+  return Object.fromEntries(names.map((name) => [name, lossWeights[name] ?? 1]))
+}
+
+/** Presets that move things about without changing what they are; what is uncovered has the grey of a letterbox. */
+function augmentOf(augment: AugmentationName | Transform): Transform | undefined {
+  if (typeof augment !== 'string') return parseTransform(augment)
+  const fill = [114, 114, 114] as const
+  const shift = (scale: readonly [number, number]) => randomAffine({ degrees: 0, translate: [0.1, 0.1], scale, fill })
+  switch (augment) {
+    case 'none':
+      return undefined
+    case 'shift':
+      return shift([0.8, 1.25])
+    case 'light':
+      return compose([randomHorizontalFlip(), shift([0.75, 1.3]), colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2 })])
+    case 'strong':
+      return compose([
+        randomHorizontalFlip(),
+        randomVerticalFlip(),
+        shift([0.6, 1.5]),
+        colorJitter({ brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.03 }),
+      ])
+    default:
+      throw invalid('augment', 'none, shift, light, strong', augment)
+  }
+}
+
+function invalid(field: string, expected: string, found: unknown): FoveaError {
+  return new FoveaError('TRAIN_OPTION', { field, expected, found: String(found) })
+}

@@ -96,3 +96,10 @@ test('a folder that cannot be written costs nothing but speed', async () => {
   await cache().put('a', picture(1))
   expect(await cache().get('a', 'p')).toBeUndefined()
 })
+
+// Where Node's own recursive mkdir never returns.
+test.runIf(process.platform === 'linux')('a folder that cannot be made costs speed, never the run', async () => {
+  const nowhere = new DiskCache({ folder: '/proc/none/cache' }, '')
+  await nowhere.put('a', picture(7))
+  expect(await nowhere.get('a', 'p')).toBeUndefined()
+})

@@ -1,12 +1,13 @@
 // Decoded pictures kept in a folder, for sets that are larger than the memory and for the next run.
 
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { type ChannelCount, createImage } from '../vision/image.ts'
 import type { Scratch } from './fast-jpeg.ts'
+import { makeFolder } from './files.ts'
 import type { DecodedPicture } from './picture-reader.ts'
 
 export interface DiskCacheOptions {
@@ -119,7 +120,7 @@ export class DiskCache {
   }
 
   async #look(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true })
+    await makeFolder(this.#folder)
     const entries: { file: string; size: number; used: number }[] = []
     for (const name of await readdir(this.#folder)) {
       if (!name.includes(ending)) continue

@@ -90,6 +90,7 @@ export function planLoader(dataset: ImageDataset, options: LoaderOptions<Collate
   if (preprocessing !== undefined && preprocessing.size === undefined)
     throw invalid('preprocessing.size', 'a fixed size, as pictures of a batch must be equal', 'none')
   if (!['stack', 'pad', 'list'].includes(collate)) throw invalid('collate', 'stack, pad or list', collate)
+  if (!['skip', 'stop'].includes(onError)) throw invalid('onError', 'skip or stop', onError)
   checkCount('shard.count', shard.count, 1)
   if (checkCount('shard.index', shard.index, 0) >= shard.count) throw invalid('shard.index', `0 to ${shard.count - 1}`, shard.index)
   const batchSize = checkCount('batchSize', options.batchSize ?? 32, 1)
@@ -121,11 +122,11 @@ export function planLoader(dataset: ImageDataset, options: LoaderOptions<Collate
       fit,
       fastJpeg: !exact,
       shrinkFor: exact ? undefined : leastSize(fit, transform),
-      maxPixels: options.maxPixels,
+      maxPixels: options.maxPixels === undefined ? undefined : checkCount('maxPixels', options.maxPixels, 1),
       memory: allocateCache(count, Math.min(limit, useful)),
       disk,
       transform,
-      rule: options.rule ?? {},
+      rule: checkRule(options.rule ?? {}),
       ...mixesOf(options, collate),
       classes: dataset.classes.length,
       collate,
@@ -133,7 +134,7 @@ export function planLoader(dataset: ImageDataset, options: LoaderOptions<Collate
         value: checkCount('padding.value', options.padding?.value ?? 114, 0, 255),
         multiple: checkCount('padding.multiple', options.padding?.multiple ?? 1, 1, 65_536),
       },
-      seed: options.seed ?? 0,
+      seed: checkCount('seed', options.seed ?? 0, Number.MIN_SAFE_INTEGER),
       onError,
       complete: training,
     },
@@ -194,9 +195,17 @@ function reducedTo(transform: Transform | undefined): number | undefined {
   }
 }
 
-function checkCount(field: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
-  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
-  if (!Number.isSafeInteger(value) || value < least || value > most) throw invalid(field, `a whole number ${range}`, value)
+function checkRule(rule: AnnotationRule): AnnotationRule {
+  const { minVisible = 0, minSide = 0 } = rule
+  if (!(minVisible >= 0 && minVisible <= 1)) throw invalid('rule.minVisible', '0 to 1', minVisible)
+  if (!(minSide >= 0 && Number.isFinite(minSide))) throw invalid('rule.minSide', 'pixels, 0 or more', minSide)
+  return rule
+}
+
+export function checkCount(field: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const range =
+    most < Number.MAX_SAFE_INTEGER ? ` from ${least} to ${most}` : least > Number.MIN_SAFE_INTEGER ? ` of at least ${least}` : ''
+  if (!Number.isSafeInteger(value) || value < least || value > most) throw invalid(field, `a whole number${range}`, value)
   return value
 }
 

@@ -45,6 +45,12 @@ export class Sampler {
     } else if (sampling === 'balanced') {
       const members = membersOf(dataset)
       this.#order = (epoch) => balancedOrder(members, count, seed, epoch, random(epoch))
+    } else if (typeof sampling !== 'object' || sampling === null) {
+      throw new FoveaError('DATA_OPTION_INVALID', {
+        field: 'sampling',
+        expected: 'sequential, shuffled, balanced, { weights } or { repeatThreshold }',
+        found: String(sampling),
+      })
     } else if ('repeatThreshold' in sampling) {
       const cumulative = cumulate(repeatFactors(dataset, sampling.repeatThreshold))
       this.length = Math.round(cumulative.at(-1)!)

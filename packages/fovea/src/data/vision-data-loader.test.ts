@@ -57,3 +57,24 @@ test.each([0, 1])('a sample in memory that is no image is told with its code, wi
   }
   await expect(contentHashes([{ path: 'drawn', label: 0, image: none }])).rejects.toMatchObject({ code: 'IMAGE_INVALID' })
 })
+
+test('options that mean nothing are refused before anything is read', async () => {
+  const dataset = { classes: ['a'], samples: [{ path: 'none.png', label: 0 }] }
+  const wrong: [string, object][] = [
+    ['sampling', { sampling: 'foo' }],
+    ['sampling', { sampling: 5 }],
+    ['onError', { onError: 'explode' }],
+    ['seed', { seed: 1.5 }],
+    ['seed', { seed: Number.NaN }],
+    ['maxPixels', { maxPixels: -1 }],
+    ['rule.minVisible', { rule: { minVisible: 5 } }],
+    ['rule.minSide', { rule: { minSide: Number.NaN } }],
+  ]
+  for (const [field, options] of wrong)
+    expect(() => new VisionDataLoader(dataset, options), field).toThrowError(
+      expect.objectContaining({ code: 'DATA_OPTION_INVALID', details: expect.objectContaining({ field }) }),
+    )
+  const loader = new VisionDataLoader(dataset)
+  for (const options of [{ from: -1 }, { from: 1.5 }, { epoch: Number.NaN }, { epoch: 0.5 }])
+    await expect(loader.batches(options).next()).rejects.toMatchObject({ code: 'DATA_OPTION_INVALID' })
+})

@@ -12,7 +12,7 @@ import { type ImageDataset, type Sample, samplesOf } from './dataset.ts'
 import { IndexedDataset } from './formats/indexed-dataset.ts'
 import type { SplitName } from './formats/split-folders.ts'
 import type { ImageFolder } from './image-folder.ts'
-import { invalid, type LoaderOptions, type LoaderPlan, planLoader } from './loader-options.ts'
+import { checkCount, invalid, type LoaderOptions, type LoaderPlan, planLoader } from './loader-options.ts'
 import { type OpenFolderOptions, openFolder } from './open-folder.ts'
 import { PictureCache } from './picture-cache.ts'
 import { Sampler } from './sampler.ts'
@@ -164,8 +164,13 @@ export class VisionDataLoader<C extends Collate = 'stack'> implements VisionData
     return [...this.#failures.values()].sort((a, b) => a.index - b.index)
   }
 
-  /** The batches of one epoch, from `from` on. An evaluation batch whose pictures are all unreadable is not given. */
+  /**
+   * The batches of one epoch, from `from` on. An evaluation batch whose pictures are all unreadable is not given.
+   * @throws DATA_OPTION_INVALID when the first batch is asked for, and what the class says
+   */
   async *batches({ epoch = 0, from = 0, signal }: EpochOptions = {}): AsyncGenerator<BatchOf<C>, void, undefined> {
+    checkCount('epoch', epoch, 0)
+    checkCount('from', from, 0)
     const order = this.#sampler.order(epoch)
     const stop = new AbortController()
     const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])

@@ -5,8 +5,10 @@ import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
 import { makeFolder, writeFileAtomically } from '../data/files.ts'
 import { readDataset } from '../data/formats/dataset-files.ts'
+import type { DatasetProblem } from '../data/formats/problems.ts'
 import { datasetFormats } from '../data/formats/table.ts'
-import { openImageFolder } from '../data/image-folder.ts'
+import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
+import { openFolder } from '../data/open-folder.ts'
 import { applyThresholds } from '../evaluate/apply-thresholds.ts'
 import { classificationOf } from '../evaluate/classifier.ts'
 import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
@@ -15,17 +17,20 @@ import type { VisionEvaluation } from '../evaluate/evaluation.ts'
 import { VisionEvaluator } from '../evaluate/evaluator.ts'
 import { writeReport } from '../evaluate/html/report.ts'
 import { modelFacts } from '../evaluate/model-facts.ts'
-import { comparisonText, evaluationText, sweepText, visionEvaluationJson, writeEvaluationPlots } from '../evaluate/report.ts'
+import { ClassifyRecords } from '../evaluate/records/classify.ts'
+import { comparisonText, evaluationText, figuresText, sweepText, visionEvaluationJson, writeEvaluationPlots } from '../evaluate/report.ts'
 import { type Sweep, type SweepGoal, sweepThresholds } from '../evaluate/sweep.ts'
 import { evaluationWords } from '../evaluate/words.ts'
 import { drawWorst } from '../evaluate/worst-sheet.ts'
 import { encodeModel } from '../graph/codec/encode.ts'
+import type { Task } from '../model/metadata.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
 import { parseDrawing } from './pictures.ts'
+import { problemWarnings } from './problem-warnings.ts'
+import { reportFailures } from './report-failures.ts'
 import { bar, interruptSignal, LiveLine, modelHelp, parseNumber, parsePattern } from './terminal.ts'
-import { reportFailures } from './train.ts'
 
 interface EvaluateFlags extends ModelFlags {
   split?: 'train' | 'val' | 'test'
@@ -112,7 +117,7 @@ interface Compared {
 interface Written {
   readonly file: string
   readonly data: string
-  readonly model: DeepSeekVision
+  readonly model: DeepSeekVision<Task>
   readonly evaluation: VisionEvaluation
   readonly sweep: Sweep | undefined
   readonly other: Compared | undefined
@@ -126,7 +131,9 @@ async function writeFiles(
 ): Promise<void> {
   if (flags.plots !== undefined) {
     await makeFolder(flags.plots)
-    line.print(`plots: ${(await writeEvaluationPlots(flags.plots, classificationOf(evaluation))).join(', ')}`)
+    if (evaluation.records instanceof ClassifyRecords)
+      line.print(`plots: ${(await writeEvaluationPlots(flags.plots, classificationOf(evaluation))).join(', ')}`)
+    else line.print('The plots of this task are in the report: --report FILE.html.')
   }
   if (flags.sheet !== undefined) {
     const sheet = await drawWorst(evaluation)
@@ -150,14 +157,16 @@ async function writeFiles(
 }
 
 function textOf(evaluation: VisionEvaluation, sweep: Sweep | undefined, other: Compared | undefined, file: string): string {
-  const parts = [evaluationText(classificationOf(evaluation)), `${evaluationWords(evaluation).join('\n')}\n`]
+  const words = `${evaluationWords(evaluation).join('\n')}\n`
+  const parts =
+    evaluation.records instanceof ClassifyRecords ? [evaluationText(classificationOf(evaluation)), words] : [figuresText(evaluation), words]
   if (sweep !== undefined) parts.push(sweepText(sweep))
   if (other !== undefined) parts.push(comparisonText(other.comparison, file, other.file))
   return parts.join('\n')
 }
 
 function evaluateWith(
-  model: DeepSeekVision,
+  model: DeepSeekVision<Task>,
   pictures: EvaluationData,
   name: string,
   { metrics, bootstrap: samples, seed }: EvaluateFlags,
@@ -196,7 +205,7 @@ async function compareWith(
 
 async function openData(
   data: string,
-  model: DeepSeekVision,
+  model: DeepSeekVision<Task>,
   flags: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<{ pictures: EvaluationData; name: string; warnings: readonly string[] }> {
@@ -205,12 +214,7 @@ async function openData(
     const { data: pictures, name } = chooseSplit(await readDataset(data, { format, signal }), wanted)
     return { pictures, name, warnings: [] }
   }
-  const folder = await openImageFolder(data, {
-    validationFraction: 0,
-    minClasses: 1,
-    onEmptyClass: 'warn',
-    ...(flags.classFromName === undefined ? {} : { classFromName: flags.classFromName }),
-  })
+  const folder = model.metadata.heads === undefined ? await openClasses(data, flags) : await openAny(data, signal)
   const { splits, warnings } = folder
   if (wanted === undefined) {
     const { dataset, name } = await choosePart(folder, model.metadata.split, signal)
@@ -220,6 +224,22 @@ async function openData(
   if (dataset !== undefined) return { pictures: dataset, name: wanted, warnings }
   const found = Object.keys(splits).join(', ')
   throw new FoveaError('DATA_NO_IMAGES', { field: '--split', expected: `a folder "${wanted}"`, found, file: folder.root })
+}
+
+function openClasses(data: string, { classFromName }: EvaluateFlags): Promise<ImageFolder> {
+  return openImageFolder(data, {
+    validationFraction: 0,
+    minClasses: 1,
+    onEmptyClass: 'warn',
+    ...(classFromName === undefined ? {} : { classFromName }),
+  })
+}
+
+/** A data set of whichever format; how much of it is wrong is told, and left out. */
+async function openAny(data: string, signal: AbortSignal): Promise<ImageFolder> {
+  const problems: DatasetProblem[] = []
+  const folder = await openFolder(data, { validationFraction: 0, signal, onProblem: (problem) => problems.push(problem) })
+  return { ...folder, warnings: [...folder.warnings, ...problemWarnings(problems, data)] }
 }
 
 /** Where the model with its thresholds goes. */

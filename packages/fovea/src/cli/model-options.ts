@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
+import type { Task } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { architectureHelp, hubOptions, inputHelp, type LiveLine, parseCount } from './terminal.ts'
 
@@ -21,9 +22,9 @@ export function withModelOptions(command: Command): Command {
 }
 
 /** @throws FoveaError as `DeepSeekVision.load` */
-export function loadFlagged(file: string, flags: ModelFlags, line: LiveLine, signal: AbortSignal): Promise<DeepSeekVision> {
+export function loadFlagged(file: string, flags: ModelFlags, line: LiveLine, signal: AbortSignal): Promise<DeepSeekVision<Task>> {
   const { input, architecture, imgsz, device } = flags
-  return DeepSeekVision.load(file, {
+  return DeepSeekVision.load<Task>(file, {
     ...(input ? { input } : {}),
     ...(architecture ? { architecture } : {}),
     ...(imgsz ? { imageSize: [imgsz, imgsz] } : {}),

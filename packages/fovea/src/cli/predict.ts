@@ -7,29 +7,40 @@ import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
 import { namesVideo } from '../data/video/open-source.ts'
-import { drawPrediction } from '../model/draw.ts'
-import type { DeepSeekVision } from '../model/vision-model.ts'
+import type { Task } from '../model/metadata.ts'
+import type { DeepSeekVision, PredictOptions } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
+import { type Answer, answerText, drawAnswer } from './answers.ts'
 import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
 import { drawnFile, listPictures } from './pictures.ts'
 import { openFlaggedSource, type SourceFlags, sourceHelp, withSourceOptions } from './source-options.ts'
-import { bar, interruptSignal, LiveLine, modelHelp, parseCount } from './terminal.ts'
+import { bar, interruptSignal, LiveLine, modelHelp, parseCount, parseNumber } from './terminal.ts'
 
 interface PredictFlags extends SourceFlags, ModelFlags {
   draw?: string
   explain?: boolean
   topK: number
+  confidence?: number
+  iou?: number
   json?: boolean
 }
 
 export function predictCommand(): Command {
-  const command = new Command('predict').description('classify pictures or the frames of a source; prints one line for each')
+  const command = new Command('predict').description(
+    'say what a model sees in pictures or in the frames of a source; prints one line for each',
+  )
   return withModelOptions(withSourceOptions(command))
     .argument('<model>', modelHelp)
     .argument('<pictures...>', `files or folders; or one source of frames: ${sourceHelp}`)
-    .option('--draw <folder>', 'write each picture with its label there')
+    .option('--draw <folder>', 'write each picture with the answer on it there')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
     .option('--top-k <n>', 'number of guesses in JSON', parseCount, 5)
+    .option('--confidence <score>', 'of a detector: from which score on a detection counts (default: that of the model)', parseNumber)
+    .option(
+      '--iou <share>',
+      'of a detector: boxes that overlap a better one by more than this go (default: that of the model)',
+      parseNumber,
+    )
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
@@ -89,15 +100,11 @@ async function runFrames(file: string, spec: string, flags: PredictFlags, signal
   if (signal.aborted) end()
   let count = 0
   for await (const { image, timestamp, sequence } of source) {
-    const result = await model.predict(image, { topK: flags.topK })
+    const result: Answer = await model.predict(image, askedOf(flags))
     line.clear()
     const picture = image.source === undefined || image.source === source.id ? {} : { file: image.source }
-    const record = { source: source.id, sequence, timestamp: Number(timestamp.toFixed(6)), ...picture, ...result }
-    process.stdout.write(
-      flags.json
-        ? `${JSON.stringify(record)}\n`
-        : `${timestamp.toFixed(3).padStart(9)} s  ${result.label}  ${(100 * result.probability).toFixed(1)} %\n`,
-    )
+    const record = { source: source.id, sequence, timestamp: Number(timestamp.toFixed(6)), ...picture, ...plain(result) }
+    process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${timestamp.toFixed(3).padStart(9)} s  ${answerText(result)}\n`)
     if (++count >= (flags.frames ?? Number.POSITIVE_INFINITY)) break
     const { dropped, fps } = source.statistics
     line.update(`${count} frames, ${dropped} dropped, ${fps.toFixed(1)} a second come`)
@@ -106,21 +113,28 @@ async function runFrames(file: string, spec: string, flags: PredictFlags, signal
 }
 
 async function predictOne(
-  model: DeepSeekVision,
+  model: DeepSeekVision<Task>,
   path: string,
   flags: PredictFlags,
   drawn: string | undefined,
   line: LiveLine,
 ): Promise<void> {
   const image = await loadImage(path)
-  const result = await model.predict(image, { topK: flags.topK })
+  const result: Answer = await model.predict(image, askedOf(flags))
   if (drawn !== undefined) {
     const explanation = flags.explain ? await model.explain(image) : undefined
-    await writePng(drawn, await drawPrediction(image, result, explanation === undefined ? {} : { explanation }))
+    await writePng(drawn, await drawAnswer(image, result, explanation))
   }
   line.clear()
-  const record = { file: path, ...result, ...(drawn === undefined ? {} : { drawn }) }
-  process.stdout.write(
-    flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${result.label}  ${(100 * result.probability).toFixed(1)} %\n`,
-  )
+  const record = { file: path, ...plain(result), ...(drawn === undefined ? {} : { drawn }) }
+  process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
+}
+
+function askedOf({ topK, confidence, iou }: PredictFlags): PredictOptions {
+  return { topK, ...(confidence !== undefined && { confidence }), ...(iou !== undefined && { iou }) }
+}
+
+/** As JSON has it: an answer may be an object with methods. */
+function plain(answer: Answer): object {
+  return 'toJSON' in answer ? answer.toJSON() : answer
 }

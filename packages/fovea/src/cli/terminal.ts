@@ -131,6 +131,12 @@ export function parseShare(text: string): number {
 }
 
 /** Reads a regular expression. @throws commander's InvalidArgumentError */
+/** `320`, or `HEIGHTxWIDTH`. */
+export function parseSize(text: string): number | readonly [height: number, width: number] {
+  const [, height, width] = /^(\d+)x(\d+)$/.exec(text) ?? []
+  return height === undefined ? parseNumber(text) : [Number(height), Number(width)]
+}
+
 export function parsePattern(text: string): RegExp {
   try {
     return new RegExp(text)

@@ -20,6 +20,7 @@ import type { TrainOptions } from '../train/options.ts'
 import { Trainer, type TrainResult } from '../train/trainer.ts'
 import { FoveaError } from '../util/errors.ts'
 import { drawHistory } from '../vision/drawing/plots/line-plot.ts'
+import { reportFailures } from './report-failures.ts'
 import {
   architectureHelp,
   bar,
@@ -33,9 +34,12 @@ import {
   parseNumber,
   parsePattern,
   parseShare,
+  parseSize,
 } from './terminal.ts'
+import { headsJson, headsText, headTasks, runHeadTraining, type TrainedTask } from './train-heads.ts'
 
 export interface TrainFlags {
+  task?: 'classify' | TrainedTask
   model?: string
   fromScratch?: boolean
   architecture?: string
@@ -43,7 +47,7 @@ export interface TrainFlags {
   out?: string
   epochs?: number
   batch?: number
-  imgsz?: number
+  imgsz?: number | readonly [height: number, width: number]
   freeze?: string
   device?: string
   resume?: boolean
@@ -79,8 +83,9 @@ function choice(name: string, description: string, words: readonly string[]): Op
 
 export function trainCommand(): Command {
   return new Command('train')
-    .description('train a classifier on a folder with one sub-folder of pictures per class')
-    .argument('<data>', 'folder: DATA/<class>/*.jpg, or DATA/{train,val,test}/<class>/*.jpg')
+    .description('train a model on pictures: a classifier on folders of classes, a detector on a data set with boxes')
+    .argument('<data>', 'folder: DATA/<class>/*.jpg, DATA/{train,val,test}/<class>/*.jpg, or a data set of any format with boxes')
+    .addOption(choice('--task <name>', 'the question to be answered (default: classify)', ['classify', ...headTasks]))
     .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
     .option('--from-scratch', 'draw fresh weights for an architecture for which some are shipped')
     .option('--architecture <name>', architectureHelp)
@@ -88,7 +93,7 @@ export function trainCommand(): Command {
     .option('--model-version <version>', 'version that the model file states as its own (default: 1.0.0)')
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
     .option('--batch <n>', 'pictures in one step', parseNumber)
-    .option('--imgsz <n>', 'side of the square pictures in pixels', parseNumber)
+    .option('--imgsz <size>', 'side of the pictures in pixels; of a detector also HEIGHTxWIDTH', parseSize)
     .option('--freeze <spec>', 'none, head, blocks:N (train the last N residual blocks) or a stage name')
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--resume', 'go on from the checkpoint in --out')
@@ -118,6 +123,11 @@ export function trainCommand(): Command {
     .action(async (data: string, flags: TrainFlags) => {
       const { signal, release } = interruptSignal()
       try {
+        if (flags.task !== undefined && flags.task !== 'classify') {
+          const run = await runHeadTraining(data, flags.task, headOptionsOf(flags), signal)
+          process.stdout.write(flags.json ? `${JSON.stringify(headsJson(run))}\n` : `${headsText(run.evaluations)}\n${nextSteps(run)}\n`)
+          return
+        }
         const result = await runTraining(data, flags, signal)
         if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result))}\n`)
         else process.stdout.write(`${evaluationOf(result)}\n${nextSteps(result)}\n`)
@@ -180,7 +190,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     modelVersion: flags.modelVersion,
     epochs: flags.epochs,
     batchSize: flags.batch,
-    imageSize: flags.imgsz,
+    imageSize: squareOf(flags.imgsz),
     freeze: flags.freeze,
     device: flags.device,
     resume: flags.resume,
@@ -205,6 +215,39 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
     layout: flags.layout,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+/** What only classifiers know is refused: an option that did nothing would be taken for one that did. */
+function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2] {
+  const classifiers = ['freeze', 'loss', 'labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
+  const strange = classifiers.find((name) => flags[name] !== undefined)
+  if (strange !== undefined)
+    throw new FoveaError('TRAIN_OPTION', {
+      field: strange,
+      expected: `no such option with --task ${flags.task}`,
+      found: String(flags[strange]),
+    })
+  const {
+    imageSize: _,
+    freeze: __,
+    loss: ___,
+    labelSmoothing: ____,
+    balance: _____,
+    mix: ______,
+    ...common
+  } = optionsOf({ ...flags, imgsz: undefined })
+  return {
+    ...common,
+    out: flags.out ?? freshFolder(flags.resume ?? false),
+    valFraction: flags.valFraction,
+    ...(flags.imgsz === undefined ? {} : { imageSize: flags.imgsz }),
+  }
+}
+
+/** @throws FoveaError TRAIN_OPTION for a rectangle */
+function squareOf(size: TrainFlags['imgsz']): number | undefined {
+  if (size === undefined || typeof size === 'number') return size
+  throw new FoveaError('TRAIN_OPTION', { field: 'imgsz', expected: 'one number, as classifiers take squares', found: size.join('x') })
 }
 
 /** As timm has it, an alpha of 0 mixes nothing. */
@@ -271,14 +314,6 @@ export class TrainProgress {
   }
 }
 
-/** Lists unreadable pictures, at most ten by name. */
-export function reportFailures(line: LiveLine, failures: readonly { readonly path: string; readonly reason: string }[]): void {
-  if (failures.length === 0) return
-  line.print(pc.yellow(`${failures.length} ${failures.length === 1 ? 'picture was' : 'pictures were'} skipped:`))
-  for (const { reason } of failures.slice(0, 10)) line.print(`  ${reason}`)
-  if (failures.length > 10) line.print(`  … and ${failures.length - 10} more`)
-}
-
 async function drawPlots(out: string, result: TrainResult, evaluation: Evaluation | undefined): Promise<string[]> {
   const curves = join(out, 'curves.png')
   await writePng(curves, drawHistory(result.history, await loadFont(), { bestEpoch: result.bestEpoch }), { scale: 2 })
@@ -307,7 +342,11 @@ function resultJson({ result, out, evaluation, plots }: TrainingRun): Record<str
   }
 }
 
-function nextSteps({ result, folder, plots }: TrainingRun): string {
+function nextSteps({
+  result,
+  folder,
+  plots,
+}: Pick<TrainingRun, 'folder' | 'plots'> & { readonly result: { readonly file: string } }): string {
   const sample = (folder.splits.val ?? folder.splits.train)!.samples[0]!.path
   const quoted = (path: string) => (/[^\w./-]/.test(path) ? `'${path}'` : path)
   return [

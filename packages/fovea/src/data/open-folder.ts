@@ -1,8 +1,9 @@
 // A folder of whatever format as the splits that training and evaluation take.
 
 import { FoveaError } from '../util/errors.ts'
+import { Random } from '../util/random.ts'
 import type { ImageDataset } from './dataset.ts'
-import { sampleOf, samplesOf } from './dataset.ts'
+import { compareText, sampleOf, samplesOf } from './dataset.ts'
 import { type OpenDatasetOptions, readDataset } from './formats/dataset-files.ts'
 import { indexEnding } from './formats/index-sources.ts'
 import { openIndexedDataset } from './formats/indexed-dataset.ts'
@@ -13,6 +14,11 @@ import { type ImageFolder, type ImageFolderOptions, openImageFolder } from './im
 export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetOptions, 'onProblem' | 'signal' | 'vocOrigin'> {
   /** The format by name, as `datasetFormats` lists them. Default: the likeliest; an ImageFolder where nothing speaks for another. */
   readonly format?: string
+  /**
+   * The part of the pictures that are set apart for validation by seed where a data set other than an ImageFolder has no split but one for training,
+   * 0 to 1. Default 0.
+   */
+  readonly holdOut?: number
 }
 
 /**
@@ -22,7 +28,7 @@ export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetO
  * @throws what `openImageFolder` and `readDataset` throw
  */
 export async function openFolder(root: string, options: OpenFolderOptions = {}): Promise<ImageFolder> {
-  const { format, onProblem, signal, vocOrigin, ...folder } = options
+  const { format, onProblem, signal, vocOrigin, holdOut = 0, ...folder } = options
   if (root.endsWith(indexEnding)) return openIndexFile(root, options)
   const [likeliest] = format === undefined && folder.classFromName === undefined ? await detectFormat(root) : []
   const name = format ?? likeliest?.format ?? 'image-folder'
@@ -37,7 +43,26 @@ export async function openFolder(root: string, options: OpenFolderOptions = {}):
   const parts = [...Map.groupBy(set.pictures, ({ split }) => split)].map(
     ([split, pictures]): Part => [split, { classes, samples: pictures.map(sampleOf) }],
   )
-  return { root: set.root, classes, ...namedSplits(parts), splitBySeed: false }
+  const named = namedSplits(parts)
+  const { train, val } = named.splits
+  if (holdOut === 0 || train === undefined || val !== undefined) return { root: set.root, classes, ...named, splitBySeed: false }
+  return {
+    root: set.root,
+    classes,
+    ...named,
+    splits: { ...named.splits, ...heldOut(train, holdOut, options.seed ?? 0) },
+    splitBySeed: true,
+  }
+}
+
+/** Both parts keep the order; the same seed and paths give the same parts. */
+function heldOut({ classes, samples }: ImageDataset, fraction: number, seed: number): { train: ImageDataset; val?: ImageDataset } {
+  const count = Math.min(samples.length - 1, Math.round(fraction * samples.length))
+  if (!(fraction > 0 && fraction < 1 && count > 0)) return { train: { classes, samples } }
+  const paths = samples.map(({ path }, i) => [path, i] as const).sort(([a], [b]) => compareText(a, b))
+  const chosen = new Set([...new Random(seed, 'hold out').permutation(samples.length)].slice(0, count).map((at) => paths[at]![1]))
+  const part = (inside: boolean) => ({ classes, samples: samples.filter((_, i) => chosen.has(i) === inside) })
+  return { train: part(false), val: part(true) }
 }
 
 type Part = readonly [given: string | undefined, dataset: ImageDataset]

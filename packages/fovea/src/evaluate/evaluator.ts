@@ -4,6 +4,7 @@ import type { ImageDataset } from '../data/dataset.ts'
 import { loadImage } from '../data/decode.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
+import type { Task } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { type Image, verifyImage } from '../vision/image.ts'
@@ -20,6 +21,7 @@ import {
   trainedPictures,
 } from './data.ts'
 import { summarize, type VisionEvaluation } from './evaluation.ts'
+import { headToMeasure } from './head.ts'
 import { resolveMetrics } from './metric-names.ts'
 import { AnomalyRecorder } from './records/anomaly.ts'
 import { CaptionRecorder } from './records/caption.ts'
@@ -57,6 +59,8 @@ export interface VisionEvaluatorOptions {
   readonly confidence?: number
   /** What of detections is compared. @default 'boxes' */
   readonly by?: 'boxes' | 'masks'
+  /** Of a model with several heads: the name of the one that is measured. @default the first */
+  readonly head?: string
   /** Overlaps at which `candidates` of detections are suppressed anew, for a sweep. @default none */
   readonly nms?: readonly number[]
 }
@@ -99,22 +103,22 @@ export class VisionEvaluator {
    * @param model A loaded model, an object with `predict(image, sample)`, or such a function.
    * @param data A folder with splits (`test` is taken, else `val`, else what the training held out), a part of one, or a data set of any
    * format. Its classes are matched with the model's by name.
-   * @throws FoveaError EVALUATE_CLASSES, EVALUATE_METRIC, EVALUATE_PREDICTION, EVALUATE_TASK, MODEL_NO_HEAD, DATA_*, RUNTIME_*, CANCELLED
+   * @throws FoveaError EVALUATE_CLASSES, EVALUATE_METRIC, EVALUATE_PREDICTION, EVALUATE_TASK, MODEL_NO_HEAD, MODEL_OPTION for a head that is not there, DATA_*, RUNTIME_*, CANCELLED
    */
   async evaluate(
-    model: DeepSeekVision | Predictor | PredictFunction,
+    model: DeepSeekVision<Task> | Predictor | PredictFunction,
     data: EvaluationData,
     { signal, onProgress }: EvaluateRunOptions = {},
   ): Promise<VisionEvaluation> {
-    const metadata = model instanceof DeepSeekVision ? model.metadata : undefined
-    if (model instanceof DeepSeekVision) model.requireHead()
-    const part = await evaluationPart(data, metadata?.split, signal)
-    const own = metadata?.labels ?? ('labels' in model ? model.labels : undefined)
+    const answering = model instanceof DeepSeekVision ? headToMeasure(model, this.options.head) : undefined
+    const part = await evaluationPart(data, answering?.model.metadata.split, signal)
+    const own = answering?.labels ?? ('labels' in model ? model.labels : undefined)
     const classes = mapClasses(part.classes, own)
     const run = new Run(this.options, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
     const started = performance.now()
-    if (model instanceof DeepSeekVision) await run.classify(model)
-    else await run.predict(typeof model === 'function' ? model : (image, sample) => model.predict(image, sample))
+    if (answering?.task === 'classify') await run.classify(answering.model, answering.labels, answering.head)
+    else if (answering !== undefined) await run.predict((image) => answering.predict(image))
+    else await run.predict(typeof model === 'function' ? model : (image, sample) => (model as Predictor).predict(image, sample))
     const seconds = (performance.now() - started) / 1000
     const records = run.finish()
     // Asked before the drawings, which may take a while.
@@ -168,10 +172,10 @@ class Run {
     this.#warnings = [...classes.warnings]
   }
 
-  async classify(model: DeepSeekVision): Promise<void> {
+  async classify(model: DeepSeekVision<Task>, labels: readonly string[], head?: string): Promise<void> {
     const { batchSize = 32, onError = 'skip', task = 'classify' } = this.#options
     if (task !== 'classify') throw new FoveaError('EVALUATE_TASK', { field: 'task', expected: 'classify, as the model does', found: task })
-    const { labels, preprocessing } = model.metadata
+    const { preprocessing } = model.metadata
     const samples = (await listedSamples(this.#part, this.#signal)).map((sample) => mapSample(sample, this.#classes))
     this.#warnings.push(...(await trainedPictures(samples, model.metadata.split, this.#signal)))
     const dataset: ImageDataset = {
@@ -182,7 +186,7 @@ class Run {
     try {
       for await (const batch of loader.batches(this.#signal ? { signal: this.#signal } : {})) {
         const started = performance.now()
-        const scores = await model.probabilities(new Tensor('uint8', batch.shape, batch.images))
+        const scores = await model.probabilities(new Tensor('uint8', batch.shape, batch.images), head)
         const each = (performance.now() - started) / batch.labels.length
         for (const [i, index] of batch.indices.entries()) {
           const probabilities = scores.subarray(i * labels.length, (i + 1) * labels.length)

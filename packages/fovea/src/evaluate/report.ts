@@ -35,6 +35,21 @@ export function evaluationText(evaluation: Evaluation): string {
   return `${table}\n\n${figures.join(', ')}\n`
 }
 
+/** Tables for people, of any task: the figures with their intervals, and those of each class. */
+export function figuresText({ figures, intervals, about, perClass }: VisionEvaluation): string {
+  const interval = (name: string) => (intervals[name] === undefined ? '' : intervalText(intervals[name], about[name]!.unit))
+  const rows = Object.entries(figures).map(([name, value]) => [about[name]!.title, figureText(value, about[name]!.unit), interval(name)])
+  const whole = textTable([['figure', 'value', 'interval'], undefined, ...rows])
+  const names = Object.keys(perClass[0]?.figures ?? {})
+  if (names.length === 0) return `${whole}\n`
+  const classes = perClass.map((row) => [
+    row.class,
+    ...names.map((name) => figureText(row.figures[name]!, about[name]?.unit ?? 'part')),
+    `${row.support}`,
+  ])
+  return `${whole}\n\n${textTable([['class', ...names, 'support'], undefined, ...classes])}\n`
+}
+
 /** The figures that scripts read, without the bulk of bins and mistakes. */
 export function evaluationJson(evaluation: Evaluation): Record<string, unknown> {
   const { calibration, mistakes, failures, ...rest } = evaluation

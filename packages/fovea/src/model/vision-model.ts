@@ -213,13 +213,13 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   }
 
   /**
-   * Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already; of several heads the first
-   * that classifies.
+   * Probabilities, row-major [N, classes], of a batch of bytes [N, H, W, C] that has been preprocessed already; of several heads the one
+   * of that name, or the first that classifies.
    *
    * @throws FoveaError MODEL_NO_HEAD, MODEL_TASK where the model does not classify, MODEL_SCORES where one is not a finite number, RUNTIME_*
    */
-  async probabilities(batch: Tensor): Promise<Float32Array> {
-    const { name, labels } = this.#classifier()
+  async probabilities(batch: Tensor, head?: string): Promise<Float32Array> {
+    const { name, labels } = this.#classifier(head)
     const results = await this.#session.run({ ...this.#feeds(), [this.#session.inputs[0]!.name]: batch }, { outputs: [name] })
     const scores = results[name]!.data as Float32Array
     checkScores(scores, batch.dims[0]!, name, labels)
@@ -227,11 +227,12 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   }
 
   /** The output that holds probabilities of classes, and the classes. */
-  #classifier(): { name: string; labels: readonly string[] } {
+  #classifier(wanted?: string): { name: string; labels: readonly string[] } {
     this.requireHead()
     const { task, labels, heads, name } = this.metadata
     if (heads === undefined) return { name: this.#session.outputs[0]!.name, labels }
-    for (const head of heads) if (head.task === 'classify') return { name: head.outputs.probabilities, labels: head.labels }
+    for (const head of heads)
+      if (head.task === 'classify' && (wanted ?? head.name) === head.name) return { name: head.outputs.probabilities, labels: head.labels }
     throw new FoveaError('MODEL_TASK', { field: name, expected: 'a model that classifies', found: task })
   }
 

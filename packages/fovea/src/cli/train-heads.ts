@@ -1,0 +1,216 @@
+// `fovea train DATA --task detect|multi`: from a data set with boxes to a model that finds them.
+
+import { join } from 'node:path'
+import pc from 'picocolors'
+import type { ImageDataset } from '../data/dataset.ts'
+import { writePng } from '../data/encode.ts'
+import { writeFileAtomically } from '../data/files.ts'
+import { loadFont } from '../data/font.ts'
+import type { DatasetProblem } from '../data/formats/problems.ts'
+import type { ImageFolder } from '../data/image-folder.ts'
+import { openFolder } from '../data/open-folder.ts'
+import type { VisionEvaluation } from '../evaluate/evaluation.ts'
+import { VisionEvaluator } from '../evaluate/evaluator.ts'
+import { figuresText, visionEvaluationJson } from '../evaluate/report.ts'
+import { evaluationWords } from '../evaluate/words.ts'
+import type { HeadSpec } from '../model/heads/add-heads.ts'
+import { readMetadata } from '../model/metadata.ts'
+import { DeepSeekVision } from '../model/vision-model.ts'
+import type { HeadEpochRecord, HeadTrainEvent } from '../train/tasks/events.ts'
+import { HeadTrainer, type HeadTrainResult } from '../train/tasks/head-trainer.ts'
+import type { HeadTrainOptions } from '../train/tasks/options.ts'
+import { FoveaError } from '../util/errors.ts'
+import { drawLinePlot } from '../vision/drawing/plots/line-plot.ts'
+import { problemWarnings } from './problem-warnings.ts'
+import { reportFailures } from './report-failures.ts'
+import { bar, formatCount, formatDuration, formatPercent, hubOptions, LiveLine } from './terminal.ts'
+
+/** Tasks whose models have heads. */
+export const headTasks = ['detect', 'multi'] as const
+
+export type TrainedTask = (typeof headTasks)[number]
+
+export interface HeadRun {
+  readonly result: HeadTrainResult
+  readonly folder: ImageFolder
+  readonly evaluations: Readonly<Record<string, VisionEvaluation>>
+  readonly plots: readonly string[]
+}
+
+/** Reads the data, trains with progress on stderr, evaluates every head on the pictures held out, draws the curves. */
+export async function runHeadTraining(
+  data: string,
+  task: TrainedTask,
+  options: Omit<HeadTrainOptions, 'train' | 'heads' | 'validation' | 'signal' | 'onEvent'> & { readonly valFraction?: number | undefined },
+  signal: AbortSignal,
+): Promise<HeadRun> {
+  const line = new LiveLine()
+  const { valFraction, ...training } = options
+  const problems: DatasetProblem[] = []
+  const seed = options.seed ?? 0
+  const folder = await openFolder(data, {
+    seed,
+    signal,
+    onProblem: (problem) => problems.push(problem),
+    holdOut: valFraction ?? 0.2,
+  })
+  for (const warning of [...folder.warnings, ...problemWarnings(problems, data)]) line.print(pc.yellow(warning))
+  const { train, val, test } = folder.splits
+  if (train === undefined)
+    throw new FoveaError('DATA_NO_IMAGES', { expected: 'a split "train"', found: Object.keys(folder.splits).join(', '), file: data })
+  const heads = headsFor(task, train)
+  const progress = new HeadProgress(line)
+  const result = await new HeadTrainer({
+    ...training,
+    train,
+    ...(val === undefined ? {} : { validation: val }),
+    heads,
+    signal,
+    hub: hubOptions(line),
+    onEvent: (event) => progress.show(event),
+  }).run()
+  line.clear()
+  reportFailures(line, result.failures)
+  const held = [test, val].find((part) => part !== undefined && part.samples.length > 0)
+  const evaluations = held === undefined ? {} : await evaluateHeads(result, held, line, signal)
+  const { out } = options
+  const plots = await drawCurves(out, result)
+  await writeFileAtomically(join(out, 'report.txt'), headsText(evaluations))
+  return { result, folder, evaluations, plots }
+}
+
+/** What can be learnt from these pictures: what has boxes is found, what has classes as a whole is named. */
+function headsFor(task: TrainedTask, { classes, samples }: ImageDataset): HeadSpec[] {
+  const hasBoxes = samples.some(({ annotations = [] }) =>
+    annotations.some(({ box, polygons, mask }) => (box ?? polygons ?? mask) !== undefined),
+  )
+  const hasClasses = samples.some(({ label }) => label >= 0)
+  const heads: HeadSpec[] = []
+  if (hasBoxes) heads.push({ task: 'detect', labels: classes })
+  if (task === 'multi' && hasClasses) heads.push({ task: 'classify', labels: classes })
+  const found = heads.map((head) => head.task).join(', ') || 'nothing'
+  if (!hasBoxes || (task === 'multi' && heads.length < 2))
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'task',
+      expected: task === 'detect' ? 'pictures with boxes' : 'pictures with boxes and with classes as a whole',
+      found: `what teaches ${found}`,
+    })
+  return heads
+}
+
+async function evaluateHeads(
+  { model, recipe }: HeadTrainResult,
+  held: ImageDataset,
+  line: LiveLine,
+  signal: AbortSignal,
+): Promise<Record<string, VisionEvaluation>> {
+  const metadata = readMetadata(model)
+  const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { device: recipe.device, threads: recipe.threads })
+  const evaluations: Record<string, VisionEvaluation> = {}
+  try {
+    for (const { name } of metadata.heads!)
+      evaluations[name] = await new VisionEvaluator({ head: name, bootstrap: { samples: 200 } }).evaluate(loaded, held, {
+        signal,
+        onProgress: (done, total, stage) => line.update(`${name}, ${stage}  ${bar(done / Math.max(1, total))}  ${done}/${total}`),
+      })
+  } finally {
+    await loaded.close()
+    line.clear()
+  }
+  return evaluations
+}
+
+async function drawCurves(out: string, { history, bestEpoch }: HeadTrainResult): Promise<string[]> {
+  const font = await loadFont()
+  const series = (name: string, of: (record: HeadEpochRecord) => number | undefined) => ({
+    name,
+    points: history.map((record) => ({ x: record.epoch + 1, y: of(record) })),
+  })
+  const mark = { x: bestEpoch + 1, text: 'best' }
+  const loss = join(out, 'loss.png')
+  await writePng(
+    loss,
+    drawLinePlot({ title: 'Loss', xTitle: 'epoch', series: [series('training', (record) => record.loss)], mark }, font),
+    { scale: 2 },
+  )
+  const names = Object.keys(history[0]?.validation ?? {})
+  if (names.length === 0) return [loss]
+  const curves = join(out, 'curves.png')
+  const figures = names.map((name) => series(name, ({ validation }) => validation?.[name]))
+  const plot = { title: 'On the pictures held out', xTitle: 'epoch', series: figures, mark, yLow: 0, yHigh: 1, percent: true }
+  await writePng(curves, drawLinePlot(plot, font), { scale: 2 })
+  return [curves, loss]
+}
+
+/** Figures of each head, and what they say. */
+export function headsText(evaluations: Readonly<Record<string, VisionEvaluation>>): string {
+  const parts = Object.entries(evaluations).map(
+    ([name, evaluation]) =>
+      `${pc.bold(name)}, ${evaluation.samples} pictures\n${figuresText(evaluation)}\n${evaluationWords(evaluation).join('\n')}\n`,
+  )
+  return parts.length === 0 ? 'No pictures were held out: nothing was measured.\n' : parts.join('\n')
+}
+
+export function headsJson({ result, evaluations, plots }: HeadRun): Record<string, unknown> {
+  const { file, recipe, history, bestEpoch, stoppedEarly, failures } = result
+  return {
+    model: file,
+    bestEpoch: bestEpoch + 1,
+    epochs: history.length,
+    stoppedEarly,
+    heads: Object.fromEntries(Object.entries(evaluations).map(([name, evaluation]) => [name, visionEvaluationJson(evaluation)])),
+    history,
+    recipe,
+    plots,
+    failures,
+  }
+}
+
+/** Turns events into lines. */
+class HeadProgress {
+  readonly #line: LiveLine
+  #figures: readonly string[] = []
+
+  constructor(line: LiveLine) {
+    this.#line = line
+  }
+
+  show(event: HeadTrainEvent): void {
+    const line = this.#line
+    if (event.kind === 'plan') this.#plan(event)
+    else if (event.kind === 'note') line.print(pc.yellow(event.text))
+    else if (event.kind === 'estimate') line.print(`about ${formatDuration(event.seconds)} at most, by the first steps\n`)
+    else if (event.kind === 'step') {
+      const { epoch, epochs, batch, batches, running, secondsLeft } = event
+      const loss = (running.loss / running.batches).toFixed(3)
+      line.update(`${`${epoch + 1}/${epochs}`.padStart(7)}  ${bar(batch / batches)}  loss ${loss}  ${formatDuration(secondsLeft)} left`)
+    } else if (event.kind === 'epoch') this.#epoch(event)
+    else line.print(`stopped: ${event.reason}`)
+  }
+
+  #plan({ recipe, parameters, validationSamples }: Extract<HeadTrainEvent, { kind: 'plan' }>): void {
+    const heads = recipe.heads.map(
+      ({ task, name = task, labels }) => `${name} (${labels.slice(0, 8).join(', ')}${labels.length > 8 ? ', …' : ''})`,
+    )
+    this.#line.print(`${pc.bold(`${recipe.samples} pictures`)} to train on, ${validationSamples} held out; ${heads.join('; ')}`)
+    this.#line.print(
+      `${pc.bold(recipe.model)}: ${formatCount(parameters)} parameters; ${recipe.imageSize.join('x')} pixels, batch ${recipe.batchSize}, ${recipe.epochs} epochs, ${recipe.optimizer}, seed ${recipe.seed}`,
+    )
+  }
+
+  #epoch({ record, best }: Extract<HeadTrainEvent, { kind: 'epoch' }>): void {
+    const { validation = {} } = record
+    if (this.#figures.length === 0) {
+      this.#figures = Object.keys(validation)
+      this.#line.print(pc.dim(['epoch', '    loss', ...this.#figures.map((name) => name.padStart(9)), 'pictures/s'].join('  ')))
+    }
+    const figures = this.#figures.map((name) => formatPercent(validation[name]!).padStart(Math.max(9, name.length)))
+    const cells = [
+      `${record.epoch + 1}`.padStart(5),
+      record.loss.toFixed(4).padStart(8),
+      ...figures,
+      record.imagesPerSecond.toFixed(1).padStart(10),
+    ]
+    this.#line.print(best ? `${cells.join('  ')}  ${pc.green('best')}` : cells.join('  '))
+  }
+}

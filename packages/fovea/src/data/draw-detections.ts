@@ -1,0 +1,51 @@
+// A picture with what was found in it drawn over it, beside the truth where that is known.
+
+import { ink } from '../vision/drawing/colors.ts'
+import { type DrawnThing, drawDetections as drawThings } from '../vision/drawing/detections.ts'
+import { picture, svgDocument } from '../vision/drawing/svg.ts'
+import type { TextFont } from '../vision/drawing/text.ts'
+import { type Image, toRgb, verifyImage } from '../vision/image.ts'
+import { resizeImage } from '../vision/resize.ts'
+import { imageDataUrl, renderSvg } from './encode.ts'
+import { loadFont } from './font.ts'
+
+export interface DrawDetectionsOptions {
+  /** Things that were marked by hand: they are drawn on a second picture beside the first. */
+  readonly truth?: readonly DrawnThing[]
+  /** Names of classes, for things without one. */
+  readonly labels?: readonly string[]
+  /** Writes name and score at each thing. @default true */
+  readonly withNames?: boolean
+  readonly font?: TextFont
+}
+
+/** Small pictures are enlarged to this, so that names can be read; large ones keep their size. */
+const leastSide = 480
+/** The gap between a picture and its truth, in parts of the longer side. */
+const gap = 0.02
+
+/** @throws FoveaError IMAGE_INVALID where the image is not well formed */
+export async function drawDetections(image: Image, found: readonly DrawnThing[], options: DrawDetectionsOptions = {}): Promise<Image> {
+  verifyImage(image)
+  const { truth, labels = [], withNames = true, font = await loadFont() } = options
+  const scale = Math.max(1, Math.round((2 * leastSide) / Math.max(image.width, image.height)) / 2)
+  const [width, height] = [Math.round(image.width * scale), Math.round(image.height * scale)]
+  const shown = scale === 1 ? toRgb(image) : resizeImage(toRgb(image), height, width, 'bicubic')
+  const href = await imageDataUrl(shown)
+  const named = (things: readonly DrawnThing[]) =>
+    things.map((thing) => {
+      const name = thing.name ?? labels[thing.label]
+      return name === undefined ? thing : { ...thing, name }
+    })
+  const panel = (things: readonly DrawnThing[]) =>
+    picture(href, 0, 0, width, height) + drawThings(named(things), font, { width, height, scale, withNames })
+  if (truth === undefined) return toRgb(await renderSvg(svgDocument(width, height, [panel(found)])))
+  const space = Math.max(4, Math.round(gap * Math.max(width, height)))
+  const band = Math.round(Math.max(18, height / 18))
+  const title = (text: string, x: number) =>
+    font.draw(text, x + width / 2, band / 2, { size: band * 0.6, color: ink.title, bold: true, anchor: 'middle', baseline: 'middle' })
+  const at = (x: number, content: string) => `<g transform="translate(${x} ${band})">${content}</g>`
+  const right = width + space
+  const parts = [title('found', 0), title('truth', right), at(0, panel(found)), at(right, panel(truth))]
+  return toRgb(await renderSvg(svgDocument(2 * width + space, height + band, parts, ink.paper)))
+}

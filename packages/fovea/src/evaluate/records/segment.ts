@@ -1,12 +1,11 @@
 // Semantic segmentation, picture by picture: pixels of each class that meet, and boundary F1.
 
 import { FoveaError } from '../../util/errors.ts'
-import type { Annotation } from '../../vision/annotation.ts'
 import { BoundaryMetric } from '../../vision/metrics/boundary.ts'
 import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
-import { maskOf } from '../../vision/metrics/detections.ts'
 import type { Prediction } from '../../vision/predictions.ts'
-import { encodeMask, visitRuns } from '../../vision/run-lengths.ts'
+import { encodeMask } from '../../vision/run-lengths.ts'
+import { semanticLabels, semanticMap, unknownPixel } from '../../vision/semantic-map.ts'
 import {
   type EvaluationSample,
   expectTask,
@@ -33,9 +32,6 @@ const classFigures = [
   { name: 'dice', title: 'Dice', ...high },
   { name: 'boundaryF1', title: 'Boundary F1', ...high },
 ] as const satisfies readonly FigureInfo[]
-
-/** The label of pixels whose class is not known. */
-const unknown = 255
 
 /** Of one class in one picture: rows of picture, class, pixels of both, of the truth, of the prediction, and boundary F1. */
 const rowLength = 6
@@ -104,9 +100,9 @@ export class SegmentRecorder implements Recorder {
   readonly #confusion: number[][]
 
   constructor(labels: readonly string[]) {
-    const named = labels.findIndex((label) => label.toLowerCase() === 'background')
-    this.#background = named < 0 ? labels.length : named
-    this.labels = named < 0 ? [...labels, 'background'] : labels
+    const semantic = semanticLabels(labels)
+    this.#background = semantic.background
+    this.labels = semantic.labels
     this.#confusion = this.labels.map(() => this.labels.map(() => 0))
   }
 
@@ -120,10 +116,10 @@ export class SegmentRecorder implements Recorder {
         expected: `${size.width}x${size.height} pixels`,
         found: `${width}x${height}, ${data.length} pixels`,
       })
-    const truth = truthMap(sample.annotations, width, height, this.#background)
+    const truth = semanticMap(sample.annotations, width, height, this.#background).data
     const count = this.labels.length
     for (let i = 0; i < data.length; i++)
-      if (truth[i] !== unknown && !(Number.isInteger(data[i]) && data[i]! >= 0 && data[i]! < count))
+      if (truth[i] !== unknownPixel && !(Number.isInteger(data[i]) && data[i]! >= 0 && data[i]! < count))
         throw new FoveaError('EVALUATE_PREDICTION', {
           file: sample.name,
           field: `data[${i}]`,
@@ -132,13 +128,13 @@ export class SegmentRecorder implements Recorder {
         })
     const picture = this.#pictures.push(sample.name) - 1
     const boundary = new BoundaryMetric(this.labels)
-    boundary.update({ truth, prediction: data, width, height, unknown })
+    boundary.update({ truth, prediction: data, width, height, unknown: unknownPixel })
     const own = this.labels.map(() => [0, 0, 0])
     const wrong = new Uint8Array(data.length)
     let [known, right] = [0, 0]
     for (let i = 0; i < data.length; i++) {
       const label = truth[i]!
-      if (label === unknown) continue
+      if (label === unknownPixel) continue
       const found = data[i]!
       known++
       this.#confusion[label]![found]!++
@@ -170,16 +166,4 @@ export class SegmentRecorder implements Recorder {
   finish(): SegmentRecords {
     return new SegmentRecords(this.labels, this.#pictures, this.#rows, this.#confusion)
   }
-}
-
-/** A class for each pixel: later things lie over earlier ones, things of no known class and crowds are unknown, the rest is background. */
-function truthMap(annotations: readonly Annotation[], width: number, height: number, background: number): Int32Array {
-  const map = new Int32Array(width * height).fill(background)
-  for (const [i, annotation] of annotations.entries()) {
-    const label = annotation.label < 0 || annotation.isCrowd ? unknown : annotation.label
-    visitRuns(maskOf(annotation, { width, height, truths: [], detections: [] }, `annotations[${i}]`), (x, top, bottom) => {
-      for (let y = top; y < bottom; y++) map[y * width + x] = label
-    })
-  }
-  return map
 }

@@ -1,10 +1,11 @@
 // Which head of a model is measured, and what it is asked.
 
+import type { HeadAnswer, MultiAnswer } from '../model/answers.ts'
 import type { Task } from '../model/metadata.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Image } from '../vision/image.ts'
-import type { DetectionPrediction } from '../vision/predictions.ts'
+import type { Prediction } from '../vision/predictions.ts'
 
 /** From which score on detections are asked for: average precision looks at all of them, and what scores less hardly moves it. */
 const detectFrom = 0.001
@@ -14,9 +15,9 @@ interface MeasuredHead {
   readonly labels: readonly string[]
 }
 
-interface MeasuredDetector extends MeasuredHead {
-  readonly task: 'detect'
-  readonly predict: (image: Image) => Promise<DetectionPrediction>
+interface MeasuredPredictor extends MeasuredHead {
+  readonly task: 'detect' | 'segment' | 'count'
+  readonly predict: (image: Image) => Promise<Prediction>
 }
 
 interface MeasuredClassifier extends MeasuredHead {
@@ -26,7 +27,7 @@ interface MeasuredClassifier extends MeasuredHead {
 }
 
 /** @throws FoveaError MODEL_NO_HEAD for a model of features, MODEL_OPTION for a head that is not there */
-export function headToMeasure(model: DeepSeekVision<Task>, name: string | undefined): MeasuredDetector | MeasuredClassifier {
+export function headToMeasure(model: DeepSeekVision<Task>, name: string | undefined): MeasuredPredictor | MeasuredClassifier {
   model.requireHead()
   const { heads, labels } = model.metadata
   if (heads === undefined && name === undefined) return { task: 'classify', model, labels }
@@ -38,11 +39,10 @@ export function headToMeasure(model: DeepSeekVision<Task>, name: string | undefi
       found: `${name}`,
     })
   if (head.task === 'classify') return { task: 'classify', model, labels: head.labels, head: head.name }
-  const predict = async (image: Image) => {
-    const answer: unknown = await model.predict(image, { confidence: detectFrom })
-    return model.metadata.task === 'multi'
-      ? ((answer as { heads: Record<string, unknown> }).heads[head.name] as DetectionPrediction)
-      : (answer as DetectionPrediction)
+  const predict = async (image: Image): Promise<Prediction> => {
+    const answer = (await model.predict(image, head.task === 'detect' ? { confidence: detectFrom } : {})) as HeadAnswer | MultiAnswer
+    // All but classes answer in the form that is measured.
+    return (answer.task === 'multi' ? answer.heads[head.name]! : answer) as Prediction
   }
-  return { task: 'detect', model, labels: head.labels, predict }
+  return { task: head.task, model, labels: head.labels, predict }
 }

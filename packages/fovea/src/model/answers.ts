@@ -1,6 +1,8 @@
 // What models answer, by task, in the words of who asked: names, not numbers; pixels of the picture, not of the input.
 
 import type { Detections } from '../vision/detections.ts'
+import type { Segmentation } from '../vision/segmentation.ts'
+import type { Count } from './heads/count.ts'
 import type { HeadTask } from './heads/head.ts'
 import type { Task } from './metadata.ts'
 
@@ -26,6 +28,8 @@ export interface MultiAnswer {
 interface Answers {
   readonly classify: Classification
   readonly detect: Detections
+  readonly segment: Segmentation
+  readonly count: Count
 }
 
 /** What one head answers. */

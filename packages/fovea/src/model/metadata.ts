@@ -9,11 +9,11 @@ import { areHeads, type Head, type HeadTask } from './heads/head.ts'
 import { checkVersions, frameworkRange } from './version.ts'
 
 /**
- * `classify` gives a score for each class, `detect` boxes; `multi` has several heads; `features` has none: its outputs are embeddings and maps.
+ * `classify` gives a score for each class, `detect` boxes, `segment` a class for each pixel, `count` a number; `multi` has several heads; `features` has none: its outputs are embeddings and maps.
  */
 export type Task = HeadTask | 'multi' | 'features'
 
-const tasks: readonly unknown[] = ['classify', 'detect', 'multi', 'features'] satisfies Task[]
+const tasks: readonly unknown[] = ['classify', 'detect', 'segment', 'count', 'multi', 'features'] satisfies Task[]
 
 export interface ModelMetadata {
   readonly task: Task

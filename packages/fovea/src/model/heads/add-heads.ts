@@ -11,12 +11,14 @@ import { FoveaError } from '../../util/errors.ts'
 import { checkLabels, checkNewLabels } from '../labels.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../metadata.ts'
 import { buildClassifyHead, type ClassifyHeadSpec } from './classify.ts'
+import { buildCountHead, type CountHeadSpec } from './count.ts'
 import { buildDetectHead, type DetectHeadSpec } from './detect.ts'
 import type { Head } from './head.ts'
-import { pyramidLevels } from './levels.ts'
+import { fineMaps, pyramidLevels } from './levels.ts'
+import { buildSegmentHead, type SegmentHeadSpec } from './segment.ts'
 
 /** A head to be made. Names are the tasks' own unless given. */
-export type HeadSpec = ClassifyHeadSpec | DetectHeadSpec
+export type HeadSpec = ClassifyHeadSpec | DetectHeadSpec | SegmentHeadSpec | CountHeadSpec
 
 export interface AddHeadsOptions {
   /** Of the first weights. @default 0 */
@@ -44,12 +46,21 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
     pyramid ??= pyramidLevels(m, source, metadata.stages, { levels: count })
     return pyramid
   }
-  const heads = specs.map((spec): Head => {
+  const build = (spec: HeadSpec): Head => {
     const name = nameOf(spec)
     const module = m.module(name)
-    if (spec.task === 'classify') return buildClassifyHead(module, embeddingOf(source, metadata), name, spec)
-    return buildDetectHead(module, levels(), name, spec)
-  })
+    switch (spec.task) {
+      case 'classify':
+        return buildClassifyHead(module, embeddingOf(source, metadata), name, spec)
+      case 'detect':
+        return buildDetectHead(module, levels(), name, spec)
+      case 'segment':
+        return buildSegmentHead(module, levels(), fineMaps(source, metadata.stages), metadata.stages.pixels ?? '', name, spec)
+      case 'count':
+        return buildCountHead(module, levels()[0]!, name, spec)
+    }
+  }
+  const heads = specs.map(build)
   const finished = eliminateDeadNodes(model).model
   const produced = new Set(finished.graph.nodes.flatMap(({ outputs }) => outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))

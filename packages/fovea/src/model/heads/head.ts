@@ -39,7 +39,24 @@ export interface DetectHead extends HeadCommon {
   readonly scores: { readonly classes: string; readonly sides: string; readonly bins: number; readonly levels: readonly HeadLevel[] }
 }
 
-export type Head = ClassifyHead | DetectHead
+/** Which class each pixel is of. */
+export interface SegmentHead extends HeadCommon {
+  readonly task: 'segment'
+  /** Outputs: uint8 [N, H, W] in the size of the input. */
+  readonly outputs: { readonly map: string }
+  /** Scores before softmax, [N, classes, H, W]. */
+  readonly scores: { readonly logits: string }
+}
+
+/** How many things there are. */
+export interface CountHead extends HeadCommon {
+  readonly task: 'count'
+  /** Outputs: float [N, classes, h, w], things in each cell. */
+  readonly outputs: { readonly density: string }
+  readonly scores: { readonly density: string; readonly stride: number }
+}
+
+export type Head = ClassifyHead | DetectHead | SegmentHead | CountHead
 
 /** Questions that a head answers. */
 export type HeadTask = Head['task']
@@ -67,6 +84,8 @@ function texts(...keys: readonly string[]): Shape {
 
 const shapes: Readonly<Record<HeadTask, Shape>> = {
   classify: record({ outputs: texts('probabilities'), scores: texts('logits') }),
+  segment: record({ outputs: texts('map'), scores: texts('logits') }),
+  count: record({ outputs: texts('density'), scores: record({ density: isText, stride: isCount }) }),
   detect: record({
     outputs: texts('boxes', 'scores', 'labels', 'count'),
     thresholds: texts('confidence', 'iou', 'limit'),

@@ -17,6 +17,16 @@ export interface LevelOptions {
   readonly channels?: number
 }
 
+/** Maps of the backbone below the pyramid, `conv2` and `stem`, the coarser one first; those that the model has. */
+export function fineMaps(model: Model, stages: Readonly<Record<string, string>>): Feature[] {
+  const shapes = inferValues(model, { bindings: { N: 1, H: probe, W: probe } })
+  const maps = ['conv2', 'stem'].flatMap((stage): Feature[] => {
+    const dims = shapes.dims(stages[stage] ?? '')
+    return isStatic(dims) && dims.length === 4 ? [{ value: stages[stage]!, channels: dims[1]!, stride: probe / dims[2]! }] : []
+  })
+  return maps.filter(({ stride }, i) => stride < 8 && (i === 0 || stride < maps[i - 1]!.stride))
+}
+
 /**
  * The finest levels of the model's pyramid (stages `p3`, `p4` …). Where it has none, one is built over its stages `conv3`, `conv4`, `conv5`:
  * lateral convolutions and a top-down path.

@@ -9,8 +9,10 @@ import type { Detection } from '../../vision/annotation.ts'
 import { Detections } from '../../vision/detections.ts'
 import type { Placement } from '../../vision/placement.ts'
 import { classification, type HeadAnswer } from '../answers.ts'
+import { readCount } from './count.ts'
 import { type DetectOutputs, readDetections } from './detect.ts'
 import type { DetectHead, Head } from './head.ts'
+import { readSegmentation } from './segment.ts'
 
 /** What is asked of the heads that know it; what is not given is as the file has it. */
 export interface HeadOptions {
@@ -103,14 +105,25 @@ function readHead(
   { topK = 5 }: HeadOptions,
 ): HeadAnswer[] {
   const { labels } = head
-  if (head.task === 'classify') {
-    const probabilities = results[head.outputs.probabilities]!.data as Float32Array
-    return placements.map((_, i) => classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK))
+  switch (head.task) {
+    case 'classify': {
+      const probabilities = results[head.outputs.probabilities]!.data as Float32Array
+      return placements.map((_, i) => classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK))
+    }
+    case 'detect': {
+      const entries = Object.entries(head.outputs).map(([role, name]) => [role, results[name]!.data])
+      const found = Object.fromEntries(entries) as unknown as DetectOutputs
+      return placements.map((placement, i) => detectionsOf(head, readDetections(found, i, placement), placement))
+    }
+    case 'segment': {
+      const maps = results[head.outputs.map]!.data as Uint8Array
+      return placements.map((placement, i) => readSegmentation(maps, i, placement, labels))
+    }
+    case 'count': {
+      const { data, dims } = results[head.outputs.density]!
+      return placements.map((placement, i) => readCount(data as Float32Array, i, placement, labels, [dims[2]!, dims[3]!]))
+    }
   }
-  const found = Object.fromEntries(
-    Object.entries(head.outputs).map(([role, name]) => [role, results[name]!.data]),
-  ) as unknown as DetectOutputs
-  return placements.map((placement, i) => detectionsOf(head, readDetections(found, i, placement), placement))
 }
 
 function detectionsOf({ labels }: DetectHead, found: readonly Detection[], { picture: [height, width] }: Placement): Detections {

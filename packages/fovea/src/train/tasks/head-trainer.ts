@@ -32,10 +32,12 @@ import { type Measured, type Running, refuseOccupied, TrainingLoop, type Trainin
 import { blockFor } from '../prepare.ts'
 import { clipOf, optimizerOf, scheduleOf } from '../recipe-parts.ts'
 import { classifyTraining } from './classify.ts'
+import { countTraining } from './count.ts'
 import { detectTraining } from './detect.ts'
 import type { HeadEpochRecord } from './events.ts'
 import type { HeadContext, HeadTraining } from './head-training.ts'
 import { defaultHeadModel, type HeadRecipe, type HeadTrainOptions, resolveHeadRecipe } from './options.ts'
+import { segmentTraining } from './segment.ts'
 
 type Figures = Readonly<Record<string, number>>
 
@@ -172,7 +174,16 @@ export class HeadTrainer {
 }
 
 function trainingOf(head: Head, context: HeadContext): HeadTraining {
-  return head.task === 'classify' ? classifyTraining(head, context) : detectTraining(head, context)
+  switch (head.task) {
+    case 'classify':
+      return classifyTraining(head, context)
+    case 'detect':
+      return detectTraining(head, context)
+    case 'segment':
+      return segmentTraining(head, context)
+    case 'count':
+      return countTraining(head, context)
+  }
 }
 
 /** The model with its heads and first weights. */
@@ -212,8 +223,15 @@ async function shortHashes(dataset: ImageDataset | undefined, signal: AbortSigna
 
 /** Values of the graph that a head is trained by. */
 function scoresOf(head: Head): string[] {
-  if (head.task === 'classify') return [head.scores.logits]
-  return [head.scores.classes, head.scores.sides, ...head.scores.levels.map(({ value }) => value)]
+  switch (head.task) {
+    case 'classify':
+    case 'segment':
+      return [head.scores.logits]
+    case 'detect':
+      return [head.scores.classes, head.scores.sides, ...head.scores.levels.map(({ value }) => value)]
+    case 'count':
+      return [head.scores.density]
+  }
 }
 
 function compile(

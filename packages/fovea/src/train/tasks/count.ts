@@ -1,0 +1,73 @@
+// Training of a head that counts.
+
+import type { ImageDataset } from '../../data/dataset.ts'
+import type { Batch } from '../../data/vision-data-loader.ts'
+import type { GraphBuilder } from '../../graph/builder.ts'
+import { Tensor } from '../../graph/tensor.ts'
+import type { HeadAnswer } from '../../model/answers.ts'
+import type { CountHead } from '../../model/heads/head.ts'
+import { densityLoss } from '../../nn/density/loss.ts'
+import { FoveaError } from '../../util/errors.ts'
+import type { Annotation } from '../../vision/annotation.ts'
+import { drawDensity, placesOf } from '../../vision/density.ts'
+import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
+
+/** @throws FoveaError TRAIN_OPTION where nothing is there to be counted */
+export function countTraining({ name, labels, scores }: CountHead, { train, batchSize, imageSize }: HeadContext): HeadTraining {
+  if (!train.samples.some(({ annotations = [] }) => annotations.length > 0))
+    throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `points or boxes to learn for "${name}"`, found: 'none' })
+  const { stride, density } = scores
+  const [height, width] = [Math.ceil(imageSize[0] / stride), Math.ceil(imageSize[1] / stride)]
+  const inputs = { density: `target_${name}_density`, known: `target_${name}_known` }
+  const dims = [batchSize, labels.length, height, width]
+  return {
+    loss(b: GraphBuilder) {
+      const targets = b.input(inputs.density, 'float32', dims)
+      const { loss, terms } = densityLoss(b, density, targets, b.input(inputs.known, 'float32', [batchSize]))
+      return { loss, outputs: terms }
+    },
+    targets({ annotations, indices }: Batch) {
+      const maps = new Float32Array(batchSize * labels.length * height * width)
+      const known = new Float32Array(batchSize)
+      for (const [picture, index] of indices.entries()) {
+        if (train.samples[index]!.annotations === undefined) continue
+        known[picture] = 1
+        for (const label of labels.keys()) {
+          const from = (picture * labels.length + label) * height * width
+          const places = placesOf(annotations[picture]!.filter((one) => one.label === label))
+          drawDensity(maps.subarray(from, from + height * width), { width, height, stride }, places)
+        }
+      }
+      return { [inputs.density]: Tensor.float32(dims, maps), [inputs.known]: Tensor.float32([batchSize], known) }
+    },
+    meter: (held) => new CountMeter(labels, held),
+  }
+}
+
+class CountMeter implements Meter {
+  readonly #labels: readonly string[]
+  readonly #held: ImageDataset
+  readonly #errors: number[] = []
+  #things = 0
+
+  constructor(labels: readonly string[], held: ImageDataset) {
+    this.#labels = labels
+    this.#held = held
+  }
+
+  add({ annotations, indices }: Batch, answers: readonly HeadAnswer[]): void {
+    for (const [i, answer] of answers.entries()) {
+      if (answer.task !== 'count' || this.#held.samples[indices[i]!]!.annotations === undefined) continue
+      const truth = annotations[i]!.filter(({ label }: Annotation) => label >= 0 && label < this.#labels.length).length
+      this.#errors.push(Math.abs((answer as { count: number }).count - truth))
+      this.#things += truth
+    }
+  }
+
+  compute() {
+    const pictures = Math.max(1, this.#errors.length)
+    const mae = this.#errors.reduce((sum, error) => sum + error, 0) / pictures
+    const relative = mae / Math.max(1e-9, this.#things / pictures)
+    return { score: 1 / (1 + relative), figures: { mae, relativeError: relative } }
+  }
+}

@@ -32,7 +32,7 @@ function drawn({ seed, rows, columns, places, classes }: Case) {
   }
   const truth = Array.from({ length: places }, () => box(30))
   // Some places hold no box, and some boxes are there twice.
-  const labels = truth.map(() => (random.chance(0.3) ? -1 : random.integer(classes)))
+  const labels = truth.map(() => (random.chance(0.3) ? -1 : random.integer(0, classes)))
   if (places > 2 && random.chance(0.5)) [truth[1], labels[1]] = [truth[0]!, labels[0]!]
   const found = Array.from({ length: points }, (_, i) => {
     const [x, y] = [((i % columns) + 0.5) * stride, (Math.floor(i / columns) + 0.5) * stride]

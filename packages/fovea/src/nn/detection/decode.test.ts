@@ -47,11 +47,11 @@ const cases = fc.record<Case>({
 function drawn({ seed, pictures, points, classes }: Case) {
   const random = new Random(seed, 'decode')
   const boxes = Array.from({ length: pictures * points }, () => {
-    const [x, y] = [4 * random.integer(6), 4 * random.integer(6)]
-    return [x, y, x + 4 * (1 + random.integer(4)), y + 4 * (1 + random.integer(4))]
+    const [x, y] = [4 * random.integer(0, 6), 4 * random.integer(0, 6)]
+    return [x, y, x + 4 * (1 + random.integer(0, 4)), y + 4 * (1 + random.integer(0, 4))]
   })
-  const probabilities = Array.from({ length: pictures * classes * points }, () => random.integer(9) / 8)
-  const confidence = Array.from({ length: classes }, () => random.integer(5) / 8)
+  const probabilities = Array.from({ length: pictures * classes * points }, () => random.integer(0, 9) / 8)
+  const confidence = Array.from({ length: classes }, () => random.integer(0, 5) / 8)
   return { boxes, probabilities, confidence }
 }
 
@@ -77,8 +77,8 @@ function expected(given: Case, suppression: Suppression, picture: number): Detec
           i,
         ),
       )
-    const kept = nonMaxSuppression(all, { iou, byClass: false })
-    return kept.sort((a, b) => b.score - a.score || a.label - b.label).slice(0, limit)
+    const kept = nonMaxSuppression(all, { iou, byClass: false, maxDetections: limit })
+    return kept.sort((a, b) => b.score - a.score || a.label - b.label)
   }
   for (const label of labels) for (let i = 0; i < points; i++) all.push(...at(label, i))
   return nonMaxSuppression(all, { iou: suppression === 'none' ? 1 : iou, maxDetections: limit })

@@ -49,7 +49,8 @@ export function emitCandidates(e: Emitter, scores: DetectionScores, bins: number
 }
 
 /**
- * Leaves out what scores too little and what a better box overlaps, and puts the rest in order. Of equal scores the lower class comes first, then the earlier point.
+ * Leaves out what scores too little and what a better box overlaps, and puts the rest in order. Of equal scores the earlier point is kept; in the
+ * result the lower class comes first, then the earlier point.
  */
 export function emitSuppression(
   e: Emitter,

@@ -1,0 +1,149 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { ImageDataset, Sample } from '../../data/dataset.ts'
+import { readMetadata } from '../../model/metadata.ts'
+import { readModelFile } from '../../model/open-model.ts'
+import { DeepSeekVision } from '../../model/vision-model.ts'
+import { isFoveaError } from '../../util/errors.ts'
+import { Random } from '../../util/random.ts'
+import type { Annotation } from '../../vision/annotation.ts'
+import { Detections } from '../../vision/detections.ts'
+import { createImage } from '../../vision/image.ts'
+import { Segmentation } from '../../vision/segmentation.ts'
+import { HeadTrainer } from './head-trainer.ts'
+import type { HeadTrainOptions } from './options.ts'
+
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fovea-heads-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const side = 64
+const classes = ['bright', 'dark']
+
+/** Grey noise with bright and dark squares; the class of the whole is that of most of them. */
+function squares(count: number, seed: number): ImageDataset {
+  const samples = Array.from({ length: count }, (_, i): Sample => {
+    const random = new Random(seed, 'squares', i)
+    const data = new Uint8Array(side * side * 3)
+    for (let at = 0; at < data.length; at++) data[at] = 110 + random.integer(0, 36)
+    const annotations: Annotation[] = []
+    const most = random.integer(0, 2)
+    for (let k = 0; k < 3; k++) {
+      const label = k < 2 ? most : 1 - most
+      const size = 12 + random.integer(0, 8)
+      const [x1, y1] = [random.integer(0, side - size), 21 * k + random.integer(0, Math.max(1, 21 - size))]
+      for (let y = y1; y < y1 + size; y++)
+        for (let x = x1; x < x1 + size; x++) data.fill(label === 0 ? 235 : 20, 3 * (y * side + x), 3 * (y * side + x) + 3)
+      const [x2, y2] = [x1 + size, y1 + size]
+      annotations.push({ label, box: { x1, y1, x2, y2 }, polygons: [[x1, y1, x2, y1, x2, y2, x1, y2]] })
+    }
+    return { path: `${i}`, label: most, image: createImage(side, side, 3, data, `${i}`), annotations }
+  })
+  return { classes, samples }
+}
+
+const options = (more: Partial<HeadTrainOptions> = {}): HeadTrainOptions => ({
+  model: 'deepseek-vision-tiny',
+  train: squares(24, 1),
+  validation: squares(8, 2),
+  out: join(folder, 'run'),
+  heads: [{ task: 'detect', labels: classes }],
+  imageSize: side,
+  batchSize: 8,
+  epochs: 1,
+  augment: 'none',
+  threads: 1,
+  ...more,
+})
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'none',
+    (error: unknown) => (isFoveaError(error) ? `${error.code} ${String(error.details.field)}` : String(error)),
+  )
+}
+
+describe('HeadTrainer', () => {
+  test('trains all heads on one backbone, and the file answers all of them', async () => {
+    const heads = [
+      { task: 'detect', labels: classes },
+      { task: 'segment', labels: classes },
+      { task: 'classify', labels: classes },
+      { task: 'count', labels: ['square'] },
+    ] as const
+    // All squares are one kind to be counted, so the counting head sees label 0 alone: half of them.
+    const { file, figures, history } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
+    expect(history.at(-1)!.loss).toBeLessThan(0.6 * history[0]!.loss)
+    expect(figures!['detect.ap50']).toBeGreaterThan(0.6)
+    expect(figures!['segment.meanIoU']).toBeGreaterThan(0.6)
+    expect(figures!['classify.accuracy']).toBeGreaterThan(0.7)
+    const model = await readModelFile(file)
+    const metadata = readMetadata(model)
+    expect([metadata.task, metadata.labels, metadata.heads!.map(({ name }) => name)]).toEqual([
+      'multi',
+      [],
+      ['detect', 'segment', 'classify', 'count'],
+    ])
+    const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { threads: 1, share: false })
+    try {
+      const held = squares(4, 3)
+      const answers = await loaded.predict(held.samples.map(({ image }) => image!))
+      for (const [i, { heads: answer }] of answers.entries()) {
+        expect(answer.detect).toBeInstanceOf(Detections)
+        expect(answer.segment).toBeInstanceOf(Segmentation)
+        expect(answer.count!.task).toBe('count')
+        const found = answer.detect as Detections
+        expect([found.width, found.height]).toEqual([side, side])
+        expect(found.length).toBeLessThanOrEqual(8)
+        const overlaps = found.overlaps(held.samples[i]!.annotations!.map(({ box }) => box!))
+        if (found.length > 0) expect(Math.max(...overlaps)).toBeGreaterThan(0.4)
+      }
+      const [all] = await loaded.predict([held.samples[0]!.image!], { confidence: 0, limit: 7 })
+      expect((all!.heads.detect as Detections).length).toBe(7)
+      const [none] = await loaded.predict([held.samples[0]!.image!], { confidence: { bright: 1, dark: 1 } })
+      expect((none!.heads.detect as Detections).length).toBe(0)
+    } finally {
+      await loaded.close()
+    }
+  })
+
+  test('is resumed inside an epoch to the same weights', async () => {
+    const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
+    const controller = new AbortController()
+    const onEvent: HeadTrainOptions['onEvent'] = (event) => {
+      if (event.kind === 'step' && event.epoch === 0 && event.batch === 2) controller.abort()
+    }
+    expect(await codeOf(new HeadTrainer(options({ epochs: 2, signal: controller.signal, onEvent })).run())).toBe('CANCELLED undefined')
+    expect(await codeOf(new HeadTrainer(options({ epochs: 3, resume: true })).run())).toMatch(/CHECKPOINT_INVALID epochs/)
+    const resumed = await new HeadTrainer(options({ epochs: 2, resume: true })).run()
+    expect(resumed.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss))
+    for (const [name, tensor] of whole.model.graph.initializers)
+      expect(resumed.model.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
+  })
+
+  test.each<[string, Partial<HeadTrainOptions>]>([
+    ['TRAIN_OPTION train', { train: { classes, samples: squares(4, 1).samples.map(({ annotations: _, ...rest }) => rest) } }],
+    ['MODEL_HEADS heads', { heads: [] }],
+    [
+      'MODEL_HEADS heads',
+      {
+        heads: [
+          { task: 'detect', labels: classes },
+          { task: 'detect', labels: classes },
+        ],
+      },
+    ],
+    ['TRAIN_OPTION lossWeights', { lossWeights: { other: 1 } }],
+    ['TRAIN_OPTION imageSize', { imageSize: 8 }],
+    ['TRAIN_OPTION augment', { augment: 'wild' as never }],
+    ['TRAIN_OPTION averageDecay', { averageDecay: 1 }],
+    ['MODEL_NO_LEVELS undefined', { model: 'vit-tiny', imageSize: 224 }],
+  ])('refuses %s, and leaves no folder', async (code, more) => {
+    expect(await codeOf(new HeadTrainer(options(more)).run())).toBe(code)
+    expect(await readdir(folder)).toEqual([])
+  })
+})

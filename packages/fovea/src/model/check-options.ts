@@ -1,6 +1,7 @@
 // Options of a loaded model and of loading it, checked before anything is read or run.
 
 import { FoveaError } from '../util/errors.ts'
+import { modelTasks } from './metadata.ts'
 import type { SourceOptions } from './open-source.ts'
 
 /** @throws FoveaError MODEL_OPTION where the value is no whole number of at least 1 */
@@ -23,7 +24,7 @@ export function checkSourceOptions({ architecture, architectureOptions, imageSiz
   if (architectureOptions !== undefined && !isRecord(architectureOptions))
     throw wrong('architectureOptions', 'an object', architectureOptions)
   if (imageSize !== undefined && !isSize(imageSize)) throw wrong('imageSize', '[height, width] of 1 to 65536 pixels', imageSize)
-  if (task !== undefined && task !== 'classify' && task !== 'features') throw wrong('task', 'classify or features', task)
+  if (task !== undefined && !modelTasks.includes(task)) throw wrong('task', modelTasks.join(', '), task)
 }
 
 function isSize(value: unknown): boolean {

@@ -13,7 +13,8 @@ import { checkVersions, frameworkRange } from './version.ts'
  */
 export type Task = HeadTask | 'multi' | 'features'
 
-const tasks: readonly unknown[] = ['classify', 'detect', 'segment', 'count', 'multi', 'features'] satisfies Task[]
+/** What a model file may be for. */
+export const modelTasks: readonly Task[] = ['classify', 'detect', 'segment', 'count', 'multi', 'features']
 
 export interface ModelMetadata {
   readonly task: Task
@@ -87,7 +88,7 @@ export function readMetadata(model: Model, file?: string): ModelMetadata {
       found: clip(JSON.stringify(found) ?? 'nothing', 100),
     })
   }
-  if (!tasks.includes(raw.task)) fail('task', tasks.map((task) => `"${task}"`).join(' or '), raw.task)
+  if (!(modelTasks as readonly unknown[]).includes(raw.task)) fail('task', modelTasks.map((task) => `"${task}"`).join(' or '), raw.task)
   const task = raw.task as Task
   if (!hasLabels(task)) raw.labels = []
   if (!isTexts(raw.labels) || (hasLabels(task) && raw.labels.length === 0)) fail('labels', 'a list of class names', raw.labels)

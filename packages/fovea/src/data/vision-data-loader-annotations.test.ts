@@ -260,6 +260,12 @@ describe('doors', () => {
       pictures.slice(8).map(({ annotations }) => annotations[0]!.box),
     )
     expect(() => loader.split('test')).toThrowError(/train, val.*found test/)
+    // As COCO names its own parts.
+    const years = pictures.map((one) => ({ ...one, split: `${one.split}2017` }))
+    const official = join(root, 'official')
+    await writeDataset({ classes: ['a', 'b', 'c'].map((name) => ({ name })), pictures: years }, official, { format: 'coco' })
+    const named = await VisionDataLoader.fromFolder(official, { collate: 'list', batchSize: 3 })
+    expect([Object.keys(named.splits).sort(), named.warnings]).toEqual([['train', 'val'], []])
     const { file } = await indexDataset(folder)
     const indexed = await VisionDataLoader.fromFolder(file, { collate: 'list', batchSize: 3 })
     expect(Object.keys(indexed.splits).sort()).toEqual(['train', 'val'])

@@ -1,6 +1,7 @@
 // What an evaluation may be given as data, brought into one form.
 
 import { type ImageDataset, readableHashes } from '../data/dataset.ts'
+import { IndexedDataset } from '../data/formats/indexed-dataset.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -14,7 +15,7 @@ export interface EvaluationStream extends LabelledStream {
 }
 
 /** A folder with its splits, one of them, or a data set of any format as `openDataset` and `readDataset` give it. */
-export type EvaluationData = Pick<ImageFolder, 'classes' | 'splits'> | ImageDataset | EvaluationStream
+export type EvaluationData = Pick<ImageFolder, 'classes' | 'splits'> | ImageDataset | EvaluationStream | IndexedDataset
 
 export interface EvaluationPart {
   readonly classes: readonly string[]
@@ -27,6 +28,7 @@ export interface EvaluationPart {
 
 /** One form for all. Of a folder with splits: what `choosePart` takes. */
 export async function evaluationPart(data: EvaluationData, split: ModelMetadata['split'], signal?: AbortSignal): Promise<EvaluationPart> {
+  if (data instanceof IndexedDataset) return { ...partOf(data.dataset(), 'all') }
   if ('splits' in data) {
     const { dataset, name } = await choosePart(data, split, signal)
     return partOf(dataset, name)

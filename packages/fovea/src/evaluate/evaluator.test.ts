@@ -245,6 +245,51 @@ describe('detection', () => {
   })
 })
 
+describe('truth as data sets have it', () => {
+  const found = (box: { x1: number; y1: number; x2: number; y2: number }) =>
+    ({ task: 'detect', detections: [{ label: 0, score: 0.9, box }] }) as const
+
+  test('samples of a data set keep what is marked in them', async () => {
+    const box = { x1: 4, y1: 5, x2: 20, y2: 20 }
+    const dataset = { classes: ['pit'], samples: [{ path: 'a', label: -1, image, annotations: [{ label: 0, box }] }] }
+    const { figures } = await new VisionEvaluator(few).evaluate(() => found(box), dataset)
+    expect(figures.ap).toBeCloseTo(1, 12)
+  })
+
+  test('turned boxes are compared by the boxes around them; things without a place are left out and told', async () => {
+    const samples = [
+      sampleOf('turned.png', { annotations: [{ label: 0, orientedBox: [10, 0, 20, 10, 10, 20, 0, 10] }] }),
+      sampleOf('points.png', { annotations: [{ label: 0, keypoints: [{ x: 1, y: 2, visibility: 2 }] }] }),
+    ]
+    const result = await new VisionEvaluator(few).evaluate(() => found({ x1: 0, y1: 0, x2: 20, y2: 20 }), setOf(['pit'], samples))
+    expect(result.figures.ap).toBeCloseTo(1, 12)
+    expect(result.failures.map(({ path }) => path)).toEqual(['points.png'])
+  })
+
+  test('a list with something else in it is an answer that cannot be measured', async () => {
+    const answer = () => ({ task: 'detect', detections: [null] }) as never
+    await expect(new VisionEvaluator(few).evaluate(answer, setOf(['pit'], [sampleOf('a')]))).rejects.toMatchObject({
+      code: 'EVALUATE_PREDICTION',
+      details: { field: 'detections[0]' },
+    })
+  })
+
+  test('an anomaly map of another size is brought to that of the picture', async () => {
+    const polygons = [[0, 0, 32, 0, 32, 48, 0, 48]]
+    const samples = [sampleOf('odd', { annotations: [{ label: 0, polygons }] }), sampleOf('sound')]
+    const map = { width: 8, height: 6, data: Float32Array.from({ length: 48 }, (_, i) => (i % 8 < 4 ? 1 : 0)) }
+    const { figures } = await new VisionEvaluator(few).evaluate(
+      (_, { name }) => ({
+        task: 'anomaly',
+        score: name === 'odd' ? 1 : 0,
+        map: name === 'odd' ? map : { ...map, data: new Float32Array(48) },
+      }),
+      setOf(['pit'], samples),
+    )
+    expect(figures.pixelAuroc).toBeGreaterThan(0.999)
+  })
+})
+
 describe('other tasks', () => {
   const random = new Random(5)
   const mask = encodeMask(

@@ -30,7 +30,7 @@ export interface AnomalyPrediction {
   readonly task: 'anomaly'
   /** The higher, the odder. */
   readonly score: number
-  /** Row by row, in the size of the picture's mask. */
+  /** Row by row, in any size: it is brought to that of the picture. */
   readonly map?: { readonly width: number; readonly height: number; readonly data: ArrayLike<number> }
 }
 

@@ -38,6 +38,7 @@ export const coco: DatasetFormat = {
     unusedClasses: true,
     classDetails: ['supercategory', 'keypoints', 'skeleton'],
   },
+  wantsSize: true,
   derives: ['box', 'area'],
   async detect(listing) {
     for (const file of listing.withEnding('.json')) {

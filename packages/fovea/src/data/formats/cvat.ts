@@ -33,6 +33,7 @@ export const cvat: DatasetFormat = {
     unusedClasses: true,
     classDetails: ['color'],
   },
+  wantsSize: true,
   async detect(listing) {
     for (const file of listing.withEnding('.xml')) {
       const head = await readHead(listing, file)

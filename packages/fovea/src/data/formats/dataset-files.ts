@@ -156,7 +156,7 @@ function noteUnused(classes: readonly LabelClass[], used: ReadonlySet<number>, l
 async function withSize(picture: LabelledPicture, format: DatasetFormat): Promise<LabelledPicture> {
   const { shapes } = format.holds
   const drawsMasks = shapes.includes('mask') && !shapes.includes('polygons')
-  if (!(format.needsSize || drawsMasks) || picture.width !== undefined || picture.file === undefined) return picture
+  if (!(format.needsSize || format.wantsSize || drawsMasks) || picture.width !== undefined || picture.file === undefined) return picture
   const size = await imageSize(picture.file).catch(() => undefined)
   return { ...picture, ...size }
 }

@@ -70,6 +70,8 @@ export interface DatasetFormat {
   readonly byFolder?: true
   /** Shapes are written relative to the picture's size, which must be known. */
   readonly needsSize?: boolean
+  /** The picture's size is written where it can be found out, since readers of the format expect it. */
+  readonly wantsSize?: boolean
   /** Boxes and areas that follow from outlines are written too, and so will be read. */
   readonly derives?: readonly ('box' | 'area')[]
 }

@@ -276,3 +276,27 @@ test('a folder that tells nothing is of no format', async () => {
   await expect(readDataset(root, { format: 'cocoa' })).rejects.toMatchObject({ code: 'DATASET_UNKNOWN_FORMAT' })
   await expect(readDataset(join(root, 'none'))).rejects.toMatchObject({ code: 'DATA_NOT_A_FOLDER' })
 })
+
+test('attributes with the names of an element of VOC, but something else in them, are written as attributes', async () => {
+  const box = { x1: 4, y1: 4, x2: 15, y2: 20 }
+  for (const attributes of [{ parts: 5 }, { actions: 3 }, { actions: { 'a b<': 1 } }]) {
+    const out = join(root, Object.values(attributes).join(''), Object.keys(attributes)[0]!)
+    const one = { name: 'p.jpg', width: 20, height: 30, labels: [], captions: [], annotations: [{ label: 0, box, attributes }] }
+    await writeDataset({ classes: [{ name: 'a' }], pictures: [one] }, out, { format: 'voc' })
+    const problems: string[] = []
+    const { pictures } = await readDataset(out, { format: 'voc', onProblem: ({ code }) => problems.push(code) })
+    expect([problems, pictures[0]!.annotations.length]).toEqual([['missing-file'], 1])
+  }
+})
+
+test('sizes that a data set does not tell are those of the pictures', async () => {
+  await put('cat/a.png', await picture('red'))
+  await put('dog/b.png', await picture('blue'))
+  const out = join(root, '..', 'sized')
+  await convertDataset(root, out, { to: 'coco' })
+  const { pictures } = await readDataset(out)
+  expect(pictures.map(({ width, height }) => [width, height])).toEqual([
+    [20, 10],
+    [20, 10],
+  ])
+})

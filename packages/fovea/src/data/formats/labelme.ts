@@ -30,6 +30,7 @@ export const labelme: DatasetFormat = {
     ownAttributes: ['flags', 'description'],
     namesByStem: true,
   },
+  wantsSize: true,
   async detect(listing) {
     for (const file of listing.withEnding('.json').slice(0, 20)) {
       const head = await readHead(listing, file)

@@ -12,9 +12,9 @@ const names: Readonly<Record<string, SplitName>> = {
   testing: 'test',
 }
 
-/** `train`, `val` or `test` where a name means one of them, in any case. */
+/** `train`, `val` or `test` where a name means one of them, in any case and with or without a year: COCO's `val2017`. */
 export function splitName(name: string): SplitName | undefined {
-  return names[name.toLowerCase()]
+  return names[name.toLowerCase().replace(/(?<=[a-z])[_-]?(19|20)\d\d$/, '')]
 }
 
 /** The split that a folder of the path names, alone or as its first word: `valid/a.xml`, `Validation_Annotations/a.xml`. */

@@ -32,6 +32,7 @@ export const voc: DatasetFormat = {
     namesPerSplit: false,
     namesByStem: true,
   },
+  wantsSize: true,
   async detect(listing) {
     for (const file of listing.withEnding('.xml').slice(0, 20)) {
       const head = await readHead(listing, file)
@@ -249,11 +250,15 @@ function objectTree({ box, isDifficult, attributes = {} }: Annotation, name: str
   for (const flag of flags) if (attributes[flag] !== undefined) content.push([flag, {}, String(attributes[flag])])
   content.push(['difficult', {}, isDifficult ? '1' : '0'])
   if (box !== undefined) content.push(writeBox(box))
-  for (const part of (attributes.parts ?? []) as readonly { name: string; box?: Box }[])
+  for (const part of partsOf(attributes.parts))
     content.push(['part', {}, [['name', {}, part.name], ...(part.box === undefined ? [] : [writeBox(part.box)])]])
-  const actions = Object.entries((attributes.actions ?? {}) as Record<string, string>)
+  const actions = actionsOf(attributes.actions)
   if (actions.length > 0) content.push(['actions', {}, actions.map(([key, value]) => [key, {}, String(value)])])
-  const own: readonly string[] = [...flags, 'parts', 'actions']
+  const own: readonly string[] = [
+    ...flags,
+    ...(isPlainParts(attributes.parts) ? ['parts'] : []),
+    ...(actions.length > 0 ? ['actions'] : []),
+  ]
   const others = Object.entries(attributes).filter(([key]) => !own.includes(key))
   if (others.length > 0)
     content.push([
@@ -269,4 +274,20 @@ function objectTree({ box, isDifficult, attributes = {} }: Annotation, name: str
       ]),
     ])
   return ['object', {}, content]
+}
+
+/** Attributes of other formats may have the names of VOC's own elements, and hold something else: those are written as any other attribute. */
+function isPlainParts(parts: unknown): parts is readonly { readonly name: string; readonly box?: Box }[] {
+  return Array.isArray(parts) && parts.every((part) => typeof part === 'object' && part !== null && typeof part.name === 'string')
+}
+
+function partsOf(parts: unknown): readonly { readonly name: string; readonly box?: Box }[] {
+  return isPlainParts(parts) ? parts : []
+}
+
+/** Actions are elements of their own, so their names must be names of XML. */
+function actionsOf(actions: unknown): [string, unknown][] {
+  if (typeof actions !== 'object' || actions === null || Array.isArray(actions)) return []
+  const entries = Object.entries(actions)
+  return entries.every(([key]) => /^[A-Za-z_][\w.-]*$/.test(key)) ? entries : []
 }

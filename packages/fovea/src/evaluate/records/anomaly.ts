@@ -1,9 +1,11 @@
 // Anomaly detection, picture by picture: scores of pictures as they are, those of pixels by value.
 
+import type { Annotation } from '../../vision/annotation.ts'
 import { AnomalyMetric } from '../../vision/metrics/anomaly.ts'
 import { maskOf } from '../../vision/metrics/detections.ts'
 import { areaUnderRoc, averagePrecisionOf, bestF1, countScores, type ScoreCounts } from '../../vision/metrics/ranking.ts'
 import type { Prediction } from '../../vision/predictions.ts'
+import { type NumberMap, resizeMap } from '../../vision/resize-map.ts'
 import { decodeMask, mergeMasks } from '../../vision/run-lengths.ts'
 import { type EvaluationSample, expectTask, type FigureInfo, type Outcome, type Recorder, type TaskRecords } from './records.ts'
 
@@ -103,25 +105,7 @@ export class AnomalyRecorder implements Recorder {
     const isAnomalous = this.#isAnomalous(sample)
     const odd = isAnomalous ? sample.annotations.filter(({ mask, polygons }) => mask !== undefined || polygons !== undefined) : []
     // An anomalous picture without a mask says nothing of its pixels.
-    const pixels =
-      map === undefined || (isAnomalous && odd.length === 0)
-        ? {}
-        : {
-            map: map.data,
-            width: map.width,
-            height: map.height,
-            ...(isAnomalous
-              ? {
-                  mask: decodeMask(
-                    mergeMasks(
-                      odd.map((one, i) =>
-                        maskOf(one, { width: map.width, height: map.height, truths: [], detections: [] }, `annotations[${i}]`),
-                      ),
-                    ),
-                  ),
-                }
-              : {}),
-          }
+    const pixels = map === undefined || (isAnomalous && odd.length === 0) ? {} : pixelsOf(sample, map, odd)
     this.#metric.update([{ score, isAnomalous, ...pixels }])
     this.#pictures.push(sample.name)
     this.#scores.push(score)
@@ -147,5 +131,16 @@ export class AnomalyRecorder implements Recorder {
   #isAnomalous({ labels: [label], annotations }: EvaluationSample): boolean {
     if (label !== undefined && label >= 0) return !soundNames.test(this.#labels[label]!)
     return annotations.length > 0
+  }
+}
+
+/** The map in the size of the picture, where that is known, beside the mask of what is odd in it. */
+function pixelsOf({ width, height }: EvaluationSample, map: NumberMap, odd: readonly Annotation[]) {
+  const size = { width: width ?? map.width, height: height ?? map.height }
+  const masks = odd.map((one, i) => maskOf(one, { ...size, truths: [], detections: [] }, `annotations[${i}]`))
+  return {
+    ...size,
+    map: resizeMap(map, size.width, size.height).data,
+    ...(odd.length === 0 ? {} : { mask: decodeMask(mergeMasks(masks)) }),
   }
 }

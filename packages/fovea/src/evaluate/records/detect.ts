@@ -15,6 +15,7 @@ import {
   expectTask,
   type FigureInfo,
   knownMean,
+  missingTruth,
   type Outcome,
   type OutcomeMark,
   type Recorder,
@@ -308,6 +309,15 @@ export class DetectRecorder implements Recorder {
     const { detections, candidates } = expectTask(prediction, 'detect', sample)
     if (!Array.isArray(detections))
       throw new FoveaError('EVALUATE_PREDICTION', { file: sample.name, field: 'detections', expected: 'a list', found: typeof detections })
+    for (const [field, list] of Object.entries({ detections, candidates: candidates ?? [] }))
+      for (const [i, one] of list.entries())
+        if (typeof one !== 'object' || one === null)
+          throw new FoveaError('EVALUATE_PREDICTION', {
+            file: sample.name,
+            field: `${field}[${i}]`,
+            expected: 'a detection',
+            found: String(one),
+          })
     if (this.#suppressed.length > 0 && candidates === undefined)
       throw new FoveaError('EVALUATE_PREDICTION', {
         file: sample.name,
@@ -316,6 +326,7 @@ export class DetectRecorder implements Recorder {
         found: 'none',
       })
     const truths = sample.annotations.filter(({ label }) => label >= 0)
+    if (!truths.every(hasPlace)) throw missingTruth(sample, 'a box, an outline or a mask for each thing')
     const shown = detections.filter(({ score }) => score >= this.#settings.confidence)
     const size = {
       ...(sample.width === undefined ? {} : { width: sample.width }),
@@ -381,4 +392,9 @@ export class DetectRecorder implements Recorder {
       marks,
     }
   }
+}
+
+/** Things with keypoints or words alone cannot be compared with boxes. */
+function hasPlace({ box, orientedBox, polygons, mask }: Annotation): boolean {
+  return (box ?? orientedBox ?? polygons ?? mask) !== undefined
 }

@@ -34,10 +34,11 @@ export function checkPicture({ picture, truths, detections }: DetectedPicture, c
       throw new FoveaError('METRIC_INVALID', { field: `detections[${i}].score`, expected: 'a finite number', found: String(score) })
 }
 
-/** The box of a thing, from its mask or outline where it has none. @throws METRIC_INVALID where it has none of them, or corners that are not finite */
+/** The box of a thing, from its mask, outline or turned box where it has none. @throws METRIC_INVALID where it has none of them, or corners that are not finite */
 export function boxOf(annotation: Annotation, field: string): Box {
-  const { box, mask, polygons } = annotation
-  const found = box ?? (mask && maskBounds(mask)) ?? (mask && { x1: 0, y1: 0, x2: 0, y2: 0 }) ?? boundsOf(polygons ?? [])
+  const { box, mask, polygons, orientedBox } = annotation
+  const outline = polygons ?? (orientedBox && [orientedBox])
+  const found = box ?? (mask && maskBounds(mask)) ?? (mask && { x1: 0, y1: 0, x2: 0, y2: 0 }) ?? boundsOf(outline ?? [])
   if (found === undefined) throw new FoveaError('METRIC_INVALID', { field, expected: 'a box, a mask or an outline', found: 'none of them' })
   if (![found.x1, found.y1, found.x2, found.y2].every(Number.isFinite))
     throw new FoveaError('METRIC_INVALID', { field: `${field}.box`, expected: 'finite corners', found: JSON.stringify(found) })
@@ -51,7 +52,8 @@ export function boxOf(annotation: Annotation, field: string): Box {
  * @throws MASK_INVALID for a mask or outline that is not well formed
  */
 export function maskOf(annotation: Annotation, { width, height }: DetectedPicture, field: string): RunLengths {
-  const { box, mask, polygons } = annotation
+  const { box, mask, orientedBox } = annotation
+  const polygons = annotation.polygons ?? (orientedBox && [orientedBox])
   if (mask !== undefined) return checkRunLengths(mask)
   if (polygons === undefined && box === undefined)
     throw new FoveaError('METRIC_INVALID', { field, expected: 'a mask, an outline or a box', found: 'none of them' })

@@ -1,4 +1,4 @@
-// `fovea train DATA --task detect|multi`: from a data set with boxes to a model that finds them.
+// `fovea train DATA --task detect|segment|count|multi`: from a data set with boxes, masks or points to a model that answers with such.
 
 import { join } from 'node:path'
 import pc from 'picocolors'
@@ -20,13 +20,14 @@ import type { HeadEpochRecord, HeadTrainEvent } from '../train/tasks/events.ts'
 import { HeadTrainer, type HeadTrainResult } from '../train/tasks/head-trainer.ts'
 import type { HeadTrainOptions } from '../train/tasks/options.ts'
 import { FoveaError } from '../util/errors.ts'
+import type { Annotation } from '../vision/annotation.ts'
 import { drawLinePlot } from '../vision/drawing/plots/line-plot.ts'
 import { problemWarnings } from './problem-warnings.ts'
 import { reportFailures } from './report-failures.ts'
 import { bar, formatCount, formatDuration, formatPercent, hubOptions, LiveLine } from './terminal.ts'
 
 /** Tasks whose models have heads. */
-export const headTasks = ['detect', 'multi'] as const
+export const headTasks = ['detect', 'segment', 'count', 'multi'] as const
 
 export type TrainedTask = (typeof headTasks)[number]
 
@@ -79,23 +80,30 @@ export async function runHeadTraining(
   return { result, folder, evaluations, plots }
 }
 
-/** What can be learnt from these pictures: what has boxes is found, what has classes as a whole is named. */
+/** What can be learnt from these pictures: what has boxes is found, what has masks is segmented, what has classes as a whole is named. */
 function headsFor(task: TrainedTask, { classes, samples }: ImageDataset): HeadSpec[] {
-  const hasBoxes = samples.some(({ annotations = [] }) =>
-    annotations.some(({ box, polygons, mask }) => (box ?? polygons ?? mask) !== undefined),
-  )
-  const hasClasses = samples.some(({ label }) => label >= 0)
-  const heads: HeadSpec[] = []
-  if (hasBoxes) heads.push({ task: 'detect', labels: classes })
-  if (task === 'multi' && hasClasses) heads.push({ task: 'classify', labels: classes })
-  const found = heads.map((head) => head.task).join(', ') || 'nothing'
-  if (!hasBoxes || (task === 'multi' && heads.length < 2))
+  const marked = (test: (annotation: Annotation) => boolean) => samples.some(({ annotations = [] }) => annotations.some(test))
+  const hasOutlines = marked(({ polygons, mask }) => (polygons ?? mask) !== undefined)
+  const hasBoxes = hasOutlines || marked(({ box }) => box !== undefined)
+  const hasPoints = hasBoxes || marked(({ keypoints }) => keypoints !== undefined)
+  const possible = {
+    detect: hasBoxes,
+    segment: hasOutlines,
+    count: hasPoints,
+    classify: samples.some(({ label }) => label >= 0) && classes.length > 1,
+  }
+  // Boxes count things already: a head that counts is for those who ask for it.
+  const wanted = task === 'multi' ? (['detect', 'segment', 'classify'] as const).filter((each) => possible[each]) : [task]
+  const least = task === 'multi' ? 2 : 1
+  if (wanted.length < least || !wanted.every((each) => possible[each])) {
+    const found = Object.entries(possible).filter(([, is]) => is)
     throw new FoveaError('TRAIN_OPTION', {
       field: 'task',
-      expected: task === 'detect' ? 'pictures with boxes' : 'pictures with boxes and with classes as a whole',
-      found: `what teaches ${found}`,
+      expected: task === 'multi' ? 'pictures that teach two heads or more' : `pictures that teach to ${task}`,
+      found: found.length === 0 ? 'pictures with nothing marked' : `pictures for ${found.map(([name]) => name).join(', ')}`,
     })
-  return heads
+  }
+  return wanted.map((each) => ({ task: each, labels: classes }))
 }
 
 async function evaluateHeads(
@@ -136,7 +144,7 @@ async function drawCurves(out: string, { history, bestEpoch }: HeadTrainResult):
   const names = Object.keys(history[0]?.validation ?? {})
   if (names.length === 0) return [loss]
   const curves = join(out, 'curves.png')
-  const figures = names.map((name) => series(name, ({ validation }) => validation?.[name]))
+  const figures = names.filter((name) => !name.endsWith('mae')).map((name) => series(name, ({ validation }) => validation?.[name]))
   const plot = { title: 'On the pictures held out', xTitle: 'epoch', series: figures, mark, yLow: 0, yHigh: 1, percent: true }
   await writePng(curves, drawLinePlot(plot, font), { scale: 2 })
   return [curves, loss]
@@ -204,7 +212,9 @@ class HeadProgress {
       this.#figures = Object.keys(validation)
       this.#line.print(pc.dim(['epoch', '    loss', ...this.#figures.map((name) => name.padStart(9)), 'pictures/s'].join('  ')))
     }
-    const figures = this.#figures.map((name) => formatPercent(validation[name]!).padStart(Math.max(9, name.length)))
+    // An error of a count is no part of anything.
+    const text = (name: string) => (name.endsWith('mae') ? validation[name]!.toFixed(2) : formatPercent(validation[name]!))
+    const figures = this.#figures.map((name) => text(name).padStart(Math.max(9, name.length)))
     const cells = [
       `${record.epoch + 1}`.padStart(5),
       record.loss.toFixed(4).padStart(8),

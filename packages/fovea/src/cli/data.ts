@@ -5,7 +5,7 @@ import pc from 'picocolors'
 import { drawAlike } from '../data/draw-alike.ts'
 import { writePng } from '../data/encode.ts'
 import { loadFont } from '../data/font.ts'
-import { convertDataset, openDataset, readDataset, writeDataset } from '../data/formats/dataset-files.ts'
+import { convertDataset, openDataset, readDataset, type WrittenDataset, writeDataset } from '../data/formats/dataset-files.ts'
 import { indexDataset } from '../data/formats/index-dataset.ts'
 import { indexEnding } from '../data/formats/index-sources.ts'
 import { openIndexedDataset } from '../data/formats/indexed-dataset.ts'
@@ -15,6 +15,7 @@ import { datasetStatistics, drawStatistics, statisticsText } from '../data/forma
 import { datasetFormats } from '../data/formats/table.ts'
 import { validateDataset } from '../data/formats/validate.ts'
 import type { Placement } from '../data/formats/write-context.ts'
+import { FoveaError } from '../util/errors.ts'
 import { textTable } from '../util/text-table.ts'
 import { previewCommand } from './data-preview.ts'
 import { parseDrawing } from './pictures.ts'
@@ -116,14 +117,29 @@ function convertCommand(): Command {
       )
       if (flags.json) return print(result)
       process.stdout.write(`${result.pictures} images from ${result.from} to ${result.format} in ${out}\n`)
-      if (result.losses.length > 0)
-        process.stdout.write(
-          `${pc.yellow(`not there, since ${result.format} cannot hold it:`)}\n${textTable(
-            result.losses.map(({ what, count, example }) => [what, String(count), `as of ${example}`]),
-          )}\n`,
-        )
+      process.stdout.write(lossesText(result))
       if (result.problems.length > 0) process.stdout.write(problemsText(result.problems))
     })
+}
+
+/** Splits that the format has no place for would be lost: that is said before anything is written. */
+function checkParts(parts: Readonly<Record<string, number>>, format: string): void {
+  const splits = datasetFormats.find(({ name }) => name === format)?.holds.splits
+  const lost = Object.keys(parts).find((part) => splits !== true && !(Array.isArray(splits) && splits.includes(part)))
+  if (lost === undefined) return
+  throw new FoveaError('DATA_OPTION_INVALID', {
+    field: '--parts',
+    expected: Array.isArray(splits)
+      ? `parts among ${splits.join(', ')}, which ${format} has folders for`
+      : `--to with a format that has splits, as ${format} has none`,
+    found: lost,
+  })
+}
+
+function lossesText({ losses, format }: Pick<WrittenDataset, 'losses' | 'format'>): string {
+  if (losses.length === 0) return ''
+  const rows = losses.map(({ what, count, example }) => [what, String(count), `as of ${example}`])
+  return `${pc.yellow(`not there, since ${format} cannot hold it:`)}\n${textTable(rows)}\n`
 }
 
 function splitCommand(): Command {
@@ -148,8 +164,10 @@ function splitCommand(): Command {
           const set = await readDataset(source, { ...readOptions(flags), signal })
           const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, ...groupBy })
           const { splits } = await datasetStatistics(parted)
+          const format = flags.to ?? set.format
+          checkParts(flags.parts, format)
           const written = await writeDataset(parted, out, {
-            format: flags.to ?? set.format,
+            format,
             pictures: flags.pictures,
             onPicture: (count) => line.update(`${count} images`),
             signal,
@@ -157,7 +175,10 @@ function splitCommand(): Command {
           return { ...written, splits }
         })
         if (flags.json) print(result)
-        else process.stdout.write(`${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n`)
+        else
+          process.stdout.write(
+            `${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n${lossesText(result)}`,
+          )
       },
     )
 }

@@ -86,11 +86,12 @@ export async function compareEvaluations(
   return { samples: pairs.length, figures, onlyFirst: right?.onlyFirst, onlySecond: right?.onlySecond, confidence: settings.confidence }
 }
 
-/** Places of the pictures that both have. */
+/** Places of the pictures that both have; pictures of equal names, as several folders may hold, are paired in their order. */
 function commonPictures(a: readonly string[], b: readonly string[]): (readonly [number, number])[] {
-  const places = new Map(b.map((name, i) => [name, i]))
+  const places = new Map<string, number[]>()
+  for (const [i, name] of b.entries()) places.set(name, [...(places.get(name) ?? []), i])
   return a.flatMap((name, i) => {
-    const other = places.get(name)
+    const other = places.get(name)?.shift()
     return other === undefined ? [] : [[i, other] as const]
   })
 }

@@ -2,6 +2,7 @@
 
 import { type ImageDataset, readableHashes } from '../data/dataset.ts'
 import { IndexedDataset } from '../data/formats/indexed-dataset.ts'
+import { splitName } from '../data/formats/split-folders.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -62,8 +63,11 @@ export async function choosePart(
 /** The pictures of one split of a data set of any format: the wanted one, else `test`, else `val`, else all. @throws FoveaError DATA_NO_IMAGES */
 export function chooseSplit({ classes, pictures }: LabelledSet, wanted?: string): { data: EvaluationStream; name: string } {
   const splits = new Set(pictures.flatMap(({ split }) => split ?? []))
-  const name = wanted ?? ['test', 'val'].find((split) => splits.has(split)) ?? 'all'
-  const chosen = name === 'all' && wanted === undefined ? pictures : pictures.filter(({ split }) => split === name)
+  // Splits go by many names: `valid`, `val2017`, `Validation`.
+  const means = (split: string | undefined) => (split === undefined ? undefined : (splitName(split) ?? split))
+  const known = new Set([...splits].map(means))
+  const name = wanted ?? ['test', 'val'].find((split) => known.has(split)) ?? 'all'
+  const chosen = name === 'all' && wanted === undefined ? pictures : pictures.filter(({ split }) => means(split) === name)
   if (chosen.length === 0)
     throw new FoveaError('DATA_NO_IMAGES', { expected: `a split "${name}"`, found: [...splits].join(', ') || 'none' })
   return { data: { classes, pictures: chosen }, name }
@@ -73,12 +77,13 @@ function partOf({ classes, samples }: ImageDataset, name: string): EvaluationPar
   return { classes, total: samples.length, name, samples: samples.map(pictureOf) }
 }
 
-function pictureOf({ path, label, image, annotations = [] }: ImageDataset['samples'][number]): EvaluationSample {
+function pictureOf({ path, label, image, annotations = [], labelMap }: ImageDataset['samples'][number]): EvaluationSample {
   return {
     name: path,
     ...(image === undefined ? { file: path } : { image, width: image.width, height: image.height }),
     labels: label < 0 ? [] : [label],
     annotations,
+    ...(labelMap && { labelMap }),
     captions: [],
   }
 }

@@ -15,7 +15,7 @@ import { VocMetric } from '../vision/metrics/voc.ts'
 import { encodeMask } from '../vision/run-lengths.ts'
 import { classificationOf } from './classifier.ts'
 import { compareEvaluations } from './compare.ts'
-import type { EvaluationStream } from './data.ts'
+import { chooseSplit, type EvaluationStream } from './data.ts'
 import { VisionEvaluator } from './evaluator.ts'
 import { mcnemarExact } from './normal.ts'
 import type { EvaluationSample } from './records/records.ts'
@@ -266,6 +266,32 @@ describe('truth as data sets have it', () => {
     expect(result.failures.map(({ path }) => path)).toEqual(['points.png'])
   })
 
+  test('a label map is the truth of pixels', async () => {
+    const half = Uint8Array.from({ length: 64 * 48 }, (_, i) => (i % 64 < 32 ? 0 : i === 63 ? 9 : 1))
+    const labelMap = { width: 64, height: 48, data: half, unknown: 9 }
+    const dataset = { classes: ['left', 'background'], samples: [{ path: 'a', label: -1, image, labelMap }] }
+    const { figures } = await new VisionEvaluator(few).evaluate(() => ({ task: 'segment', width: 64, height: 48, data: half }), dataset)
+    expect(figures).toMatchObject({ meanIoU: 1, pixelAccuracy: 1 })
+  })
+
+  test('a picture of several classes is left out of a classification, and told', async () => {
+    const samples = [sampleOf('one.png', { labels: [1] }), sampleOf('two.png', { labels: [0, 1] })]
+    const { figures, failures } = await new VisionEvaluator(few).evaluate(
+      () => ({ task: 'classify', probabilities: [0, 1, 0] }),
+      setOf(classes, samples),
+    )
+    expect([figures.accuracy, failures.map(({ path }) => path)]).toEqual([1, ['two.png']])
+  })
+
+  test('splits go by many names', () => {
+    const pictures = ['train', 'valid', 'Validation', 'val2017'].map((split) => ({ ...sampleOf(split), split }))
+    const { data, name } = chooseSplit({ classes: [], pictures })
+    expect([name, [...(data.pictures as Iterable<EvaluationSample>)].map((one) => one.split)]).toEqual([
+      'val',
+      ['valid', 'Validation', 'val2017'],
+    ])
+  })
+
   test('a list with something else in it is an answer that cannot be measured', async () => {
     const answer = () => ({ task: 'detect', detections: [null] }) as never
     await expect(new VisionEvaluator(few).evaluate(answer, setOf(['pit'], [sampleOf('a')]))).rejects.toMatchObject({
@@ -386,6 +412,17 @@ describe('two models', () => {
     const loss = figures.find(({ name }) => name === 'loss')!
     expect(loss).toMatchObject({ test: 'paired bootstrap', better: 'first' })
     expect(loss.interval!.high).toBeLessThan(0)
+  })
+
+  test('a model is not better than itself where names of pictures repeat', async () => {
+    const samples = [0, 1, 2, 0, 1, 2].map((label, i) => sampleOf(`${i % 3}.png`, { labels: [i < 3 ? label : (label + 1) % 3] }))
+    const answers = [0, 1, 2, 0, 1, 2].map((label) => [0, 1, 2].map((c) => (c === label ? 0.8 : 0.1)))
+    const measured = () => {
+      let at = 0
+      return new VisionEvaluator(few).evaluate(() => ({ task: 'classify', probabilities: answers[at++]! }), setOf(classes, samples))
+    }
+    const { onlyFirst, onlySecond, samples: count } = await compareEvaluations(await measured(), await measured())
+    expect([onlyFirst, onlySecond, count]).toEqual([0, 0, 6])
   })
 
   test('a model is not better than itself, whatever the order of the pictures', async () => {

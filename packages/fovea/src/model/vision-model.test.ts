@@ -51,7 +51,7 @@ describe('an option that is none', () => {
     for (const [field, value] of [
       ['imageSize', 64],
       ['imageSize', [64]],
-      ['task', 'detect'],
+      ['task', 'sing'],
       ['architecture', 5],
       ['architectureOptions', 'x'],
     ] as const)

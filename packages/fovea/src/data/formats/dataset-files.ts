@@ -53,7 +53,7 @@ export async function openDataset(source: string, options: OpenDatasetOptions = 
       if (options.signal?.aborted) throw new FoveaError('CANCELLED', { cause: options.signal.reason })
       const { onProblem } = options
       if (onProblem !== undefined) {
-        const file = picture.split === undefined ? picture.name : `${picture.split}/${picture.name}`
+        const file = [picture.split, picture.group, picture.name].filter((part) => part !== undefined).join('/')
         checkShapes(picture, (code, detail) => onProblem({ code, file, detail }))
         if (names.has(file)) onProblem({ code: 'duplicate-name', file, detail: picture.name })
         names.add(file)

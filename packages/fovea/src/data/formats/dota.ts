@@ -19,6 +19,7 @@ const heading = /^(imagesource|gsd|acquisition dates)\s*:/i
 export const dota: DatasetFormat = {
   name: 'dota',
   title: 'DOTA text: turned boxes',
+  reservedFolders: /^(images|labels|labelTxt.*)$/i,
   holds: { splits: true, labels: 'none', shapes: ['orientedBox'], isDifficult: true, namesByStem: true },
   async detect(listing) {
     for (const file of labelFiles(listing).slice(0, 20)) {

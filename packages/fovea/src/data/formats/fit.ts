@@ -69,7 +69,7 @@ export function fitPicture(
   if (picture.split !== undefined && !keepsSplit) lose('split')
   if (picture.group !== undefined && !holds.groups) lose('group')
   const fitted: LabelledPicture = {
-    name: picture.name,
+    name: withoutFolders(picture.name, format.reservedFolders),
     ...(picture.file === undefined ? {} : { file: picture.file }),
     ...(picture.width === undefined || picture.height === undefined ? {} : { width: picture.width, height: picture.height }),
     ...(picture.split === undefined || !keepsSplit ? {} : { split: picture.split }),
@@ -84,8 +84,14 @@ export function fitPicture(
       lose,
       keypointCount: (count) => (losses.keypointCount ??= count),
     }) ?? fitted
-  if (adapted.name !== fitted.name) lose('name of a picture, which is changed')
+  if (adapted.name !== picture.name) lose('name of a picture, which is changed')
   return adapted
+}
+
+/** The name without folders that mean something else in the format. */
+function withoutFolders(name: string, reserved: RegExp | undefined): string {
+  const parts = name.split('/')
+  return parts.filter((part, i) => i === parts.length - 1 || !reserved?.test(part)).join('/')
 }
 
 type Mutable = { -readonly [K in keyof Annotation]: Annotation[K] }

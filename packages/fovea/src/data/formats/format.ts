@@ -72,6 +72,8 @@ export interface DatasetFormat {
   readonly needsSize?: boolean
   /** The picture's size is written where it can be found out, since readers of the format expect it. */
   readonly wantsSize?: boolean
+  /** Names of folders by which labels are found, of which the name of a picture must have none: they are left out of it. */
+  readonly reservedFolders?: RegExp
   /** Boxes and areas that follow from outlines are written too, and so will be read. */
   readonly derives?: readonly ('box' | 'area')[]
 }

@@ -300,3 +300,23 @@ test('sizes that a data set does not tell are those of the pictures', async () =
     [20, 10],
   ])
 })
+
+test.each(['yolo', 'yolo-obb', 'dota', 'mask-folder'])('%s: pictures whose names begin with images/ keep their labels', async (format) => {
+  await put('images/a.png', await picture('red'))
+  const one = {
+    name: 'images/a.png',
+    file: join(root, 'images/a.png'),
+    width: 20,
+    height: 10,
+    labels: [],
+    captions: [],
+    annotations: [
+      { label: 0, box: { x1: 2, y1: 2, x2: 9, y2: 8 }, orientedBox: [2, 2, 9, 2, 9, 8, 2, 8], polygons: [[2, 2, 9, 2, 9, 8, 2, 8]] },
+    ],
+  }
+  const out = join(root, 'out')
+  const { losses } = await writeDataset({ classes: [{ name: 'a' }], pictures: [one] }, out, { format })
+  expect(losses.map(({ what }) => what)).toContain('name of a picture, which is changed')
+  const { pictures } = await readDataset(out, { format })
+  expect(pictures.map(({ name, annotations }) => [name, annotations.length])).toEqual([['a.png', 1]])
+})

@@ -23,6 +23,7 @@ export const maskFolder: DatasetFormat = {
   name: 'mask-folder',
   title: 'Mask folders: images/ and masks/ with one number or colour a class',
   byFolder: true,
+  reservedFolders: /^(images?|imgs?|rgb|masks?|labels?|annotations|gt)$/i,
   holds: {
     splits: ['train', 'val', 'test'],
     labels: 'none',

@@ -236,6 +236,9 @@ export class ClassifyRecorder implements Recorder {
     const { probabilities } = expectTask(prediction, 'classify', sample)
     const [truth] = sample.labels
     if (truth === undefined || truth < 0) throw missingTruth(sample, 'a class')
+    // Against the first of several, an answer that is right would count as wrong.
+    if (sample.labels.length > 1)
+      throw new FoveaError('EVALUATE_TRUTH', { file: sample.name, expected: 'one class', found: `${sample.labels.length}` })
     if (truth >= labels.length)
       throw new FoveaError('EVALUATE_TRUTH', { file: sample.name, expected: `a class from 0 to ${labels.length - 1}`, found: `${truth}` })
     if (probabilities?.length !== labels.length)

@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation, Detection } from '../../vision/annotation.ts'
+import type { LabelMap } from '../../vision/geometry/label-map.ts'
 import type { Image } from '../../vision/image.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
 import type { Prediction, PredictionTask } from '../../vision/predictions.ts'
@@ -10,6 +11,8 @@ import type { Prediction, PredictionTask } from '../../vision/predictions.ts'
 export interface EvaluationSample extends LabelledPicture {
   /** The picture itself, where it lies in memory. */
   readonly image?: Image
+  /** A class for each pixel; it goes before what is marked. */
+  readonly labelMap?: LabelMap
 }
 
 /** What a figure is. */

@@ -11,6 +11,7 @@ import {
   expectTask,
   type FigureInfo,
   knownMean,
+  missingTruth,
   type Outcome,
   partText,
   type Recorder,
@@ -116,7 +117,7 @@ export class SegmentRecorder implements Recorder {
         expected: `${size.width}x${size.height} pixels`,
         found: `${width}x${height}, ${data.length} pixels`,
       })
-    const truth = semanticMap(sample.annotations, width, height, this.#background).data
+    const truth = truthOf(sample, size, this.#background)
     const count = this.labels.length
     for (let i = 0; i < data.length; i++)
       if (truth[i] !== unknownPixel && !(Number.isInteger(data[i]) && data[i]! >= 0 && data[i]! < count))
@@ -166,4 +167,18 @@ export class SegmentRecorder implements Recorder {
   finish(): SegmentRecords {
     return new SegmentRecords(this.labels, this.#pictures, this.#rows, this.#confusion)
   }
+}
+
+/** The map that the data set gives, else what is marked, drawn. @throws FoveaError EVALUATE_TRUTH for a map of another size than its picture */
+function truthOf(
+  sample: EvaluationSample,
+  { width, height }: { readonly width: number; readonly height: number },
+  background: number,
+): ArrayLike<number> {
+  const { labelMap } = sample
+  if (labelMap === undefined) return semanticMap(sample.annotations, width, height, background).data
+  if (labelMap.width !== width || labelMap.height !== height) throw missingTruth(sample, `a label map of ${width}x${height} pixels`)
+  return labelMap.unknown === unknownPixel
+    ? labelMap.data
+    : Int32Array.from(labelMap.data, (label) => (label === labelMap.unknown ? unknownPixel : label))
 }

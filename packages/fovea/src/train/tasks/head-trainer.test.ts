@@ -109,7 +109,7 @@ describe('HeadTrainer', () => {
     } finally {
       await loaded.close()
     }
-  })
+  }, 300_000)
 
   test('is resumed inside an epoch to the same weights', async () => {
     const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
@@ -123,7 +123,7 @@ describe('HeadTrainer', () => {
     expect(resumed.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss))
     for (const [name, tensor] of whole.model.graph.initializers)
       expect(resumed.model.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
-  })
+  }, 300_000)
 
   test.each<[string, Partial<HeadTrainOptions>]>([
     ['TRAIN_OPTION train', { train: { classes, samples: squares(4, 1).samples.map(({ annotations: _, ...rest }) => rest) } }],

@@ -162,6 +162,12 @@ function splitCommand(): Command {
           pattern === undefined ? {} : { groupBy: ({ name }: { name: string }) => pattern.exec(name)?.[1] ?? pattern.exec(name)?.[0] }
         const result = await working(async (line, signal) => {
           const set = await readDataset(source, { ...readOptions(flags), signal })
+          if (pattern !== undefined && !set.pictures.some(({ name }) => pattern.test(name)))
+            throw new FoveaError('DATA_OPTION_INVALID', {
+              field: '--group-from-name',
+              expected: 'an expression that fits names of pictures',
+              found: `${pattern.source}, which fits none such as ${set.pictures[0]?.name}`,
+            })
           const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, ...groupBy })
           const { splits } = await datasetStatistics(parted)
           const format = flags.to ?? set.format
@@ -262,5 +268,6 @@ function parseParts(text: string): Record<string, number> {
   const parts = text.split(',').map((part) => part.split('='))
   if (!parts.every(([name, share]) => name && Number.isFinite(Number(share)) && share !== ''))
     throw new InvalidArgumentError('Write train=0.8,val=0.2.')
+  if (new Set(parts.map(([name]) => name)).size < parts.length) throw new InvalidArgumentError('Name each part once.')
   return Object.fromEntries(parts.map(([name, share]) => [name, Number(share)]))
 }

@@ -7,7 +7,7 @@ import { makeFolder, writeFileAtomically } from '../data/files.ts'
 import { readDataset } from '../data/formats/dataset-files.ts'
 import type { DatasetProblem } from '../data/formats/problems.ts'
 import { datasetFormats } from '../data/formats/table.ts'
-import { type ImageFolder, openImageFolder } from '../data/image-folder.ts'
+import type { ImageFolder } from '../data/image-folder.ts'
 import { openFolder } from '../data/open-folder.ts'
 import { applyThresholds } from '../evaluate/apply-thresholds.ts'
 import { classificationOf } from '../evaluate/classifier.ts'
@@ -55,7 +55,7 @@ export function evaluateCommand(): Command {
   )
   return withModelOptions(command)
     .argument('<model>', modelHelp)
-    .argument('<data>', 'folder with one sub-folder per class, with or without train, val and test; with --format any data set')
+    .argument('<data>', 'folder with one sub-folder per class, a data set of any format, or an index; with or without train, val and test')
     .addOption(new Option('--split <name>', 'which part of the data').choices(['train', 'val', 'test']))
     .addOption(new Option('--format <name>', 'how the data set is written').choices(datasetFormats.map(({ name }) => name)))
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
@@ -214,7 +214,7 @@ async function openData(
     const { data: pictures, name } = chooseSplit(await readDataset(data, { format, signal }), wanted)
     return { pictures, name, warnings: [] }
   }
-  const folder = model.metadata.heads === undefined ? await openClasses(data, flags) : await openAny(data, signal)
+  const folder = await openAny(data, flags, signal)
   const { splits, warnings } = folder
   if (wanted === undefined) {
     const { dataset, name } = await choosePart(folder, model.metadata.split, signal)
@@ -226,19 +226,17 @@ async function openData(
   throw new FoveaError('DATA_NO_IMAGES', { field: '--split', expected: `a folder "${wanted}"`, found, file: folder.root })
 }
 
-function openClasses(data: string, { classFromName }: EvaluateFlags): Promise<ImageFolder> {
-  return openImageFolder(data, {
+/** A data set of whichever format, or an index; how much of it is wrong is told, and left out. */
+async function openAny(data: string, { classFromName }: EvaluateFlags, signal: AbortSignal): Promise<ImageFolder> {
+  const problems: DatasetProblem[] = []
+  const folder = await openFolder(data, {
     validationFraction: 0,
     minClasses: 1,
     onEmptyClass: 'warn',
     ...(classFromName === undefined ? {} : { classFromName }),
+    signal,
+    onProblem: (problem) => problems.push(problem),
   })
-}
-
-/** A data set of whichever format; how much of it is wrong is told, and left out. */
-async function openAny(data: string, signal: AbortSignal): Promise<ImageFolder> {
-  const problems: DatasetProblem[] = []
-  const folder = await openFolder(data, { validationFraction: 0, signal, onProblem: (problem) => problems.push(problem) })
   return { ...folder, warnings: [...folder.warnings, ...problemWarnings(problems, data)] }
 }
 

@@ -178,7 +178,12 @@ function f1Confidence(swept: readonly Swept[], subtitle: string, font: TextFont)
   const curves = swept.map(({ name, scores }) => {
     const { curve, f1 } = sweepScores(scores)
     const points = curve.map((point) => ({ x: point.threshold, y: point.f1 })).toReversed()
-    return { name, area: f1, points: points.length === 0 ? [] : [{ x: 0, y: points[0]!.y }, ...points], curve }
+    // From one score to the next it does not change.
+    const steps = points.flatMap(({ x, y }, i) => [
+      { x: points[i - 1]?.x ?? 0, y },
+      { x, y },
+    ])
+    return { name, area: f1, points: steps, curve }
   })
   // At a confidence between two scores counts what lies above it.
   const at = (curve: readonly SweepPoint[], confidence: number) => curve.findLast(({ threshold }) => threshold >= confidence)?.f1 ?? 0

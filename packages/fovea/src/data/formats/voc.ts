@@ -33,6 +33,12 @@ export const voc: DatasetFormat = {
     namesByStem: true,
   },
   wantsSize: true,
+  // Both ends are written, so that one pixel and none look alike.
+  adapt(picture, { lose }) {
+    for (const { box } of picture.annotations)
+      if (box !== undefined && (box.x2 - box.x1 === 1 || box.y2 - box.y1 === 1)) lose('side of a box that is one pixel long')
+    return picture
+  },
   async detect(listing) {
     for (const file of listing.withEnding('.xml').slice(0, 20)) {
       const head = await readHead(listing, file)

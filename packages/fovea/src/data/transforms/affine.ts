@@ -108,6 +108,11 @@ export function drawRotate({ degrees, expand, center, interpolation, fill }: Rot
   const angle = (-(((degrees % 360) + 360) % 360) * Math.PI) / 180
   // Fifteen decimals make quarter turns exact.
   const [cos, sin] = [Number(Math.cos(angle).toFixed(15)), Number(Math.sin(angle).toFixed(15))]
+  // A quarter turn that may change the sides moves pixels onto pixels, where turning about the middle would be half a pixel off for one odd side.
+  if (expand && cos === 0 && center === undefined) {
+    const turn: Matrix3 = sin < 0 ? [0, -1, from.width, 1, 0, 0, 0, 0, 1] : [0, 1, 0, -1, 0, from.height, 0, 0, 1]
+    return [warpStep(from, { width: from.height, height: from.width }, turn, interpolation, fill)]
+  }
   const [cx, cy] = center ?? [from.width / 2, from.height / 2]
   const linear: Matrix3 = [cos, sin, 0, -sin, cos, 0, 0, 0, 1]
   const [dx, dy] = movePoint(linear, -cx, -cy)

@@ -228,7 +228,13 @@ export function parseTransform(value: unknown): Transform {
   const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined
   if (typeof kind !== 'string' || !Object.hasOwn(parse, kind))
     throw invalid('kind', `one of ${Object.keys(parse).join(', ')}`, kind ?? value)
-  return (parse[kind as Transform['kind']] as (from: Transform) => Transform)(value as Transform)
+  const given = value as Readonly<Record<string, unknown>>
+  const parsed = (parse[kind as Transform['kind']] as (from: Transform) => Transform)(value as Transform)
+  // A mistyped option would do nothing, and be taken for one that did.
+  const unknown = Object.keys(given).find((key) => given[key] !== undefined && !(key in parsed))
+  if (unknown === undefined) return parsed
+  const known = Object.keys(parsed).filter((key) => key !== 'kind')
+  throw invalid(`${kind}.${unknown}`, known.length === 0 ? 'no options' : `an option such as ${known.join(', ')}`, given[unknown])
 }
 
 /** The normalisation that a transform states, for the graph; undefined where it states none. */

@@ -261,3 +261,47 @@ describe('compose', () => {
     ])
   })
 })
+
+test.each([
+  [90, (w: number, _: number, x: number, y: number) => [w - 1 - y, x]],
+  [-90, (_: number, h: number, x: number, y: number) => [y, h - 1 - x]],
+  [270, (_: number, h: number, x: number, y: number) => [y, h - 1 - x]],
+] as const)('a quarter turn of %d degrees that may grow moves pixels onto pixels, whatever the sides', (degrees, from) => {
+  for (const [width, height] of [
+    [5, 4],
+    [4, 4],
+    [3, 7],
+    [1, 6],
+  ] as const) {
+    const image = createImage(
+      width,
+      height,
+      3,
+      Uint8Array.from({ length: 3 * width * height }, (_, i) => (7 * i) % 251),
+      'p',
+    )
+    for (const interpolation of ['nearest', 'bilinear'] as const) {
+      const turned = applyTransform(image, t.rotate(degrees, { expand: true, interpolation }), new Random(1))
+      expect([turned.width, turned.height]).toEqual([height, width])
+      for (let y = 0; y < width; y++)
+        for (let x = 0; x < height; x++) {
+          const [oldX, oldY] = from(width, height, x, y) as [number, number]
+          expect(turned.data[3 * (y * height + x)]).toBe(image.data[3 * (oldY * width + oldX)])
+        }
+    }
+  }
+})
+
+test.each([
+  [{ kind: 'colorJitter', brightnes: 0.5 }, 'colorJitter.brightnes'],
+  [{ kind: 'randomErasing', p: 1 }, 'randomErasing.p'],
+  [{ kind: 'resize', size: 20, max_size: 30 }, 'resize.max_size'],
+  [{ kind: 'compose', steps: [{ kind: 'invert', much: true }] }, 'invert.much'],
+])('an option that is not known is refused: %j', (given, field) => {
+  expect(() => parseTransform(given)).toThrowError(
+    expect.objectContaining({
+      code: 'DATA_TRANSFORM_INVALID',
+      details: expect.objectContaining({ field: expect.stringContaining(field) }),
+    }),
+  )
+})

@@ -23,13 +23,21 @@ export interface FetchOptions {
   readonly signal?: AbortSignal
 }
 
+/** @throws DATA_OPTION_INVALID for what would be no limit at all */
+function checkLimit(field: string, value: number, most: number): void {
+  if (!(value > 0 && value <= most))
+    throw new FoveaError('DATA_OPTION_INVALID', { field, expected: `a number above 0, at most ${most}`, found: String(value) })
+}
+
 /**
  * The bytes at an http: or https: address. Each address that is connected to is checked as it is connected to, so a name that changes its
  * address in between gains nothing; so is each redirect, and none may leave https.
  * @throws DATA_ADDRESS_REFUSED, DATA_FETCH_FAILED, DATA_TOO_MANY_BYTES, CANCELLED; each names the address
  */
 export async function fetchBytes(url: URL, options: FetchOptions = {}): Promise<Uint8Array> {
-  const { timeoutMs = 60_000, maxRedirects = 5, signal } = options
+  const { timeoutMs = 60_000, maxRedirects = 5, maxBytes = defaultMaxBytes, signal } = options
+  checkLimit('fetch.timeoutMs', timeoutMs, 2 ** 31 - 1)
+  checkLimit('fetch.maxBytes', maxBytes, Number.POSITIVE_INFINITY)
   const timeout = AbortSignal.timeout(timeoutMs)
   const both = signal === undefined ? timeout : AbortSignal.any([timeout, signal])
   let here = url

@@ -138,6 +138,8 @@ export interface Connection {
 export interface FrameReader {
   /** Its time passes whether it is read or not: it is connected anew when lost, and by default drops what comes too fast. */
   readonly live: boolean
+  /** Nothing more will come, however often it is connected. */
+  readonly isOver?: boolean
   /** Has no rhythm, so silence is no stall; connected anew all the same. */
   readonly silent?: boolean
   /** The time between two frames where it is chosen, so that a slow rhythm is no stall. */

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isFoveaError } from '../../util/errors.ts'
@@ -234,6 +236,9 @@ describe('what is no source', () => {
     ['testpattern://?size=1x1', {}, 'SOURCE_OPTION'],
     ['testpattern://?colour=red', {}, 'SOURCE_OPTION'],
     ['testpattern://', { fps: 0 }, 'SOURCE_OPTION'],
+    ['testpattern://', { stallMs: 1e10 }, 'SOURCE_OPTION'],
+    ['testpattern://', { reconnect: { maxMs: 3e9 } }, 'SOURCE_OPTION'],
+    ['testpattern://', { watch: { intervalMs: Number.NaN } }, 'SOURCE_OPTION'],
     ['testpattern://', { size: {} }, 'SOURCE_OPTION'],
     ['testpattern://', { start: 3, end: 2 }, 'SOURCE_OPTION'],
     ['testpattern://?live=1', { loop: true }, 'SOURCE_OPTION'],
@@ -245,3 +250,33 @@ describe('what is no source', () => {
     expect(isFoveaError(error) && error.code).toBe(code)
   })
 })
+
+test('a live pattern ends after as many frames as were asked for', async () => {
+  let count = 0
+  for await (const _ of await openSource('testpattern://?fps=100&frames=5&live=1&size=64x48', { policy: 'all' })) count++
+  expect(count).toBe(5)
+})
+
+test('a camera that gives damaged pictures alone is degraded, and given up as one that cannot be reached', async () => {
+  const server = createServer((_, response) => response.writeHead(200, { 'content-type': 'image/jpeg' }).end('nope'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  try {
+    const source = await openSource(`http://127.0.0.1:${port}/still.jpg`, {
+      intervalMs: 2,
+      reconnect: { firstMs: 1, maxMs: 2, attempts: 2, firstAttempts: 2 },
+    })
+    const states = new Set<string>()
+    source.onHealth(({ health }) => states.add(health))
+    const read = async () => {
+      for await (const _ of source) throw new Error('there is no picture to be read')
+    }
+    await expect(read()).rejects.toMatchObject({
+      code: 'SOURCE_FAILED',
+      details: { found: expect.stringContaining('damaged pictures in a row') },
+    })
+    expect(states).toContain('degraded')
+  } finally {
+    server.close()
+  }
+}, 30_000)

@@ -45,6 +45,10 @@ export class PatternReader implements FrameReader {
     testPattern(0, pattern)
   }
 
+  get isOver(): boolean {
+    return this.#next >= this.#pattern.frames
+  }
+
   async *connect({ signal }: Connection): AsyncGenerator<RawFrame> {
     const { fps, frames, live } = this.#pattern
     if (!live) this.#next = 0

@@ -9,6 +9,8 @@ import { Sampler, Timeline } from './timeline.ts'
 
 /** Frames that wait under the policy `all`, beside the one that is being read: pictures are decoded ahead of time. */
 const queueLength = 2
+/** So many damaged pictures one after another are a broken camera, not a broken picture. */
+const damagedLimit = 20
 
 /** Errors that another connection would not mend. */
 const lasting: readonly string[] = ['FFMPEG_MISSING', 'SOURCE_DENIED', 'SOURCE_OPTION', 'SOURCE_UNKNOWN']
@@ -45,6 +47,8 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
   readonly #sampler: Sampler | undefined
   readonly #rate = new RateMeter()
   readonly #queue: Queued[] = []
+  #decoded = 0
+  #damagedInRow = 0
   readonly #counts = { read: 0, dropped: 0, damaged: 0, reconnects: 0 }
   #health: Health = 'offline'
   #reason: string | undefined
@@ -127,12 +131,16 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
   /** The picture; undefined where it is damaged and may be left out. */
   async #decode({ raw, decoding }: Queued): Promise<Image | undefined> {
     try {
-      if (decoding !== undefined) return await decoding
-      return typeof raw.image === 'function' ? await raw.image() : raw.image
+      const image = decoding !== undefined ? await decoding : typeof raw.image === 'function' ? await raw.image() : raw.image
+      this.#damagedInRow = 0
+      this.#decoded++
+      return image
     } catch (error) {
       const { onDamaged } = this.#options
       if (!isFoveaError(error) || (onDamaged === undefined && !this.#reader.live)) throw error
       this.#counts.damaged++
+      this.#damagedInRow++
+      if (this.#reader.live && !this.#stopped) this.#setHealth('degraded', 'the pictures that come are damaged')
       onDamaged?.(error)
       return undefined
     }
@@ -146,17 +154,21 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
     const { firstMs = 500, maxMs = 30_000, attempts = Number.POSITIVE_INFINITY, firstAttempts = attempts } = reconnect || {}
     try {
       while (!this.#stopped) {
-        const before = this.#counts.read
+        const before = { read: this.#counts.read, decoded: this.#decoded }
+        this.#damagedInRow = 0
         const error = await this.#connect().then(
           () => undefined,
           (thrown: unknown) => thrown ?? new Error('nothing was thrown'),
         )
         if (this.#stopped) break
-        const retry = this.#reader.live && reconnect !== false
+        const retry = this.#reader.live && reconnect !== false && !this.#reader.isOver
         if (error !== undefined && (!retry || !isFoveaError(error) || lasting.includes(error.code))) throw error
         if (!retry) break
-        failures = this.#counts.read > before ? 0 : failures + 1
-        if (failures > 0 && failures >= (this.#counts.read === 0 ? firstAttempts : attempts))
+        // A connection that gave damaged pictures alone has failed.
+        const isUseful = this.#counts.read > before.read && (this.#damagedInRow === 0 || this.#decoded > before.decoded)
+        failures = isUseful ? 0 : failures + 1
+        const wasGood = this.#counts.read > 0 && (this.#decoded > 0 || this.#counts.damaged === 0)
+        if (failures > 0 && failures >= (wasGood ? attempts : firstAttempts))
           throw error ?? new FoveaError('SOURCE_FAILED', { file: this.id, found: 'a stream without frames' })
         const wait = Math.min(maxMs, firstMs * 2 ** Math.max(0, failures - 1)) * (0.5 + Math.random() / 2)
         this.#setHealth('offline', error === undefined ? 'the stream ended' : reasonOf(error))
@@ -204,7 +216,9 @@ export class Source implements AsyncIterable<Frame>, AsyncDisposable {
       for await (const raw of this.#reader.connect({ signal: connection.signal, online: () => this.#setHealth('online') })) {
         clearTimeout(timer)
         if (connection.signal.aborted) break
-        this.#setHealth('online')
+        if (this.#damagedInRow === 0) this.#setHealth('online')
+        if (this.#damagedInRow >= damagedLimit)
+          throw new FoveaError('SOURCE_FAILED', { file: this.id, found: `${this.#damagedInRow} damaged pictures in a row` })
         this.#accept(raw)
         while (this.policy === 'all' && this.#queue.length >= queueLength && !this.#stopped) await this.#woken()
         if (this.#stopped) break

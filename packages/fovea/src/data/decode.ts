@@ -3,6 +3,7 @@
 import { FoveaError } from '../util/errors.ts'
 import type { Image, Rgb } from '../vision/image.ts'
 import { decodeBmp } from './bmp.ts'
+import { checkDecodeOptions } from './check-decode.ts'
 import { decodeWithSharp } from './decode-sharp.ts'
 import { decodeDicom } from './dicom/decode-dicom.ts'
 import type { WindowChoice } from './dicom/window.ts'
@@ -49,9 +50,10 @@ const white: Rgb = [255, 255, 255]
 /**
  * Reads a picture as 8-bit RGB, in the orientation that its EXIF states, from any `ImageSource`: a path, a URL, bytes, a Blob, a stream,
  * pixels, a frame or a camera. An image that is 8-bit RGB already is given back as it is.
- * @throws what `readSource` and `decodeImage` throw; IMAGE_INVALID for pixels that do not fit their sizes
+ * @throws what `readSource` and `decodeImage` throw; DATA_OPTION_INVALID; IMAGE_INVALID for pixels that do not fit their sizes
  */
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<Image> {
+  checkDecodeOptions(options)
   const content = await readSource(source, options.fetch)
   const name = options.name ?? content.name
   if ('pixels' in content)
@@ -70,7 +72,10 @@ export async function loadImage(source: ImageSource, options: LoadImageOptions =
  *   DATA_OPTION_INVALID, and for DICOM DATA_NO_PIXELS, DATA_TRANSFER_SYNTAX, DATA_TOO_MANY_BYTES; each names the file
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Image> {
-  const { name, maxPixels = defaultMaxPixels, background = white, page = 0, color = 'ignore-profile' } = options
+  checkDecodeOptions(options)
+  const { name, background = white, page = 0, color = 'ignore-profile' } = options
+  // What has no limit is given the greatest that decoders take.
+  const maxPixels = Math.min(options.maxPixels ?? defaultMaxPixels, Number.MAX_SAFE_INTEGER)
   if (bytes.length === 0) throw new FoveaError('DATA_EMPTY_FILE', { file: name })
   const format = imageFormat(bytes)
   if (format === undefined) throw unknownFormat(bytes, name)

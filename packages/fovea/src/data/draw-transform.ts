@@ -1,5 +1,6 @@
 // A picture sheet of what a transform does to samples, their annotations drawn over them.
 
+import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
 import { drawAnnotations } from '../vision/drawing/annotations.ts'
 import type { SheetOptions } from '../vision/drawing/plots/picture-sheet.ts'
@@ -18,6 +19,9 @@ export interface TransformSheetOptions {
   readonly rule?: AnnotationRule
 }
 
+/** More would be no sheet that anybody looks at. */
+const mostVariants = 50
+
 export interface TransformSheetCell extends AnnotatedImage {
   readonly caption: string
 }
@@ -25,12 +29,19 @@ export interface TransformSheetCell extends AnnotatedImage {
 /**
  * The cells of the sheet, row by row: for each sample itself, then `variants` transformed ones. Variant v of sample i is drawn from
  * (`seed`, i, v) and does not depend on the others.
+ * @throws DATA_OPTION_INVALID for fewer than 1 or more than 50 variants
  */
 export function layOutTransforms(
   samples: readonly AnnotatedImage[],
   transform: Transform,
   { variants = 5, seed = 0, rule = {} }: TransformSheetOptions = {},
 ): TransformSheetCell[] {
+  if (!Number.isSafeInteger(variants) || variants < 1 || variants > mostVariants)
+    throw new FoveaError('DATA_OPTION_INVALID', {
+      field: 'variants',
+      expected: `a whole number from 1 to ${mostVariants}`,
+      found: String(variants),
+    })
   return samples.flatMap((sample, i) => {
     const changed = Array.from({ length: variants }, (_, v) => transformSample(sample, transform, new Random(seed, 'preview', i, v), rule))
     return [sample, ...changed].map((cell, v) => ({ ...cell, caption: captionOf(cell, sample, v) }))

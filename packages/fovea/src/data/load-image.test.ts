@@ -101,3 +101,26 @@ async function* failing(): AsyncGenerator<Uint8Array> {
   yield png.subarray(0, 10)
   throw new Error('the cable was pulled')
 }
+
+test.each([
+  ['maxPixels', 0],
+  ['maxPixels', Number.NaN],
+  ['maxPixels', 1.5],
+  ['background', 'white'],
+  ['background', [300, -1, 0]],
+  ['background', [1, 2]],
+  ['color', 'ignore'],
+  ['window', 'foo'],
+  ['window', null],
+  ['fetch', null],
+])('an option that means nothing is refused: %s %j', async (field, value) => {
+  await expect(loadImage(png, { [field]: value } as never)).rejects.toMatchObject({ code: 'DATA_OPTION_INVALID', details: { field } })
+})
+
+test('no limit is none', async () => {
+  expect((await loadImage(png, { maxPixels: Number.POSITIVE_INFINITY })).data).toEqual(pixels)
+  const jpeg = await sharp(pixels, { raw: { width: 2, height: 2, channels: 3 } })
+    .jpeg()
+    .toBuffer()
+  expect((await loadImage(jpeg, { maxPixels: Number.POSITIVE_INFINITY })).width).toBe(2)
+})

@@ -1,5 +1,6 @@
 // `fovea evaluate MODEL DATA`: how good a model is on pictures whose truth is known, how sure that is, and which of two is better.
 
+import { statSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
@@ -242,7 +243,11 @@ async function openAny(data: string, { classFromName }: EvaluateFlags, signal: A
 
 /** Where the model with its thresholds goes. */
 function thresholdFile(file: string, { writeThresholds, inPlace }: EvaluateFlags): string | undefined {
-  if (writeThresholds === undefined && !inPlace) return undefined
+  if (writeThresholds === undefined) {
+    // Writing over a model is never the side effect of an option that only says where.
+    if (inPlace) throw new FoveaError('EVALUATE_SWEEP', { field: '--in-place', expected: '--write-thresholds beside it', found: 'none' })
+    return undefined
+  }
   if (typeof writeThresholds === 'string') return writeThresholds
   if (!file.endsWith('.onnx'))
     throw new FoveaError('EVALUATE_SWEEP', {
@@ -250,7 +255,16 @@ function thresholdFile(file: string, { writeThresholds, inPlace }: EvaluateFlags
       expected: 'the name of a new file, as the model is no .onnx file',
       found: file,
     })
-  return inPlace ? file : file.replace(/\.onnx$/, '-thresholds.onnx')
+  if (!inPlace) return file.replace(/\.onnx$/, '-thresholds.onnx')
+  // Asked of the file itself: a rename replaces what its folder, or a privileged user, would let it.
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode
+  if (mode !== undefined && (mode & 0o222) === 0)
+    throw new FoveaError('EVALUATE_SWEEP', {
+      field: '--in-place',
+      expected: 'a model that may be written',
+      found: `${file}, which is read-only`,
+    })
+  return file
 }
 
 /** What scripts need of a sweep: the thresholds, not the points that were tried. */

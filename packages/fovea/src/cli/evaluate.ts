@@ -44,6 +44,7 @@ interface EvaluateFlags extends ModelFlags {
   writeThresholds?: string | true
   inPlace?: boolean
   metrics?: string[]
+  head?: string
   bootstrap: number
   seed: number
   classFromName?: RegExp
@@ -61,6 +62,7 @@ export function evaluateCommand(): Command {
     .addOption(new Option('--format <name>', 'how the data set is written').choices(datasetFormats.map(({ name }) => name)))
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
     .option('--metrics <names>', 'figures, such as accuracy,mAP,f1 (default: all)', (text) => text.split(','))
+    .option('--head <name>', 'of a model with several heads: the one that is measured (default: the first)')
     .option('--against <model>', 'compare with another model on the same pictures')
     .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
     .option('--write-thresholds [file]', 'write the model with the thresholds of --sweep (default: MODEL-thresholds.onnx)')
@@ -170,11 +172,15 @@ function evaluateWith(
   model: DeepSeekVision<Task>,
   pictures: EvaluationData,
   name: string,
-  { metrics, bootstrap: samples, seed }: EvaluateFlags,
+  { metrics, head, bootstrap: samples, seed }: EvaluateFlags,
   line: LiveLine,
   signal: AbortSignal,
 ): Promise<VisionEvaluation> {
-  const evaluator = new VisionEvaluator({ bootstrap: { samples, seed }, ...(metrics ? { metrics } : {}) })
+  const evaluator = new VisionEvaluator({
+    bootstrap: { samples, seed },
+    ...(metrics ? { metrics } : {}),
+    ...(head === undefined ? {} : { head }),
+  })
   return evaluator.evaluate(model, pictures, {
     signal,
     onProgress: (done, total, stage) =>

@@ -192,7 +192,7 @@ export class BatchMaker {
     const [height, width] = preprocessing?.size ?? [changed.height, changed.width]
     const fitted = replace(changed, resizeImage(changed, height, width, preprocessing?.interpolation), image)
     const out = preprocessing === undefined ? fitted : replace(fitted, orderChannels(fitted, preprocessing), image)
-    // Where nothing is marked, nobody asks where it went, and a small picture is done before its chain of matrices is.
+    // Where nothing is marked, nobody asks where it went.
     if (marked.annotations.length === 0 && marked.labelMap === undefined) return { image: out, annotations: marked.annotations }
     const after = width === changed.width && height === changed.height ? undefined : stretch(changed, out)
     const geometry = chain(before, chain(geometryOfSteps(steps), after))

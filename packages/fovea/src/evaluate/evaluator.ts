@@ -103,7 +103,8 @@ export class VisionEvaluator {
    * @param model A loaded model, an object with `predict(image, sample)`, or such a function.
    * @param data A folder with splits (`test` is taken, else `val`, else what the training held out), a part of one, or a data set of any
    * format. Its classes are matched with the model's by name.
-   * @throws FoveaError EVALUATE_CLASSES, EVALUATE_METRIC, EVALUATE_PREDICTION, EVALUATE_TASK, MODEL_NO_HEAD, MODEL_OPTION for a head that is not there, DATA_*, RUNTIME_*, CANCELLED
+   * @throws FoveaError EVALUATE_CLASSES, EVALUATE_METRIC, EVALUATE_PREDICTION, EVALUATE_TASK, MODEL_NO_HEAD, MODEL_OPTION for a head that is
+   *   not there, DATA_*, RUNTIME_*, CANCELLED
    */
   async evaluate(
     model: DeepSeekVision<Task> | Predictor | PredictFunction,

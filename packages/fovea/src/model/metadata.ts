@@ -9,7 +9,8 @@ import { areHeads, type Head, type HeadTask } from './heads/head.ts'
 import { checkVersions, frameworkRange } from './version.ts'
 
 /**
- * `classify` gives a score for each class, `detect` boxes, `segment` a class for each pixel, `count` a number; `multi` has several heads; `features` has none: its outputs are embeddings and maps.
+ * `classify` gives a score for each class, `detect` boxes, `segment` a class for each pixel, `count` a number; `multi` has several heads;
+ * `features` has none: its outputs are embeddings and maps.
  */
 export type Task = HeadTask | 'multi' | 'features'
 

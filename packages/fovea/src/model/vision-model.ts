@@ -21,7 +21,7 @@ import { checkContract } from './check-contract.ts'
 import { checkCount, checkLayers } from './check-options.ts'
 import { type Features, joinBatches, strideOf } from './extract-features.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
-import { type HeadOptions, type PlacedBatch, runHeads, thresholdFeeds, withThresholdInputs } from './heads/run.ts'
+import { checkHeadOptions, type HeadOptions, type PlacedBatch, runHeads, thresholdFeeds, withThresholdInputs } from './heads/run.ts'
 import type { InputSpec } from './input-spec.ts'
 import { checkLabels } from './labels.ts'
 import { LayerSessions } from './layer-sessions.ts'
@@ -198,6 +198,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   async answer({ images, placements }: PlacedBatch, options: PredictOptions = {}): Promise<(HeadAnswer | MultiAnswer)[]> {
     this.requireHead()
     const { task, labels, heads } = this.metadata
+    checkHeadOptions(heads, options)
     if (heads === undefined) {
       const scores = await this.probabilities(images)
       return placements.map((_, i) =>

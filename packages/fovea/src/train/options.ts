@@ -8,9 +8,9 @@ import { type BatchMix, parseMix } from '../data/transforms/mix.ts'
 import type { HubOptions } from '../model/hub/settings.ts'
 import type { InputSpec } from '../model/input-spec.ts'
 import { parseDevice } from '../runtime/device.ts'
-import { FoveaError } from '../util/errors.ts'
 import { parseVersion } from '../util/semver.ts'
 import { type AugmentationName, augmentation, augmentations } from './augment.ts'
+import { invalid, OptionReader } from './check-options.ts'
 import type { TrainEvent } from './events.ts'
 
 export interface TrainOptions {
@@ -159,31 +159,16 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
   checkData(options)
   if (options.modelVersion !== undefined && parseVersion(options.modelVersion) === undefined)
     throw invalid('modelVersion', 'a version such as 1.2.3', options.modelVersion)
-  const oneOf = <T extends string>(field: keyof TrainOptions, allowed: readonly T[], fallback: NoInfer<T>): T => {
-    const value = (options[field] as T | undefined) ?? fallback
-    if (!allowed.includes(value)) throw invalid(field, allowed.join(', '), value)
-    return value
-  }
-  const whole = (field: keyof TrainOptions, least: number, fallback: number) => {
-    const value = (options[field] as number | undefined) ?? fallback
-    if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
-    return value
-  }
-  const amount = (field: keyof TrainOptions, fallback: number, below = Number.POSITIVE_INFINITY) => {
-    const value = (options[field] as number | undefined) ?? fallback
-    if (!(value >= 0 && value < below))
-      throw invalid(field, below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number from 0 to below ${below}`, value)
-    return value
-  }
+  const read = new OptionReader(options)
   const freeze = options.freeze ?? 'none'
-  const optimizer = oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
-  const loss = oneOf('loss', ['cross-entropy', 'focal'], 'cross-entropy')
+  const optimizer = read.oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
+  const loss = read.oneOf('loss', ['cross-entropy', 'focal'], 'cross-entropy')
   const baseRate = optimizer === 'sgd' ? 0.05 : 0.002
   const tuned = model.pretrained && freeze !== 'head'
   const imageSize = imageSizeOf(options, model)
-  const epochs = whole('epochs', 1, Math.min(60, Math.max(12, Math.round(40_000 / samples))))
-  const batchSize = Math.min(samples, whole('batchSize', 1, samples < 160 ? Math.max(4, Math.floor(samples / 5)) : 32))
-  const learningRate = amount('learningRate', tuned ? baseRate / 2 : baseRate)
+  const epochs = read.whole('epochs', 1, Math.min(60, Math.max(12, Math.round(40_000 / samples))))
+  const batchSize = Math.min(samples, read.whole('batchSize', 1, samples < 160 ? Math.max(4, Math.floor(samples / 5)) : 32))
+  const learningRate = read.amount('learningRate', tuned ? baseRate / 2 : baseRate)
   const augment = options.augment ?? (freeze === 'head' ? 'none' : 'light')
   parseDevice(options.device ?? 'cpu')
   return {
@@ -194,25 +179,25 @@ export function resolveRecipe(options: TrainOptions, model: ModelFacts): Recipe 
     epochs,
     batchSize,
     imageSize,
-    seed: whole('seed', 0, 0),
+    seed: read.whole('seed', 0, 0),
     freeze,
     optimizer,
     learningRate,
-    weightDecay: amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
-    schedule: oneOf('schedule', ['constant', 'step', 'cosine', 'one-cycle'], 'cosine'),
-    warmupEpochs: Math.min(amount('warmupEpochs', 1), epochs / 2),
-    clipNorm: amount('clipNorm', 5),
-    averageDecay: amount('averageDecay', 0, 1),
-    accumulate: whole('accumulate', 1, 1),
+    weightDecay: read.amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
+    schedule: read.oneOf('schedule', ['constant', 'step', 'cosine', 'one-cycle'], 'cosine'),
+    warmupEpochs: Math.min(read.amount('warmupEpochs', 1), epochs / 2),
+    clipNorm: read.amount('clipNorm', 5),
+    averageDecay: read.amount('averageDecay', 0, 1),
+    accumulate: read.whole('accumulate', 1, 1),
     loss,
-    labelSmoothing: smoothingOf(loss, amount('labelSmoothing', loss === 'focal' ? 0 : 0.05, 1)),
-    ...balanceOf(train, oneOf('balance', ['auto', 'none', 'weights', 'sampling'], 'auto')),
+    labelSmoothing: smoothingOf(loss, read.amount('labelSmoothing', loss === 'focal' ? 0 : 0.05, 1)),
+    ...balanceOf(train, read.oneOf('balance', ['auto', 'none', 'weights', 'sampling'], 'auto')),
     augment: typeof augment === 'string' ? presetOf(augment, imageSize) : parseTransform(augment),
     mix: mixOf(options.mix, loss, batchSize),
-    patience: whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
+    patience: read.whole('patience', 0, Math.max(8, Math.ceil(epochs / 3))),
     device: options.device ?? 'cpu',
-    threads: threadsOf(whole('threads', 1, availableParallelism())),
-    layout: oneOf('layout', layouts, 'auto'),
+    threads: threadsOf(read.whole('threads', 1, availableParallelism())),
+    layout: read.oneOf('layout', layouts, 'auto'),
   }
 }
 
@@ -280,8 +265,4 @@ function balanceOf(train: ImageDataset, balance: NonNullable<TrainOptions['balan
   const raw = counts.map((count) => (count === 0 ? 0 : 1 / Math.sqrt(count)))
   const mean = raw.reduce((sum, weight, i) => sum + weight * counts[i]!, 0) / train.samples.length
   return { classWeights: raw.map((weight) => weight / mean), sampling: 'shuffled' }
-}
-
-function invalid(field: string, expected: string, found: unknown): FoveaError {
-  return new FoveaError('TRAIN_OPTION', { field, expected, found: String(found) })
 }

@@ -52,6 +52,8 @@ describe('Trainer', () => {
     const validation = { ...surfaces(4, 2), classes: ['pit', 'good'] }
     expect(await codeOf(new Trainer(options({ validation })).run())).toBe('TRAIN_OPTION')
     expect(await readdir(folder)).toEqual([])
+    expect(await codeOf(new Trainer(options({ validation, out: join(folder, 'runs', 'one', 'two') })).run())).toBe('TRAIN_OPTION')
+    expect(await readdir(folder)).toEqual([])
   })
 
   it('is cancelled before its first step as after it', async () => {

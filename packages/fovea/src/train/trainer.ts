@@ -1,22 +1,19 @@
 // Trains a classifier: prepares it, feeds the loop with pictures and classes, and measures accuracy.
 
-import { createHash } from 'node:crypto'
-import { rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { classCounts } from '../data/dataset.ts'
-import { makeFolder } from '../data/files.ts'
 import type { Model } from '../graph/model.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { writeMetadata } from '../model/metadata.ts'
-import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { type BatchSource, openBatches, type TrainingBatch } from './batches.ts'
-import { type Checkpoint, readCheckpoint } from './checkpoint.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import type { EpochRecord, LoopRecord } from './history.ts'
-import { type LoopEvent, type Running, refuseOccupied, TrainingLoop, type TrainingPlan, trainFiles } from './loop.ts'
+import { type LoopEvent, type Running, TrainingLoop, type TrainingPlan } from './loop.ts'
 import type { Recipe, TrainOptions } from './options.ts'
 import { type Preparation, prepare } from './prepare.ts'
 import { scheduleOf } from './recipe-parts.ts'
+import { plainRecipe, recipeRecord } from './recipe-record.ts'
 import { classTargets, softTargets } from './step-runner.ts'
+import { inTrainingFolder } from './training-folder.ts'
 import { type Validation, validate, validationLoader } from './validate.ts'
 
 export interface TrainResult {
@@ -58,20 +55,11 @@ export class Trainer {
    *   checkpoint is written first, once the training has begun)
    */
   async run(): Promise<TrainResult> {
-    const { out, resume = false, overwrite = false, signal } = this.#options
-    const made = await makeFolder(out)
-    try {
-      const saved = resume ? await readCheckpoint(join(out, trainFiles.checkpoint)) : undefined
-      if (saved === undefined && !overwrite) await refuseOccupied(out)
-      if (saved === undefined && resume)
-        this.#emit({ kind: 'note', text: `There is no checkpoint in ${out}: the training begins from the start.` })
-      return await this.#train(saved)
-    } catch (error) {
-      // A training that was refused leaves no empty folder behind.
-      if (made !== undefined) await rmdir(out).catch(() => undefined)
-      if (signal?.aborted && !isFoveaError(error)) throw new FoveaError('CANCELLED', { cause: error })
-      throw error
-    }
+    return inTrainingFolder(
+      this.#options,
+      (text) => this.#emit({ kind: 'note', text }),
+      (saved) => this.#train(saved),
+    )
   }
 
   async #train(saved: Checkpoint | undefined): Promise<TrainResult> {
@@ -100,7 +88,7 @@ export class Trainer {
     }
     const plan: TrainingPlan<TrainingBatch, Validation, EpochRecord> = {
       recipe,
-      record: recordOf(preparation),
+      record: recipeRecord(recipe, preparation.model, metadata),
       schedule: (stepsPerEpoch) => scheduleOf(recipe, stepsPerEpoch),
       step: preparation.step,
       batches,
@@ -164,18 +152,5 @@ function withFigures(model: Model, { metadata, recipe }: Preparation, record: Ep
   const metrics: Record<string, number> = { loss: record.loss }
   if (record.validationAccuracy !== undefined) metrics.accuracy = record.validationAccuracy
   if (record.validationLoss !== undefined) metrics.validationLoss = record.validationLoss
-  return writeMetadata(model, { ...metadata, metrics, recipe: { ...plain(recipe), epoch: record.epoch + 1 } })
-}
-
-/** As JSON keeps it: undefined members vanish. */
-function plain(recipe: Recipe): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>
-}
-
-/** The recipe with fingerprints of the pictures and of the first weights: a training is resumed on what it was begun with. */
-function recordOf({ recipe, model, metadata }: Preparation): Record<string, unknown> {
-  const weights = createHash('sha256')
-  for (const [name, { bytes }] of model.graph.initializers) weights.update(name).update(bytes)
-  const pictures = createHash('sha256').update(JSON.stringify(metadata.split ?? {}))
-  return { ...plain(recipe), pictures: pictures.digest('hex').slice(0, 16), firstWeights: weights.digest('hex').slice(0, 16) }
+  return writeMetadata(model, { ...metadata, metrics, recipe: { ...plainRecipe(recipe), epoch: record.epoch + 1 } })
 }

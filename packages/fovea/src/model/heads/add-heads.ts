@@ -88,9 +88,32 @@ function checkSpecs(specs: readonly HeadSpec[]): void {
   if (wrong !== undefined) throw fail('names of letters, digits, - and _', wrong)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) throw fail('heads with names of their own', `"${twice}" twice`)
-  for (const { task, labels } of specs) {
+  for (const spec of specs) {
+    const { task, labels } = spec
     if (task === 'classify') checkNewLabels(labels)
     else checkLabels(labels, Math.max(1, labels?.length ?? 0), { field: 'labels' })
+    if (task === 'segment' && labels.length > mostClasses)
+      throw fail(`at most ${mostClasses} classes of pixels, which are bytes`, `${labels.length}`)
+    if (task === 'detect') checkDetect(spec, fail)
+  }
+}
+
+/** A byte a pixel, of which 255 stands for what is not known, and one is the background. */
+const mostClasses = 254
+
+function checkDetect(spec: DetectHeadSpec, fail: (expected: string, found: string) => FoveaError): void {
+  for (const key of ['confidence', 'iou'] as const) {
+    const value = spec[key] ?? 0
+    if (!(value >= 0 && value <= 1)) throw fail(`${key} from 0 to 1`, `${value}`)
+  }
+  for (const [key, least] of [
+    ['limit', 1],
+    ['bins', 2],
+    ['depth', 1],
+    ['channels', 1],
+  ] as const) {
+    const value = spec[key] ?? least
+    if (!(Number.isSafeInteger(value) && value >= least)) throw fail(`${key}, a whole number of at least ${least}`, `${value}`)
   }
 }
 

@@ -3,7 +3,7 @@
 import type { GraphBuilder } from '../../graph/builder.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import { emitCandidates, emitSuppression, type Suppression } from '../../nn/detection/decode.ts'
-import { Emitter } from '../../nn/detection/emitter.ts'
+import { Emitter } from '../../nn/emitter.ts'
 import { type DetectionHeadOptions, detectionHead } from '../../nn/heads/detection.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
 import type { Detection } from '../../vision/annotation.ts'

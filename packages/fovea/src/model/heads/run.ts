@@ -26,6 +26,13 @@ export interface HeadOptions {
   readonly limit?: number
 }
 
+/** Holds that what is asked can take effect: an option that did nothing would be taken for one that did. @throws FoveaError MODEL_OPTION */
+export function checkHeadOptions(heads: readonly Head[] = [], options: HeadOptions): void {
+  const asked = (['confidence', 'iou', 'limit'] as const).find((key) => options[key] !== undefined)
+  if (asked === undefined || heads.some(({ task }) => task === 'detect')) return
+  throw new FoveaError('MODEL_OPTION', { field: asked, expected: 'a model that detects', found: String(options[asked]) })
+}
+
 /** Names of the initializers that are inputs of a run. */
 function thresholdNames(heads: readonly Head[]): string[] {
   return heads.flatMap((head) => (head.task === 'detect' ? Object.values(head.thresholds) : []))

@@ -1,7 +1,7 @@
 // The loss of counting: each cell by its square error, each picture by its count.
 
 import type { GraphBuilder } from '../../graph/builder.ts'
-import { Emitter, type FloatType } from '../detection/emitter.ts'
+import { Emitter, type FloatType } from '../emitter.ts'
 
 export interface DensityLossOptions {
   /** Weight of the count beside that of cells. @default 0.1 */

@@ -5,9 +5,9 @@ import { evaluateModel } from '../../ops/evaluate.ts'
 import { ndarray } from '../../ops/ndarray.ts'
 import { Random } from '../../util/random.ts'
 import { boxIoU } from '../../vision/boxes.ts'
+import { Emitter } from '../emitter.ts'
 import { emitAssignment } from './assign.ts'
 import { cornersOf } from './boxes.ts'
-import { Emitter } from './emitter.ts'
 import { emitPoints } from './points.ts'
 
 interface Case {

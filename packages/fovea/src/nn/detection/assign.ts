@@ -1,8 +1,8 @@
 // Which point of the pyramid learns which box: task-aligned assignment (Feng 2021, arXiv:2108.07755), in the graph.
 
 import { Tensor } from '../../graph/tensor.ts'
+import type { Emitter } from '../emitter.ts'
 import { type Corners, emitIoU } from './boxes.ts'
-import type { Emitter } from './emitter.ts'
 
 export interface AssignOptions {
   /** Points that a box is learnt by: 1 for a head that needs no suppression of doubles. @default 10 */

@@ -1,6 +1,6 @@
 // Boxes in a graph: how much they overlap, and the losses that pull them onto each other.
 
-import type { Emitter } from './emitter.ts'
+import type { Emitter } from '../emitter.ts'
 
 /** Four values of shapes that broadcast, in one unit: x1 <= x2, y1 <= y2. */
 export interface Corners {

@@ -9,8 +9,8 @@ import { openSession } from '../../runtime/session.ts'
 import { Random } from '../../util/random.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { nonMaxSuppression } from '../../vision/nms.ts'
+import { Emitter } from '../emitter.ts'
 import { emitSuppression, type Suppression } from './decode.ts'
-import { Emitter } from './emitter.ts'
 
 function build(suppression: Suppression, classes: number): Model {
   const e = new Emitter(new GraphBuilder())

@@ -1,8 +1,8 @@
 // From the scores of a detector's head to its answer: boxes, without doubles, the best first. All in the graph.
 
 import { Tensor } from '../../graph/tensor.ts'
+import type { Emitter } from '../emitter.ts'
 import { expectedDistances } from './distribution.ts'
-import type { Emitter } from './emitter.ts'
 import type { DetectionScores } from './loss.ts'
 import { boxesAround, emitPoints } from './points.ts'
 

@@ -1,6 +1,6 @@
 // Distances to the sides of a box as distributions over whole numbers (generalized focal loss: Li 2020, arXiv:2006.04388).
 
-import type { Emitter } from './emitter.ts'
+import type { Emitter } from '../emitter.ts'
 
 /** The mean of the distribution: from scores [N, 4, bins, A] to distances [N, 4, A], in units of the stride. */
 export function expectedDistances(e: Emitter, scores: string, bins: number): string {

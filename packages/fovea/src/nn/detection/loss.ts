@@ -1,11 +1,11 @@
 // The loss of a detector: which class, how well placed, and how sure of each side.
 
 import type { GraphBuilder } from '../../graph/builder.ts'
+import { Emitter, type FloatType } from '../emitter.ts'
 import { binaryCrossEntropy } from '../losses.ts'
 import { type Assignment, type AssignOptions, emitAssignment } from './assign.ts'
 import { type Corners, completeIoULoss, generalizedIoULoss } from './boxes.ts'
 import { distributionFocalLoss, expectedDistances } from './distribution.ts'
-import { Emitter, type FloatType } from './emitter.ts'
 import { boxesAround, distancesTo, emitPoints, type Points } from './points.ts'
 
 /** What the head of a detector gives; all points of all levels are on the last axis. */

@@ -4,9 +4,9 @@ import { GraphBuilder } from '../../graph/builder.ts'
 import { evaluateModel } from '../../ops/evaluate.ts'
 import { ndarray } from '../../ops/ndarray.ts'
 import { autodiff } from '../../passes/autodiff.ts'
+import { Emitter } from '../emitter.ts'
 import { completeIoULoss, cornersOf, emitIoU, generalizedIoULoss } from './boxes.ts'
 import { distributionFocalLoss, expectedDistances } from './distribution.ts'
-import { Emitter } from './emitter.ts'
 
 function closeTo(actual: ArrayLike<number>, expected: readonly number[], tolerance = 1e-6): void {
   expect(actual.length).toBe(expected.length)

@@ -1,7 +1,7 @@
 // The points of a pyramid: one in the middle of each cell of each level, and boxes as distances from them.
 
+import type { Emitter } from '../emitter.ts'
 import type { Corners } from './boxes.ts'
-import type { Emitter } from './emitter.ts'
 
 export interface Points {
   /** Middles of the cells in pixels of the input, [1, 1, points]. */

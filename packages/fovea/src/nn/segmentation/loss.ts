@@ -1,7 +1,7 @@
 // The loss of semantic segmentation: cross-entropy or its focal form of every pixel, and Dice of every class.
 
 import type { GraphBuilder } from '../../graph/builder.ts'
-import { Emitter, type FloatType } from '../detection/emitter.ts'
+import { Emitter, type FloatType } from '../emitter.ts'
 import { crossEntropy, focalLoss } from '../losses.ts'
 
 export interface SegmentationLossOptions {

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { formulaVersion } from '../../data/synthetic/formula/index.ts'
 import type { HubOptions } from '../../model/hub/settings.ts'
-import { FoveaError } from '../../util/errors.ts'
+import { invalid, OptionReader } from '../check-options.ts'
 import type { PretrainEvent } from './events.ts'
 
 export interface PretrainOptions {
@@ -78,29 +78,20 @@ export const cellStride = 8
 
 /** Resolves all defaults. @throws FoveaError TRAIN_OPTION naming the option */
 export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
-  const whole = (field: keyof PretrainOptions, least: number, fallback: number) => {
-    const value = (options[field] as number | undefined) ?? fallback
-    if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
-    return value
-  }
-  const amount = (field: keyof PretrainOptions, fallback: number) => {
-    const value = (options[field] as number | undefined) ?? fallback
-    if (!(value >= 0 && Number.isFinite(value))) throw invalid(field, 'a number of at least 0', value)
-    return value
-  }
-  const imageSize = whole('imageSize', 32, 64)
+  const read = new OptionReader(options)
+  const imageSize = read.whole('imageSize', 32, 64)
   if (imageSize % 32 !== 0 || imageSize > 512) throw invalid('imageSize', 'a multiple of 32 up to 512', imageSize)
-  const batchSize = whole('batchSize', 2, 32)
-  const scenes = whole('scenes', batchSize, 100_000)
+  const batchSize = read.whole('batchSize', 2, 32)
+  const scenes = read.whole('scenes', batchSize, 100_000)
   const most = Math.floor(maxSceneBytes / (3 * imageSize ** 2))
   if (scenes > most) throw invalid('scenes', `at most ${most} of this size, which fill ${maxSceneBytes / 2 ** 30} GiB`, scenes)
-  const epochs = whole('epochs', 1, 4)
+  const epochs = read.whole('epochs', 1, 4)
   const optimizer = options.optimizer ?? 'adamw'
   if (optimizer !== 'adamw' && optimizer !== 'sgd') throw invalid('optimizer', 'adamw or sgd', optimizer)
   const layout = options.layout ?? 'auto'
   if (!['auto', 'standard', 'blocked'].includes(layout)) throw invalid('layout', 'auto, standard or blocked', layout)
-  whole('drawers', 1, 1)
-  amount('checkpointSeconds', 300)
+  read.whole('drawers', 1, 1)
+  read.amount('checkpointSeconds', 300)
   const steps = Math.floor(scenes / batchSize) * epochs
   return {
     kind: 'formula-driven',
@@ -110,18 +101,14 @@ export function resolvePretraining(options: PretrainOptions): PretrainRecipe {
     epochs,
     batchSize,
     imageSize,
-    seed: whole('seed', 0, 0),
+    seed: read.whole('seed', 0, 0),
     optimizer,
-    learningRate: amount('learningRate', optimizer === 'sgd' ? 0.1 : 0.001),
-    weightDecay: amount('weightDecay', optimizer === 'sgd' ? 1e-4 : 0.05),
+    learningRate: read.amount('learningRate', optimizer === 'sgd' ? 0.1 : 0.001),
+    weightDecay: read.amount('weightDecay', optimizer === 'sgd' ? 1e-4 : 0.05),
     warmUpSteps: Math.min(500, Math.floor(steps / 10)),
     clipNorm: 5,
-    heldOut: whole('heldOut', 1, 2_000),
-    threads: whole('threads', 1, availableParallelism()),
+    heldOut: read.whole('heldOut', 1, 2_000),
+    threads: read.whole('threads', 1, availableParallelism()),
     layout,
   }
-}
-
-function invalid(field: string, expected: string, found: unknown): FoveaError {
-  return new FoveaError('TRAIN_OPTION', { field, expected, found: String(found) })
 }

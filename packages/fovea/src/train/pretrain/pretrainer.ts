@@ -1,6 +1,5 @@
 // Formula-driven pretraining (Kataoka 2020, arXiv:2101.08515): a network learns from pictures that were drawn, labels and all, by formula.
 
-import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeError, writeFileAtomically } from '../../data/files.ts'
@@ -21,6 +20,7 @@ import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import { type CheckpointState, checkRecipe, checkTensors, readCheckpoint, writeCheckpoint } from '../checkpoint.ts'
 import { refuseOccupied, trainFiles } from '../loop.ts'
 import { blockFor } from '../prepare.ts'
+import { weightsFingerprint } from '../recipe-record.ts'
 import { classTargets, StepRunner } from '../step-runner.ts'
 import { withWeights } from '../validate.ts'
 import type { PretrainEvent, PretrainFigures, PretrainRecord } from './events.ts'
@@ -311,7 +311,5 @@ function compile({ model, loss }: Objectives, recipe: PretrainRecipe, block: num
 
 /** The recipe with a fingerprint of the first weights: a pretraining is resumed on what it was begun with. */
 function recordOf(recipe: PretrainRecipe, model: Model): Record<string, unknown> {
-  const weights = createHash('sha256')
-  for (const [name, { bytes }] of model.graph.initializers) weights.update(name).update(bytes)
-  return { ...recipe, firstWeights: weights.digest('hex').slice(0, 16) }
+  return { ...recipe, firstWeights: weightsFingerprint(model) }
 }

@@ -1,10 +1,6 @@
 // Trains a model with heads: detection, classification and others, alone or together on one backbone and pyramid.
 
-import { createHash } from 'node:crypto'
-import { rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type ImageDataset, readableHashes } from '../../data/dataset.ts'
-import { makeFolder } from '../../data/files.ts'
 import { isIdentity } from '../../data/transforms/compose.ts'
 import { type Batch, VisionDataLoader } from '../../data/vision-data-loader.ts'
 import type { GraphBuilder } from '../../graph/builder.ts'
@@ -23,14 +19,16 @@ import { bindDimensions } from '../../passes/bind-dimensions.ts'
 import { extract } from '../../passes/extract.ts'
 import { findTrainable } from '../../passes/trainable.ts'
 import { buildTrainingStep, type EmittedLoss, type TrainingStep } from '../../passes/training-step.ts'
-import { FoveaError, isFoveaError } from '../../util/errors.ts'
+import { FoveaError } from '../../util/errors.ts'
 import type { Placement } from '../../vision/placement.ts'
 import type { BatchSource } from '../batches.ts'
-import { type Checkpoint, readCheckpoint } from '../checkpoint.ts'
+import type { Checkpoint } from '../checkpoint.ts'
 import type { LoopRecord } from '../history.ts'
-import { type Measured, type Running, refuseOccupied, TrainingLoop, type TrainingPlan, trainFiles } from '../loop.ts'
+import { type Measured, type Running, TrainingLoop, type TrainingPlan } from '../loop.ts'
 import { blockFor } from '../prepare.ts'
 import { clipOf, optimizerOf, scheduleOf } from '../recipe-parts.ts'
+import { plainRecipe, recipeRecord } from '../recipe-record.ts'
+import { inTrainingFolder } from '../training-folder.ts'
 import { classifyTraining } from './classify.ts'
 import { countTraining } from './count.ts'
 import { detectTraining } from './detect.ts'
@@ -81,20 +79,11 @@ export class HeadTrainer {
    *   checkpoint is written first, once the training has begun)
    */
   async run(): Promise<HeadTrainResult> {
-    const { out, resume = false, overwrite = false, signal } = this.#options
-    const made = await makeFolder(out)
-    try {
-      const saved = resume ? await readCheckpoint(join(out, trainFiles.checkpoint)) : undefined
-      if (saved === undefined && !overwrite) await refuseOccupied(out)
-      if (saved === undefined && resume)
-        this.#emit({ kind: 'note', text: `There is no checkpoint in ${out}: the training begins from the start.` })
-      return await this.#train(saved)
-    } catch (error) {
-      // A training that was refused leaves no empty folder behind.
-      if (made !== undefined) await rmdir(out).catch(() => undefined)
-      if (signal?.aborted && !isFoveaError(error)) throw new FoveaError('CANCELLED', { cause: error })
-      throw error
-    }
+    return inTrainingFolder(
+      this.#options,
+      (text) => this.#emit({ kind: 'note', text }),
+      (saved) => this.#train(saved),
+    )
   }
 
   async #train(saved: Checkpoint | undefined): Promise<HeadTrainResult> {
@@ -109,7 +98,7 @@ export class HeadTrainer {
     const held = validation === undefined || validation.samples.length === 0 ? undefined : this.#heldOut(validation, metadata)
     const plan: TrainingPlan<Batch, Figures, HeadEpochRecord> = {
       recipe,
-      record: recordOf(recipe, model, metadata),
+      record: recipeRecord(recipe, model, metadata),
       schedule: (stepsPerEpoch) => scheduleOf(recipe, stepsPerEpoch),
       step,
       batches,
@@ -324,18 +313,5 @@ function epochRecord({ epoch, loss, ...base }: LoopRecord, running: Running, val
 }
 
 function withFigures(model: Model, metadata: ModelMetadata, recipe: HeadRecipe, { loss, validation, epoch }: HeadEpochRecord): Model {
-  return writeMetadata(model, { ...metadata, metrics: { loss, ...validation }, recipe: { ...plain(recipe), epoch: epoch + 1 } })
-}
-
-/** As JSON keeps it: undefined members vanish. */
-function plain(recipe: HeadRecipe): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>
-}
-
-/** The recipe with fingerprints of the pictures and of the first weights: a training is resumed on what it was begun with. */
-function recordOf(recipe: HeadRecipe, model: Model, { split }: ModelMetadata): Record<string, unknown> {
-  const weights = createHash('sha256')
-  for (const [name, { bytes }] of model.graph.initializers) weights.update(name).update(bytes)
-  const pictures = createHash('sha256').update(JSON.stringify(split ?? {}))
-  return { ...plain(recipe), pictures: pictures.digest('hex').slice(0, 16), firstWeights: weights.digest('hex').slice(0, 16) }
+  return writeMetadata(model, { ...metadata, metrics: { loss, ...validation }, recipe: { ...plainRecipe(recipe), epoch: epoch + 1 } })
 }

@@ -7,8 +7,8 @@ import { compose, parseTransform, type Transform } from '../../data/transforms/c
 import { randomHorizontalFlip, randomVerticalFlip } from '../../data/transforms/flip.ts'
 import type { HeadSpec } from '../../model/heads/add-heads.ts'
 import { parseDevice } from '../../runtime/device.ts'
-import { FoveaError } from '../../util/errors.ts'
 import type { AugmentationName } from '../augment.ts'
+import { invalid, OptionReader } from '../check-options.ts'
 import type { TrainOptions } from '../options.ts'
 import type { HeadTrainEvent } from './events.ts'
 
@@ -93,26 +93,12 @@ export const defaultHeadModel = 'deepseek-vision-base'
 export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean): HeadRecipe {
   const samples = options.train.samples.length
   if (samples === 0) throw invalid('train', 'pictures to train on', 'none')
-  const oneOf = <T extends string>(field: keyof HeadTrainOptions, allowed: readonly T[], fallback: NoInfer<T>): T => {
-    const value = (options[field] as T | undefined) ?? fallback
-    if (!allowed.includes(value)) throw invalid(field, allowed.join(', '), value)
-    return value
-  }
-  const whole = (field: keyof HeadTrainOptions, least: number, fallback: number) => {
-    const value = (options[field] as number | undefined) ?? fallback
-    if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `a whole number of at least ${least}`, value)
-    return value
-  }
-  const amount = (field: keyof HeadTrainOptions, fallback: number) => {
-    const value = (options[field] as number | undefined) ?? fallback
-    if (!(value >= 0 && Number.isFinite(value))) throw invalid(field, 'a number of at least 0', value)
-    return value
-  }
-  const optimizer = oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
-  const epochs = whole('epochs', 1, Math.min(120, Math.max(12, Math.round(12_000 / samples))))
+  checkClasses(options)
+  const read = new OptionReader(options)
+  const optimizer = read.oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
+  const epochs = read.whole('epochs', 1, Math.min(120, Math.max(12, Math.round(12_000 / samples))))
   const imageSize = imageSizeOf(options.imageSize ?? 320)
-  const averageDecay = amount('averageDecay', 0)
-  if (averageDecay >= 1) throw invalid('averageDecay', 'a number from 0 to below 1', averageDecay)
+  const averageDecay = read.amount('averageDecay', 0, 1)
   parseDevice(options.device ?? 'cpu')
   return {
     model: options.model ?? defaultHeadModel,
@@ -120,24 +106,38 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     heads: options.heads,
     samples,
     epochs,
-    batchSize: Math.min(samples, whole('batchSize', 1, 8)),
+    batchSize: Math.min(samples, read.whole('batchSize', 1, 8)),
     imageSize,
-    seed: whole('seed', 0, 0),
+    seed: read.whole('seed', 0, 0),
     optimizer,
-    learningRate: amount('learningRate', optimizer === 'sgd' ? 0.01 : 0.001),
-    backboneRate: amount('backboneRate', pretrained ? 0.5 : 1),
-    weightDecay: amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
-    schedule: oneOf('schedule', ['constant', 'step', 'cosine', 'one-cycle'], 'cosine'),
-    warmupEpochs: Math.min(amount('warmupEpochs', 1), epochs / 2),
-    clipNorm: amount('clipNorm', 10),
+    learningRate: read.amount('learningRate', optimizer === 'sgd' ? 0.01 : 0.001),
+    backboneRate: read.amount('backboneRate', pretrained ? 0.5 : 1),
+    weightDecay: read.amount('weightDecay', optimizer === 'adamw' ? 0.05 : 5e-4),
+    schedule: read.oneOf('schedule', ['constant', 'step', 'cosine', 'one-cycle'], 'cosine'),
+    warmupEpochs: Math.min(read.amount('warmupEpochs', 1), epochs / 2),
+    clipNorm: read.amount('clipNorm', 10),
     averageDecay,
-    accumulate: whole('accumulate', 1, 1),
+    accumulate: read.whole('accumulate', 1, 1),
     lossWeights: lossWeightsOf(options),
     augment: augmentOf(options.augment ?? 'light'),
-    patience: whole('patience', 0, Math.max(10, Math.ceil(epochs / 2))),
+    patience: read.whole('patience', 0, Math.max(10, Math.ceil(epochs / 2))),
     device: options.device ?? 'cpu',
-    threads: whole('threads', 1, availableParallelism()),
-    layout: oneOf('layout', ['auto', 'standard', 'blocked'], 'auto'),
+    threads: read.whole('threads', 1, availableParallelism()),
+    layout: read.oneOf('layout', ['auto', 'standard', 'blocked'], 'auto'),
+  }
+}
+
+/** Labels are numbers of classes: pictures and heads must count the same classes in the same order, or boxes would be learnt under other names. */
+function checkClasses({ train, validation, heads }: HeadTrainOptions): void {
+  const { classes } = train
+  const differ = (names: readonly string[]) => names.length !== classes.length || names.some((name, i) => name !== classes[i])
+  if (validation !== undefined && differ(validation.classes))
+    throw invalid('validation', `the classes that are trained, ${classes.join(', ')}`, validation.classes.join(', '))
+  for (const { task, name = task, labels } of heads) {
+    // A background that is not named is added behind the classes.
+    const own = task === 'segment' && labels?.length === classes.length + 1 ? labels.filter((label) => label !== 'background') : labels
+    if (!Array.isArray(own) || differ(own))
+      throw invalid(`heads.${name}.labels`, `the classes of the data, ${classes.join(', ')}`, String(labels))
   }
 }
 
@@ -179,8 +179,4 @@ function augmentOf(augment: AugmentationName | Transform): Transform | undefined
     default:
       throw invalid('augment', 'none, shift, light, strong', augment)
   }
-}
-
-function invalid(field: string, expected: string, found: unknown): FoveaError {
-  return new FoveaError('TRAIN_OPTION', { field, expected, found: String(found) })
 }

@@ -1,7 +1,7 @@
 // Arithmetic on values of a graph, for formulas that are long: what a line of NumPy says in a line.
 
-import type { GraphBuilder } from '../../graph/builder.ts'
-import { dataTypes } from '../../graph/data-type.ts'
+import type { GraphBuilder } from '../graph/builder.ts'
+import { dataTypes } from '../graph/data-type.ts'
 
 export type FloatType = 'float32' | 'float64'
 

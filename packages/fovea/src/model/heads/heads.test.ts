@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest'
+import { Tensor } from '../../graph/tensor.ts'
+import { verifyModel } from '../../graph/verifier.ts'
+import { createImage } from '../../vision/image.ts'
+import { placementOf } from '../../vision/placement.ts'
+import { createPreprocessing } from '../../vision/preprocessing.ts'
+import { buildClassifier } from '../build-classifier.ts'
+import { buildFeatures } from '../build-features.ts'
+import { readMetadata, writeMetadata } from '../metadata.ts'
+import { DeepSeekVision } from '../vision-model.ts'
+import { addHeads, type HeadSpec } from './add-heads.ts'
+import { readCount } from './count.ts'
+import { readDetections } from './detect.ts'
+import { readSegmentation } from './segment.ts'
+
+const labels = ['a', 'b']
+
+/** A picture twice as wide as high, in the middle of a square of 64: 16 rows of border above and below, half its size. */
+const placement = placementOf(128, 64, createPreprocessing({ size: [64, 64], resize: 'letterbox' }))
+
+describe('answers are about the picture, not about the square that it was laid in', () => {
+  test('boxes, cut at the border of the picture', () => {
+    const outputs = {
+      boxes: Float32Array.of(0, 16, 32, 48, 10, 0, 20, 30, 0, 0, 64, 10),
+      scores: Float32Array.of(0.9, 0.8, 0.7),
+      labels: BigInt64Array.of(1n, 0n, 0n),
+      count: BigInt64Array.of(3n),
+    }
+    expect(readDetections(outputs, 0, placement).map(({ label, box }) => [label, box])).toEqual([
+      [1, { x1: 0, y1: 0, x2: 64, y2: 64 }],
+      [0, { x1: 20, y1: 0, x2: 40, y2: 28 }],
+      // The third lies in the border alone.
+    ])
+  })
+
+  test('a class for each pixel', () => {
+    const map = Uint8Array.from({ length: 64 * 64 }, (_, i) => (i < 64 * 16 || i >= 64 * 48 ? 2 : i % 64 < 32 ? 0 : 1))
+    const { width, height, data } = readSegmentation(map, 0, placement, ['left', 'right', 'border'])
+    expect([width, height]).toEqual([128, 64])
+    for (let y = 0; y < 64; y++) for (let x = 0; x < 128; x++) expect(data[y * 128 + x]).toBe(x < 64 ? 0 : 1)
+  })
+
+  test('a count without what lies in the border', () => {
+    const cells = Float32Array.from({ length: 2 * 64 }, (_, i) => (i % 64 < 16 || i % 64 >= 48 ? 5 : i < 64 ? 0.25 : 0.5))
+    const { count, counts, density } = readCount(cells, 0, placement, labels, [8, 8])
+    expect(counts).toEqual({ a: 8, b: 16 })
+    expect([count, density.width, density.height]).toEqual([24, 8, 4])
+  })
+})
+
+describe('heads', () => {
+  const all: readonly HeadSpec[] = [
+    { task: 'detect', labels: ['x'] },
+    { task: 'segment', labels },
+    { task: 'classify', labels },
+    { task: 'count', labels },
+  ]
+
+  test('on a backbone without a pyramid one is built, and any size is taken', async () => {
+    const model = addHeads(buildFeatures('resnet18', { imageSize: [64, 64] }), all)
+    verifyModel(model)
+    const metadata = readMetadata(model)
+    expect([metadata.task, metadata.heads!.length, Object.keys(metadata.stages)]).toEqual([
+      'multi',
+      4,
+      expect.arrayContaining(['p3', 'p4', 'p5']),
+    ])
+    const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { worker: false, share: false, threads: 1 })
+    try {
+      for (const [width, height] of [
+        [64, 96],
+        [160, 64],
+      ] as const) {
+        const images = new Tensor('uint8', [1, height, width, 3], new Uint8Array(3 * width * height))
+        const place = { size: [height, width], scaled: [height, width], offset: [0, 0], picture: [height, width] } as const
+        const [answer] = await loaded.answer({ images, placements: [place] })
+        expect(answer).toMatchObject({
+          heads: { segment: { width, height }, count: { density: { width: width / 8, height: height / 8 } } },
+        })
+      }
+    } finally {
+      await loaded.close()
+    }
+  })
+
+  test.each<[string, readonly HeadSpec[], string]>([
+    ['none', [], 'MODEL_HEADS'],
+    ['two of one name', [all[0]!, all[0]!], 'MODEL_HEADS'],
+    ['a name that is none', [{ task: 'count', name: '1/', labels }], 'MODEL_HEADS'],
+    ['a confidence beyond 1', [{ task: 'detect', labels, confidence: 2 }], 'MODEL_HEADS'],
+    ['a single bin', [{ task: 'detect', labels, bins: 1 }], 'MODEL_HEADS'],
+    ['no detections at all', [{ task: 'detect', labels, limit: 0 }], 'MODEL_HEADS'],
+    ['more classes than a byte', [{ task: 'segment', labels: Array.from({ length: 255 }, (_, i) => `${i}`) }], 'MODEL_HEADS'],
+    ['one class to choose from', [{ task: 'classify', labels: ['a'] }], 'MODEL_LABELS'],
+    ['no labels', [{ task: 'detect', labels: undefined as never }], 'MODEL_LABELS'],
+  ])('refused: %s', (_, specs, code) => {
+    expect(() => addHeads(buildFeatures('resnet-tiny'), specs)).toThrowError(expect.objectContaining({ code }))
+  })
+
+  test('what cannot take effect is refused, and a model of another task is told', async () => {
+    const classifier = buildClassifier('small-cnn', { labels, imageSize: [32, 32] })
+    const loaded = await DeepSeekVision.of(classifier, readMetadata(classifier), { worker: false, share: false })
+    const picture = createImage(32, 32, 3)
+    try {
+      for (const field of ['confidence', 'iou', 'limit'])
+        await expect(loaded.predict(picture, { [field]: 1 })).rejects.toMatchObject({ code: 'MODEL_OPTION', details: { field } })
+    } finally {
+      await loaded.close()
+    }
+    const counting = addHeads(buildFeatures('resnet-tiny'), [{ task: 'count', labels }])
+    const counter = await DeepSeekVision.of<'count'>(counting, readMetadata(counting), { worker: false, share: false })
+    try {
+      await expect(counter.explain(picture)).rejects.toMatchObject({ code: 'MODEL_TASK' })
+      expect((await counter.predict(picture)).task).toBe('count')
+    } finally {
+      await counter.close()
+    }
+  })
+
+  test('heads survive writing and reading of their metadata', () => {
+    const model = addHeads(buildFeatures('resnet-tiny'), all)
+    expect(readMetadata(writeMetadata(model, readMetadata(model))).heads).toEqual(readMetadata(model).heads)
+  })
+})

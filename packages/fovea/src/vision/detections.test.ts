@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { Detections } from './detections.ts'
+import { encodeMask } from './run-lengths.ts'
+
+const labels = ['cat', 'dog']
+const cat = { label: 0, score: 0.9, box: { x1: 10, y1: 20, x2: 30, y2: 60 }, attributes: { trackId: 7 } }
+const dog = {
+  label: 1,
+  score: 0.4,
+  box: { x1: 0, y1: 0, x2: 10, y2: 10 },
+  polygons: [
+    [0, 0, 10, 0, 10, 10],
+    [1, 1, 2, 1, 2, 2, 1, 2],
+  ],
+}
+const found = new Detections([cat, dog], { labels, width: 100, height: 80 })
+
+test('choosing gives new detections, and leaves the old', () => {
+  expect([found.length, found.above(0.5).length, found.ofClass('dog').length, found.ofArea(200).length]).toEqual([2, 1, 1, 1])
+  expect([...found].map(({ name }) => name)).toEqual(labels)
+  expect(found.counts()).toEqual({ cat: 1, dog: 1 })
+  expect([...found.overlaps([{ x1: 10, y1: 20, x2: 30, y2: 40 }])]).toEqual([0.5, 0])
+  const doubled = new Detections([cat, { ...cat, score: 0.8 }, dog], { labels, width: 100, height: 80 })
+  expect(doubled.suppress({ iou: 0.5 }).length).toBe(2)
+})
+
+test('a thing with a mask alone has the box around it', () => {
+  const pixels = new Uint8Array(12)
+  pixels[5] = 1
+  const one = new Detections([{ label: 0, score: 1, mask: encodeMask(pixels, 4, 3) }], { labels, width: 4, height: 3 })
+  expect(one.toUltralytics()[0]!.box).toEqual({ x1: 1, y1: 1, x2: 2, y2: 2 })
+})
+
+test('a label beyond the names is refused', () => {
+  expect(() => new Detections([{ ...cat, label: 2 }], { labels, width: 1, height: 1 })).toThrowError(
+    expect.objectContaining({
+      code: 'METRIC_INVALID',
+      details: expect.objectContaining({ field: 'detections[0].label', expected: '0 to 1' }),
+    }),
+  )
+})
+
+describe('the JSON that people parse', () => {
+  test('Roboflow: x and y are the middle', () => {
+    expect(found.toRoboflow({ inferenceId: 'a', time: 0.5 })).toEqual({
+      inference_id: 'a',
+      time: 0.5,
+      image: { width: 100, height: 80 },
+      predictions: [
+        { x: 20, y: 40, width: 20, height: 40, confidence: 0.9, class: 'cat', class_id: 0, detection_id: 'a-0', tracker_id: 7 },
+        {
+          x: 5,
+          y: 5,
+          width: 10,
+          height: 10,
+          confidence: 0.4,
+          class: 'dog',
+          class_id: 1,
+          detection_id: 'a-1',
+          // The longest outline.
+          points: [
+            { x: 1, y: 1 },
+            { x: 2, y: 1 },
+            { x: 2, y: 2 },
+            { x: 1, y: 2 },
+          ],
+        },
+      ],
+    })
+  })
+
+  test('Ultralytics, transformers.js, COCO', () => {
+    expect(found.toUltralytics()).toEqual([
+      { name: 'cat', class: 0, confidence: 0.9, box: cat.box, track_id: 7 },
+      { name: 'dog', class: 1, confidence: 0.4, box: dog.box, segments: { x: [1, 2, 2, 1], y: [1, 1, 2, 2] } },
+    ])
+    expect(found.toTransformers()[0]).toEqual({ score: 0.9, label: 'cat', box: { xmin: 10, ymin: 20, xmax: 30, ymax: 60 } })
+    expect(found.toCoco(17, [18, 90])).toEqual([
+      { image_id: 17, category_id: 18, bbox: [10, 20, 20, 40], score: 0.9 },
+      { image_id: 17, category_id: 90, bbox: [0, 0, 10, 10], score: 0.4 },
+    ])
+    expect(JSON.parse(JSON.stringify(found))).toMatchObject({
+      task: 'detect',
+      image: { width: 100, height: 80 },
+      detections: [{ name: 'cat' }, {}],
+    })
+  })
+})

@@ -161,6 +161,7 @@ export { type EmbeddingMap, type EmbeddingMapOptions, mapEmbeddings } from './mo
 export type { Features } from './model/extract-features.ts'
 export { addHeads, type HeadSpec } from './model/heads/add-heads.ts'
 export type { Count } from './model/heads/count.ts'
+export { type DetectorLayoutName, detectorLayoutNames } from './model/heads/detector-layouts.ts'
 export type { Head } from './model/heads/head.ts'
 export type { HubOptions, HubProgress } from './model/hub/settings.ts'
 export { fetchSnapshot, type Snapshot } from './model/hub/snapshot.ts'

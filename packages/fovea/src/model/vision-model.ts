@@ -21,6 +21,8 @@ import { checkContract } from './check-contract.ts'
 import { checkCount, checkLayers } from './check-options.ts'
 import { type Features, joinBatches, strideOf } from './extract-features.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
+import type { DetectorLayoutName } from './heads/detector-layouts.ts'
+import type { Head } from './heads/head.ts'
 import { checkHeadOptions, type HeadOptions, type PlacedBatch, runHeads, thresholdFeeds, withThresholdInputs } from './heads/run.ts'
 import type { InputSpec } from './input-spec.ts'
 import { checkLabels } from './labels.ts'
@@ -58,6 +60,8 @@ export interface LoadOptions extends ModelRunOptions, Pick<SourceOptions, 'archi
   readonly imageSize?: readonly [height: number, width: number]
   /** Class names of a file that carries none, or as many in the place of those that it carries. */
   readonly labels?: readonly string[]
+  /** The form in which another tool's detector answers, such as `fastestdet`. @default what metadata as Ultralytics writes them tell */
+  readonly detector?: DetectorLayoutName
   /** Opens a foreign file, or weights, as a model of features even where it could give scores. @default what it looks like */
   readonly task?: Task
 }
@@ -205,12 +209,28 @@ export class DeepSeekVision<T extends Task = 'classify'> {
         classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5),
       )
     }
-    const answers = await runHeads(this.#session, { heads, model: this.model }, { images, placements }, options)
+    const answers = await this.#runHeads(heads, { images, placements }, options)
     if (task !== 'multi') return answers[heads[0]!.name]!
     return placements.map((_, i) => ({
       task: 'multi',
       heads: Object.fromEntries(Object.entries(answers).map(([name, list]) => [name, list[i]!])),
     }))
+  }
+
+  async #runHeads(heads: readonly Head[], batch: PlacedBatch, options: PredictOptions): Promise<Record<string, HeadAnswer[]>> {
+    const { images, placements } = batch
+    const asked = { heads, model: this.model }
+    if (placements.length === 1 || typeof this.#session.inputs[0]!.dims[0] !== 'number')
+      return runHeads(this.#session, asked, batch, options)
+    // A batch that the file fixes to one: picture by picture.
+    const answers: Record<string, HeadAnswer[]> = Object.fromEntries(heads.map(({ name }) => [name, []]))
+    const bytes = images.size / placements.length
+    for (const [i, placement] of placements.entries()) {
+      const one = Tensor.of('uint8', [1, ...images.dims.slice(1)], (images.data as Uint8Array).slice(i * bytes, (i + 1) * bytes))
+      const found = await runHeads(this.#session, asked, { images: one, placements: [placement] }, options)
+      for (const { name } of heads) answers[name]!.push(...found[name]!)
+    }
+    return answers
   }
 
   /**

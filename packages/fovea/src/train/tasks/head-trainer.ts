@@ -217,7 +217,7 @@ function scoresOf(head: Head): string[] {
     case 'segment':
       return [head.scores.logits]
     case 'detect':
-      return [head.scores.classes, head.scores.sides, ...head.scores.levels.map(({ value }) => value)]
+      return [head.scores!.classes, head.scores!.sides, ...head.scores!.levels.map(({ value }) => value)]
     case 'count':
       return [head.scores.density]
   }

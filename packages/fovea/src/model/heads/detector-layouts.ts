@@ -47,7 +47,7 @@ function queries(nothing: number): DetectorLayout['fits'] {
     const wide = outputs.filter(({ dims }) => dims?.length === 3)
     const box = wide.find(({ name, dims }) => dims![2] === 4 && /box/i.test(name)) ?? wide.find(({ dims }) => dims![2] === 4)
     const scores = wide.find((output) => output !== box)
-    const size = scores?.dims![2]
+    const size = scores?.dims?.[2]
     return box === undefined || typeof size !== 'number' || size <= nothing
       ? undefined
       : { values: [scores!.name, box.name], classes: size - nothing }

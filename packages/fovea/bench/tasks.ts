@@ -2,7 +2,7 @@
 // training, so it is no part of `npm run bench`. One JSON line a training goes to FILE.
 //
 // node bench/tasks.ts bccd|neu|membrane --out FILE [--model NAME] [--size HEIGHTxWIDTH] [--epochs N] [--batch N] [--rate R] [--decay D]
-//                                       [--backbone-rate R] [--augment NAME] [--seed N] [--keep FOLDER]
+//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--keep FOLDER]
 
 import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { HeadTrainer } from '../src/train/tasks/head-trainer.ts'
 import type { HeadTrainOptions } from '../src/train/tasks/options.ts'
 import { Random } from '../src/util/random.ts'
 
-type Settings = Pick<HeadTrainOptions, 'imageSize' | 'epochs' | 'batchSize' | 'averageDecay' | 'augment'>
+type Settings = Pick<HeadTrainOptions, 'imageSize' | 'epochs' | 'batchSize' | 'averageDecay' | 'augment' | 'freeze'>
 
 interface Task {
   readonly head: Pick<HeadSpec, 'task'>['task'] & ('detect' | 'segment')
@@ -68,6 +68,7 @@ const { values, positionals } = parseArgs({
     decay: { type: 'string' },
     'backbone-rate': { type: 'string' },
     augment: { type: 'string' },
+    freeze: { type: 'string' },
     seed: { type: 'string', default: '0' },
     keep: { type: 'string' },
     data: { type: 'string', default: process.env.FOVEA_SHARED_DATA ?? join(import.meta.dirname, '../../../../shared/data') },
@@ -85,6 +86,7 @@ const settings: Settings = {
   ...(values.epochs && { epochs: Number(values.epochs) }),
   ...(values.batch && { batchSize: Number(values.batch) }),
   ...(values.decay && { averageDecay: Number(values.decay) }),
+  ...(values.freeze && { freeze: values.freeze }),
   ...(values.augment && { augment: values.augment as AugmentationName }),
 }
 const began = process.hrtime.bigint()

@@ -94,7 +94,10 @@ export function trainCommand(): Command {
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
     .option('--batch <n>', 'pictures in one step', parseNumber)
     .option('--imgsz <size>', 'side of the pictures in pixels; of a detector also HEIGHTxWIDTH', parseSize)
-    .option('--freeze <spec>', 'none, head, blocks:N (train the last N residual blocks) or a stage name')
+    .option(
+      '--freeze <spec>',
+      'none, head, blocks:N (train the last N residual blocks) or a stage name; with --task none, backbone or a stage name',
+    )
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--resume', 'go on from the checkpoint in --out')
     .addOption(new Option('--overwrite', 'train anew in a folder that holds a training already, which is lost').conflicts('resume'))
@@ -219,7 +222,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
 
 /** What only classifiers know is refused: an option that did nothing would be taken for one that did. */
 function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2] {
-  const classifiers = ['freeze', 'loss', 'labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
+  const classifiers = ['loss', 'labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
   const strange = classifiers.find((name) => flags[name] !== undefined)
   if (strange !== undefined)
     throw new FoveaError('TRAIN_OPTION', {
@@ -227,15 +230,7 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
       expected: `no such option with --task ${flags.task}`,
       found: String(flags[strange]),
     })
-  const {
-    imageSize: _,
-    freeze: __,
-    loss: ___,
-    labelSmoothing: ____,
-    balance: _____,
-    mix: ______,
-    ...common
-  } = optionsOf({ ...flags, imgsz: undefined })
+  const { imageSize: _, loss: __, labelSmoothing: ___, balance: ____, mix: _____, ...common } = optionsOf({ ...flags, imgsz: undefined })
   return {
     ...common,
     out: flags.out ?? freshFolder(flags.resume ?? false),

@@ -57,7 +57,7 @@ export interface TrainOptions {
   readonly warmupEpochs?: number
   /** Global norm to which gradients are clipped; 0 leaves them. @default 5 */
   readonly clipNorm?: number
-  /** Decay of the moving average of the weights, which is then validated and saved; 0 keeps none. @default 0 */
+  /** Decay of the moving average of the weights, which is then validated and saved; less in the first steps; 0 keeps none. @default 0 */
   readonly averageDecay?: number
   /** Batches whose gradients are averaged for one update. @default 1 */
   readonly accumulate?: number

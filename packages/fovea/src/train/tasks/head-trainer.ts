@@ -17,7 +17,7 @@ import { firstModelVersion } from '../../model/version.ts'
 import { DeepSeekVision } from '../../model/vision-model.ts'
 import { bindDimensions } from '../../passes/bind-dimensions.ts'
 import { extract } from '../../passes/extract.ts'
-import { findTrainable } from '../../passes/trainable.ts'
+import { findTrainable, type TrainableParameter } from '../../passes/trainable.ts'
 import { buildTrainingStep, type EmittedLoss, type TrainingStep } from '../../passes/training-step.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { Placement } from '../../vision/placement.ts'
@@ -233,7 +233,7 @@ function compile(
   const { batchSize, imageSize, backboneRate, averageDecay, accumulate } = recipe
   const trained = extract(model, { outputs: [...new Set(heads.flatMap(scoresOf))] })
   const bound = bindDimensions(trained, { N: batchSize, H: imageSize[0], W: imageSize[1] }).model
-  const parameters = findTrainable(bound.graph, stages.pixels!)
+  const parameters = openParameters(bound, stages, recipe.freeze)
   const clip = clipOf(recipe)
   const step = buildTrainingStep(bound, {
     parameters: parameters.map(({ name, kind }) => ({
@@ -249,6 +249,20 @@ function compile(
     ...(averageDecay > 0 ? { averageDecay } : {}),
   })
   return { step, parameters: parameters.reduce((sum, { name }) => sum + bound.graph.initializers.get(name)!.size, 0) }
+}
+
+/** The parameters that are trained. @throws FoveaError MODEL_FREEZE naming what there is */
+function openParameters(model: Model, stages: ModelMetadata['stages'], freeze: string): TrainableParameter[] {
+  const all = findTrainable(model.graph, stages.pixels!)
+  if (freeze === 'none') return all
+  if (freeze === 'backbone') return all.filter(({ name }) => name.startsWith('heads.'))
+  const value = stages[freeze]
+  if (value === undefined || freeze === 'pixels' || !model.graph.nodes.some(({ outputs }) => outputs.includes(value)))
+    throw new FoveaError('MODEL_FREEZE', { expected: `none, backbone, or one of ${Object.keys(stages).join(', ')}`, found: freeze })
+  const frozen = extract(model, { outputs: [value] }).graph.initializers
+  const open = all.filter(({ name }) => !frozen.has(name))
+  if (open.length > 0) return open
+  throw new FoveaError('MODEL_FREEZE', { expected: 'parameters that do not lead to the stage', found: `none beside "${freeze}"` })
 }
 
 /** The weighted sum of the heads' losses; terms carry the head's name where there are several. */

@@ -55,6 +55,11 @@ export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
   readonly lossWeights?: Readonly<Record<string, number>>
   /** Factor on the learning rate of all but the heads, where weights are not fresh. @default 0.5 */
   readonly backboneRate?: number
+  /**
+   * What stays as it is: `none`, `backbone` for all but the heads, or a stage: that and what leads to it (`conv2`: the first maps, which are
+   * the dearest to train and change least). @default 'none'
+   */
+  readonly freeze?: string
   /** A preset, or a transform. @default 'light' */
   readonly augment?: AugmentationName | Transform
   readonly onEvent?: (event: HeadTrainEvent) => void
@@ -80,6 +85,7 @@ export interface HeadRecipe {
   readonly averageDecay: number
   readonly accumulate: number
   readonly lossWeights: Readonly<Record<string, number>>
+  readonly freeze: string
   readonly augment: Transform | undefined
   readonly patience: number
   readonly device: string
@@ -119,6 +125,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     averageDecay,
     accumulate: read.whole('accumulate', 1, 1),
     lossWeights: lossWeightsOf(options),
+    freeze: options.freeze ?? 'none',
     augment: augmentOf(options.augment ?? 'light'),
     patience: read.whole('patience', 0, Math.max(10, Math.ceil(epochs / 2))),
     device: options.device ?? 'cpu',

@@ -176,6 +176,7 @@ export { type LazyTensor, openSafetensors, type SafetensorsFile, writeSafetensor
 export { openSharded } from './model/safetensors/sharded.ts'
 export type { ListedTensor, TensorSource } from './model/safetensors/source.ts'
 export { type ModelSummary, summarize } from './model/summary.ts'
+export type { TilesAsked, ViewOptions } from './model/views.ts'
 export {
   DeepSeekVision,
   type Explanation,
@@ -204,6 +205,7 @@ export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
 export { Random } from './util/random.ts'
 export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from './vision/annotation.ts'
+export { type FusionOptions, fuseBoxes } from './vision/box-fusion.ts'
 export {
   boxArea,
   boxIntersection,
@@ -287,3 +289,4 @@ export {
   visitRuns,
 } from './vision/run-lengths.ts'
 export { Segmentation } from './vision/segmentation.ts'
+export { type MergeTilesOptions, mergeTiles, type Tile, type TileDetections, type TileOptions, tilesOf } from './vision/tiles.ts'

@@ -22,6 +22,9 @@ interface PredictFlags extends SourceFlags, ModelFlags {
   topK: number
   confidence?: number
   iou?: number
+  tile?: number | true
+  overlap?: number
+  flip?: boolean
   json?: boolean
 }
 
@@ -41,8 +44,16 @@ export function predictCommand(): Command {
       'of a detector: boxes that overlap a better one by more than this go (default: that of the model)',
       parseNumber,
     )
+    .option(
+      '--tile [pixels]',
+      'of a detector: look at the picture in tiles too, of this many pixels a side (default: what the model sees)',
+      parseCount,
+    )
+    .option('--overlap <share>', 'with --tile: the part of a tile that the next one sees as well (default: 0.2)', parseNumber)
+    .option('--flip', 'look at the mirror image too and answer with the mean')
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
+      if (flags.overlap !== undefined && flags.tile === undefined) command.error("error: option '--overlap' needs '--tile'")
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
       const frames = flags.watch || flags.loop || pictures.some(namesVideo)
       if (frames && pictures.length > 1) command.error('error: give one source of frames, or pictures and folders')
@@ -130,8 +141,15 @@ async function predictOne(
   process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
 }
 
-function askedOf({ topK, confidence, iou }: PredictFlags): PredictOptions {
-  return { topK, ...(confidence !== undefined && { confidence }), ...(iou !== undefined && { iou }) }
+function askedOf({ topK, confidence, iou, tile, overlap, flip }: PredictFlags): PredictOptions {
+  const tiles = { ...(typeof tile === 'number' && { size: tile }), ...(overlap !== undefined && { overlap }) }
+  return {
+    topK,
+    ...(confidence !== undefined && { confidence }),
+    ...(iou !== undefined && { iou }),
+    ...(tile !== undefined && { tiles }),
+    ...(flip && { flip }),
+  }
 }
 
 /** As JSON has it: an answer may be an object with methods. */

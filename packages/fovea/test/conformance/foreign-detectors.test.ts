@@ -4,11 +4,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadImage } from '../../src/data/decode.ts'
+import { flipHorizontal } from '../../src/data/transforms/flip.ts'
 import { decodeModel } from '../../src/graph/codec/decode.ts'
 import { Tensor } from '../../src/graph/tensor.ts'
 import { DeepSeekVision } from '../../src/model/vision-model.ts'
 import { openSession } from '../../src/runtime/session.ts'
 import type { Detection } from '../../src/vision/annotation.ts'
+import { boxIoU } from '../../src/vision/boxes.ts'
+import { createImage } from '../../src/vision/image.ts'
 import { nonMaxSuppression } from '../../src/vision/nms.ts'
 import { resizeImage } from '../../src/vision/resize.ts'
 import { describeWithData } from '../shared-data.ts'
@@ -74,6 +77,50 @@ describeWithData('FastestDet', 'models', (folder) => {
     } finally {
       await model.close()
       await session.close()
+    }
+  })
+
+  test('tiles give what each part gives alone, and the mirror image the mirrored answer', async () => {
+    const image = await loadImage(picture)
+    const { width, height } = image
+    const model = await DeepSeekVision.load(file, { task: 'detect', detector: 'fastestdet', labels })
+    try {
+      const alone = await model.predict(image, { confidence })
+      const sheet = createImage(2 * width, 2 * height, 3)
+      for (const [left, top] of [
+        [0, 0],
+        [width, 0],
+        [0, height],
+        [width, height],
+      ] as const)
+        for (let y = 0; y < height; y++)
+          sheet.data.set(image.data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((top + y) * 2 * width + left))
+      const found = await model.predict(sheet, { confidence, tiles: { size: [height, width], overlap: 0, whole: false } })
+      const inner = alone.filter(({ box }) => box!.x1 > 6 && box!.y1 > 6 && box!.x2 < width - 6 && box!.y2 < height - 6)
+      expect(inner.length).toBeGreaterThan(3)
+      for (const { label, score, box } of inner)
+        for (const [left, top] of [
+          [0, 0],
+          [width, 0],
+          [0, height],
+          [width, height],
+        ] as const) {
+          const there = { x1: box!.x1 + left, y1: box!.y1 + top, x2: box!.x2 + left, y2: box!.y2 + top }
+          const same = found.filter((one) => one.label === label && Math.abs(one.score - score) < 1e-4 && boxIoU(one.box!, there) > 0.999)
+          expect(same.length, `${label} at ${left}, ${top}`).toBe(1)
+        }
+      const both = await model.predict(image, { confidence, flip: true })
+      const mirrored = await model.predict(flipHorizontal(image), { confidence, flip: true })
+      expect(mirrored.length).toBe(both.length)
+      for (const [i, { label, score, box }] of both.detections.entries()) {
+        const other = mirrored.detections[i]!
+        expect([other.label, other.score]).toEqual([label, expect.closeTo(score, 5)])
+        expect(other.box!.x1).toBeCloseTo(width - box!.x2, 2)
+      }
+      await expect(model.predict(image, { tiles: { size: 0 } })).rejects.toMatchObject({ code: 'METRIC_INVALID' })
+      await expect(model.predict(image, { tiles: 3 as unknown as true })).rejects.toMatchObject({ code: 'MODEL_OPTION' })
+    } finally {
+      await model.close()
     }
   })
 

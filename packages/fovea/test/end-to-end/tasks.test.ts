@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { loadImage } from '../../src/data/decode.ts'
 import { encodePng } from '../../src/data/encode.ts'
 import { writeDataset } from '../../src/data/formats/dataset-files.ts'
+import { filledImage } from '../../src/vision/image.ts'
 import { drawnSquares, squareClasses, squareSide } from '../drawn-squares.ts'
 import { fovea, temporaryFolder } from './cli.ts'
 
@@ -58,7 +59,37 @@ describe('a detector, from the command line', () => {
     expect(await readdir(folder)).toContain('report.html')
   })
 
+  it('is trained beside a classifier that other pictures teach', async () => {
+    const states = join(folder, 'states')
+    for (const [name, light] of [
+      ['dim', 60],
+      ['lit', 190],
+    ] as const) {
+      await mkdir(join(states, name), { recursive: true })
+      for (let i = 0; i < 10; i++) {
+        const level = light + 3 * i
+        await writeFile(join(states, name, `${i}.png`), await encodePng(filledImage(squareSide, squareSide, [level, level, level])))
+      }
+    }
+    const both = join(folder, 'both')
+    const flags =
+      '--task multi --model deepseek-vision-tiny --imgsz 64 --batch 8 --epochs 6 --lr 0.003 --augment none --threads 2 --loss-weights uncertainty --json'
+    const { code, stdout, stderr } = await fovea(['train', data, states, ...flags.split(' '), '--out', both])
+    expect(code, stderr).toBe(0)
+    const { heads, history, recipe } = JSON.parse(stdout)
+    expect(Object.keys(heads)).toEqual(['detect', 'classify'])
+    expect([heads.detect.labels, heads.classify.labels]).toEqual([squareClasses, ['dim', 'lit']])
+    expect([heads.detect.samples, heads.classify.samples, recipe.lossWeights]).toEqual([6, 4, 'uncertainty'])
+    // What is learnt at once counts more and more.
+    expect(history.at(-1).terms.classify_weight).toBeGreaterThan(history.at(-1).terms.detect_weight)
+    const answer = await fovea(['predict', join(both, 'model.onnx'), join(states, 'lit', '9.png'), '--json'])
+    expect(JSON.parse(answer.stdout).heads.classify.task).toBe('classify')
+  })
+
   it.each([
+    [['train', data, data], '', 'several data sets need --task multi'],
+    [['train', data, '--dice', '1'], 'TRAIN_OPTION', 'a --task that has it'],
+    [['train', data, '--task', 'detect', '--boundary', '1'], 'TRAIN_OPTION', 'a head that segments'],
     [['train', data, '--task', 'segment'], 'TRAIN_OPTION', 'pictures that teach to segment'],
     [['train', data, '--task', 'detect', '--mixup', '0.2'], 'TRAIN_OPTION', 'no such option with --task detect'],
     [['train', data, '--task', 'detect', '--imgsz', '8'], 'TRAIN_OPTION', '32 to 4096'],

@@ -51,6 +51,7 @@ export { type AlikePictures, type DatasetReport, type ValidateOptions, validateD
 export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export type { LoaderOptions } from './data/loader-options.ts'
+export { mixDatasets } from './data/mix.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
 export { type OpenFolderOptions, openFolder } from './data/open-folder.ts'
 export type { CvArgument, CvCallResult } from './data/opencv/call.ts'

@@ -71,6 +71,10 @@ export type { BackgroundSubtractor, BackgroundSubtractorOptions, SubtractedFrame
 export type { RawPixels } from './data/raw-pixels.ts'
 export type { RepeatSampling, Sampling, WeightedSampling } from './data/sampler.ts'
 export type { ImageFrame, ImageSource } from './data/source.ts'
+export { type CrowdBackground, crowdBackgrounds } from './data/synthetic/crowd/backgrounds.ts'
+export { type Crowd, type CrowdOptions, crowdAnnotations, crowdDataset, generateCrowd } from './data/synthetic/crowd/crowd.ts'
+export { type CrowdFigure, crowdFigures } from './data/synthetic/crowd/figures.ts'
+export { type CrowdLayout, type CrowdPoint, crowdLayouts } from './data/synthetic/crowd/layouts.ts'
 export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
 export {

@@ -1,6 +1,6 @@
 // What a model answers about a picture, as a line of text and as a picture.
 
-import { drawDetections } from '../data/draw-detections.ts'
+import { type DrawDetectionsOptions, drawDetections } from '../data/draw-detections.ts'
 import type { Classification, HeadAnswer, MultiAnswer } from '../model/answers.ts'
 import { drawPrediction } from '../model/draw.ts'
 import type { Count } from '../model/heads/count.ts'
@@ -52,13 +52,21 @@ function countText({ counts }: Count): string {
     .join(', ')
 }
 
+export interface AnswerDrawing {
+  readonly explanation?: Explanation | undefined
+  /** Trails, lines and zones to be drawn too. */
+  readonly tracking?: Pick<DrawDetectionsOptions, 'trails' | 'lines' | 'zones'> | undefined
+}
+
 /** The picture with the answer on it; of several heads all that has a place, and the class below. */
-export async function drawAnswer(image: Image, answer: Answer, explanation?: Explanation): Promise<Image> {
+export async function drawAnswer(image: Image, answer: Answer, { explanation, tracking }: AnswerDrawing = {}): Promise<Image> {
   const answers = answer.task === 'multi' ? Object.values(answer.heads) : [answer]
   const density = answers.find(isCount)?.density
   const ground = density === undefined ? image : overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
   const things = answers.flatMap((each) => thingsOf(each, image))
-  const drawn = things.length === 0 ? ground : await drawDetections(ground, things)
+  // Small pictures are enlarged, also those in which nothing was found: frames of a video are of one size.
+  const isPlaced = answers.some((each) => each.task !== 'classify')
+  const drawn = isPlaced ? await drawDetections(ground, things, tracking) : ground
   const named = answers.find((each) => each.task === 'classify') as Classification | undefined
   return named === undefined ? drawn : drawPrediction(drawn, named, explanation ? { explanation } : {})
 }

@@ -4,7 +4,7 @@ import { ink } from '../vision/drawing/colors.ts'
 import { type DrawnThing, drawDetections as drawThings } from '../vision/drawing/detections.ts'
 import { picture, svgDocument } from '../vision/drawing/svg.ts'
 import type { TextFont } from '../vision/drawing/text.ts'
-import { type DrawnLine, type DrawnZone, drawCountedLine, drawCountedZone, drawTrails } from '../vision/drawing/tracking.ts'
+import { type DrawnLine, type DrawnZone, drawCountedLine, drawTrails, drawZone, drawZoneCount } from '../vision/drawing/tracking.ts'
 import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import { resizeImage } from '../vision/resize.ts'
 import type { Trail } from '../vision/tracking/trails.ts'
@@ -18,7 +18,7 @@ export interface DrawDetectionsOptions {
   readonly labels?: readonly string[]
   /** Writes name and score at each thing. @default true */
   readonly withNames?: boolean
-  /** Where tracks were lately (`Trails`). */
+  /** Where tracks were lately (`Trails`): each track then has a colour of its own. */
   readonly trails?: readonly Trail[]
   /** Lines with their counts (`LineZone`). */
   readonly lines?: readonly DrawnLine[]
@@ -48,10 +48,13 @@ export async function drawDetections(image: Image, found: readonly DrawnThing[],
   const panel = (things: readonly DrawnThing[]) =>
     picture(href, 0, 0, width, height) + drawThings(named(things), font, { width, height, scale, withNames })
   const drawing = { width, height, scale }
-  const below = [...zones.map((zone) => drawCountedZone(zone, font, drawing)), ...(trails.length > 0 ? [drawTrails(trails, drawing)] : [])]
-  const above = lines.map((one) => drawCountedLine(one, font, drawing))
+  const below = [...zones.map((zone) => drawZone(zone, drawing)), ...(trails.length > 0 ? [drawTrails(trails, drawing)] : [])]
+  const above = [...zones.map((zone) => drawZoneCount(zone, font, drawing)), ...lines.map((one) => drawCountedLine(one, font, drawing))]
   const tracked =
-    picture(href, 0, 0, width, height) + below.join('') + drawThings(named(found), font, { ...drawing, withNames }) + above.join('')
+    picture(href, 0, 0, width, height) +
+    below.join('') +
+    drawThings(named(found), font, { ...drawing, withNames, colorBy: trails.length > 0 ? 'track' : 'class' }) +
+    above.join('')
   if (truth === undefined) return toRgb(await renderSvg(svgDocument(width, height, [tracked])))
   const space = Math.max(4, Math.round(gap * Math.max(width, height)))
   const band = Math.round(Math.max(18, height / 18))

@@ -39,14 +39,14 @@ function unitsOf({ width, height }: TrackingDrawing): { stroke: number; text: nu
   return { stroke: Math.max(1.5, side / 320), text: Math.min(34, Math.max(11, side / 44)) }
 }
 
-/** Paths in the colours of their classes, fading with age. */
+/** Paths in the colours of their tracks, else of their classes, fading with age. */
 export function drawTrails(trails: readonly Trail[], drawing: TrackingDrawing): string {
   const { stroke } = unitsOf(drawing)
   const { scale } = drawing
   return group(
     { 'stroke-linecap': 'round' },
-    trails.flatMap(({ label, points }) => {
-      const color = categoryColor(Math.max(0, label))
+    trails.flatMap(({ trackId, label, points }) => {
+      const color = categoryColor(typeof trackId === 'number' ? Math.max(0, Math.trunc(trackId)) : Math.max(0, label))
       // A few pieces, each of one opacity: a stroke cannot fade along its path.
       const pieces = Math.min(8, points.length - 1)
       return Array.from({ length: Math.max(0, pieces) }, (_, i) => {
@@ -80,25 +80,26 @@ export function drawCountedLine({ start, end, inCount, outCount }: DrawnLine, fo
   ])
 }
 
-/** The outline, and how many are inside and have been. */
-export function drawCountedZone({ polygon, count, total }: DrawnZone, font: TextFont, drawing: TrackingDrawing): string {
-  const { stroke, text } = unitsOf(drawing)
-  const bounds = boundsOf([polygon])
-  if (bounds === undefined) return ''
-  const { scale } = drawing
+/** The outline, tinted: it lies below what is in it. */
+export function drawZone({ polygon }: DrawnZone, drawing: TrackingDrawing): string {
+  const { stroke } = unitsOf(drawing)
+  return element('path', {
+    d: outlinePath(polygon, drawing.scale),
+    fill: zoneColor,
+    'fill-opacity': 0.12,
+    'fill-rule': 'evenodd',
+    stroke: zoneColor,
+    'stroke-width': stroke,
+    'stroke-linejoin': 'round',
+  })
+}
+
+/** How many are inside the zone and have been, at its upper border. */
+export function drawZoneCount({ polygon, count, total }: DrawnZone, font: TextFont, drawing: TrackingDrawing): string {
+  const { text } = unitsOf(drawing)
+  const { x1, x2, y1 } = boundsOf([polygon]) ?? { x1: 0, x2: 0, y1: 0 }
   const words = total > 0 ? `${count} inside, ${total} so far` : `${count} inside`
-  return group({}, [
-    element('path', {
-      d: outlinePath(polygon, scale),
-      fill: zoneColor,
-      'fill-opacity': 0.12,
-      'fill-rule': 'evenodd',
-      stroke: zoneColor,
-      'stroke-width': stroke,
-      'stroke-linejoin': 'round',
-    }),
-    tag(words, ((bounds.x1 + bounds.x2) / 2) * scale, bounds.y1 * scale + text * 0.9, zoneColor, font, text, drawing),
-  ])
+  return tag(words, ((x1 + x2) / 2) * drawing.scale, y1 * drawing.scale, zoneColor, font, text, drawing)
 }
 
 /** Words on a dark ground around a point, kept within the picture. */

@@ -121,6 +121,14 @@ export {
 } from './data/vision-data-loader.ts'
 export { applyThresholds } from './evaluate/apply-thresholds.ts'
 export type { BootstrapOptions, Interval } from './evaluate/bootstrap.ts'
+export {
+  applyCalibration,
+  applyRejection,
+  type CalibrationResult,
+  calibrate,
+  chooseRejection,
+  type RejectionResult,
+} from './evaluate/calibrate.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/classifier.ts'
 export { type Comparison, compareEvaluations, type FigureComparison } from './evaluate/compare.ts'
 export type { EvaluationData, EvaluationStream } from './evaluate/data.ts'
@@ -261,8 +269,17 @@ export {
   type PanopticSegment,
 } from './vision/metrics/panoptic.ts'
 export { areaUnderRoc, averagePrecisionOf, type BestF1, bestF1, countScores, type ScoreCounts } from './vision/metrics/ranking.ts'
+export {
+  type CoveragePoint,
+  type Rejection,
+  type RejectionGoal,
+  rejectionThreshold,
+  riskCoverage,
+  riskCoverageArea,
+} from './vision/metrics/risk-coverage.ts'
 export { RougeMetric } from './vision/metrics/rouge.ts'
 export { type LabelledPixels, SegmentationMetric, type SegmentationReport } from './vision/metrics/segmentation.ts'
+export { fitTemperature, type TemperatureFit } from './vision/metrics/temperature.ts'
 export { VocMetric, type VocOptions, type VocReport } from './vision/metrics/voc.ts'
 export { type NmsOptions, nonMaxSuppression } from './vision/nms.ts'
 export { boxMask, polygonMask, polygonsMask } from './vision/polygon-mask.ts'

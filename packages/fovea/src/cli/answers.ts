@@ -29,8 +29,9 @@ function isCount(answer: Answer): answer is Count {
   return answer.task === 'count'
 }
 
-function classText({ label, probability }: Classification): string {
-  return `${label}  ${(100 * probability).toFixed(1)} %`
+function classText({ label, probability, rejected }: Classification): string {
+  const guess = `${label}  ${(100 * probability).toFixed(1)} %`
+  return rejected ? `don't know (${guess})` : guess
 }
 
 function countsText(found: Detections): string {

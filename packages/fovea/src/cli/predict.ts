@@ -26,6 +26,7 @@ interface PredictFlags extends SourceFlags, ModelFlags, TrackFlags {
   topK: number
   confidence?: number
   iou?: number
+  reject?: number
   json?: boolean
 }
 
@@ -43,6 +44,11 @@ export function predictCommand(): Command {
     .option(
       '--iou <share>',
       'of a detector: boxes that overlap a better one by more than this go (default: that of the model)',
+      parseNumber,
+    )
+    .option(
+      '--reject <probability>',
+      'of a classifier: below this the answer is "don\'t know" (default: that of the model, else 0)',
       parseNumber,
     )
     .option('--json', 'print one JSON object a line')
@@ -176,8 +182,13 @@ async function predictOne(
   process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
 }
 
-function askedOf({ topK, confidence, iou }: PredictFlags): PredictOptions {
-  return { topK, ...(confidence !== undefined && { confidence }), ...(iou !== undefined && { iou }) }
+function askedOf({ topK, confidence, iou, reject }: PredictFlags): PredictOptions {
+  return {
+    topK,
+    ...(confidence !== undefined && { confidence }),
+    ...(iou !== undefined && { iou }),
+    ...(reject !== undefined && { reject }),
+  }
 }
 
 /** As JSON has it: an answer may be an object with methods. */

@@ -17,6 +17,8 @@ export interface Classification extends ClassScore {
   readonly task: 'classify'
   /** The highest scores, falling. */
   readonly top: readonly ClassScore[]
+  /** "I don't know": the best class is less probable than was asked for. `label` is still that guess. */
+  readonly rejected?: true
 }
 
 /** The answers of a model with several heads, by the heads' names. */
@@ -38,9 +40,9 @@ export type HeadAnswer = Answers[HeadTask]
 /** What a model of this task answers; one of features answers nothing. */
 export type AnswerOf<T extends Task> = T extends HeadTask ? Answers[T] : T extends 'multi' ? MultiAnswer : never
 
-/** The best classes of a row of probabilities. */
-export function classification(labels: readonly string[], probabilities: Float32Array, topK: number): Classification {
+/** The best classes of a row of probabilities. @param reject from which probability on the best one is told */
+export function classification(labels: readonly string[], probabilities: Float32Array, topK: number, reject = 0): Classification {
   const order = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!)
   const top = order.slice(0, topK).map((index) => ({ label: labels[index]!, index, probability: probabilities[index]! }))
-  return { task: 'classify', ...top[0]!, top }
+  return { task: 'classify', ...top[0]!, top, ...(top[0]!.probability < reject && { rejected: true }) }
 }

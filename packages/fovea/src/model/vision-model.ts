@@ -197,15 +197,16 @@ export class DeepSeekVision<T extends Task = 'classify'> {
    */
   async answer({ images, placements }: PlacedBatch, options: PredictOptions = {}): Promise<(HeadAnswer | MultiAnswer)[]> {
     this.requireHead()
-    const { task, labels, heads } = this.metadata
+    const { task, labels, heads, rejection } = this.metadata
     checkHeadOptions(heads, options)
     if (heads === undefined) {
+      const reject = options.reject ?? rejection?.['']?.threshold
       const scores = await this.probabilities(images)
       return placements.map((_, i) =>
-        classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5),
+        classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5, reject),
       )
     }
-    const answers = await runHeads(this.#session, { heads, model: this.model }, { images, placements }, options)
+    const answers = await runHeads(this.#session, { heads, model: this.model, rejection }, { images, placements }, options)
     if (task !== 'multi') return answers[heads[0]!.name]!
     return placements.map((_, i) => ({
       task: 'multi',

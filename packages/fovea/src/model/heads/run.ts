@@ -9,6 +9,7 @@ import type { Detection } from '../../vision/annotation.ts'
 import { Detections } from '../../vision/detections.ts'
 import type { Placement } from '../../vision/placement.ts'
 import { classification, type HeadAnswer } from '../answers.ts'
+import type { ModelMetadata } from '../metadata.ts'
 import { readCount } from './count.ts'
 import { type DetectOutputs, readDetections } from './detect.ts'
 import type { DetectHead, Head } from './head.ts'
@@ -24,12 +25,19 @@ export interface HeadOptions {
   readonly iou?: number
   /** The most detections of a picture. */
   readonly limit?: number
+  /** Of classes: below this probability the answer is `rejected`, 0 to 1. @default what the file says, else 0 */
+  readonly reject?: number
 }
 
 /** Holds that what is asked can take effect: an option that did nothing would be taken for one that did. @throws FoveaError MODEL_OPTION */
-export function checkHeadOptions(heads: readonly Head[] = [], options: HeadOptions): void {
+export function checkHeadOptions(heads: readonly Head[] | undefined, options: HeadOptions): void {
+  if (options.reject !== undefined) {
+    part('reject', options.reject)
+    if (heads !== undefined && !heads.some(({ task }) => task === 'classify'))
+      throw new FoveaError('MODEL_OPTION', { field: 'reject', expected: 'a model that classifies', found: String(options.reject) })
+  }
   const asked = (['confidence', 'iou', 'limit'] as const).find((key) => options[key] !== undefined)
-  if (asked === undefined || heads.some(({ task }) => task === 'detect')) return
+  if (asked === undefined || heads?.some(({ task }) => task === 'detect')) return
   throw new FoveaError('MODEL_OPTION', { field: asked, expected: 'a model that detects', found: String(options[asked]) })
 }
 
@@ -95,27 +103,34 @@ export interface PlacedBatch {
 /** The answers of every head, by its name, one for each picture. @throws FoveaError MODEL_OPTION, RUNTIME_* */
 export async function runHeads(
   session: Session,
-  { heads, model }: { readonly heads: readonly Head[]; readonly model: Model },
+  { heads, model, rejection }: { readonly heads: readonly Head[]; readonly model: Model } & Pick<ModelMetadata, 'rejection'>,
   { images, placements }: PlacedBatch,
   options: HeadOptions = {},
 ): Promise<Record<string, HeadAnswer[]>> {
   const outputs = heads.flatMap((head) => Object.values(head.outputs))
   const feeds = { [session.inputs[0]!.name]: images, ...thresholdFeeds(model, heads, options) }
   const results = await session.run(feeds, { outputs })
-  return Object.fromEntries(heads.map((head) => [head.name, readHead(head, results, placements, options)]))
+  return Object.fromEntries(
+    heads.map((head) => [
+      head.name,
+      readHead(head, results, placements, { ...options, reject: options.reject ?? rejection?.[head.name]?.threshold ?? 0 }),
+    ]),
+  )
 }
 
 function readHead(
   head: Head,
   results: Readonly<Record<string, Tensor>>,
   placements: readonly Placement[],
-  { topK = 5 }: HeadOptions,
+  { topK = 5, reject = 0 }: HeadOptions,
 ): HeadAnswer[] {
   const { labels } = head
   switch (head.task) {
     case 'classify': {
       const probabilities = results[head.outputs.probabilities]!.data as Float32Array
-      return placements.map((_, i) => classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK))
+      return placements.map((_, i) =>
+        classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK, reject),
+      )
     }
     case 'detect': {
       const entries = Object.entries(head.outputs).map(([role, name]) => [role, results[name]!.data])

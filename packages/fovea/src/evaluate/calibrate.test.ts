@@ -84,9 +84,10 @@ describe('the model', () => {
     expect(readMetadata(second.model).calibration).toEqual({ '': { temperature: 3, samples: 50 } })
     const images = new Tensor('uint8', [1, 32, 32, 3], picture(1).data)
     const outputs = async (one: typeof model) => {
-      await using session = await openSession(one, { worker: false })
+      const session = await openSession(one, { worker: false })
       const names = one.graph.outputs.map(({ name }) => name)
       const results = await session.run({ images }, { outputs: names })
+      await session.close()
       return names.map((name) => results[name]!)
     }
     const [probabilities, logits] = await outputs(second.model)

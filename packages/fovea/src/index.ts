@@ -174,6 +174,7 @@ export type { Features } from './model/extract-features.ts'
 export { addHeads, type HeadSpec } from './model/heads/add-heads.ts'
 export type { Count } from './model/heads/count.ts'
 export type { Head } from './model/heads/head.ts'
+export type { Multilabel } from './model/heads/multilabel.ts'
 export type { HubOptions, HubProgress } from './model/hub/settings.ts'
 export { fetchSnapshot, type Snapshot } from './model/hub/snapshot.ts'
 export { type ImportedModel, type ImportOptions, importModel } from './model/import-model.ts'
@@ -289,6 +290,7 @@ export type {
   ClassPrediction,
   CountPrediction,
   DetectionPrediction,
+  MultilabelPrediction,
   Prediction,
   PredictionOf,
   PredictionTask,

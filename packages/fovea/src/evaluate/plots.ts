@@ -11,9 +11,10 @@ import { AnomalyRecords } from './records/anomaly.ts'
 import { ClassifyRecords } from './records/classify.ts'
 import { CountRecords } from './records/count.ts'
 import { DetectRecords } from './records/detect.ts'
+import { MultilabelRecords } from './records/multilabel.ts'
 import { knownMean, partText } from './records/records.ts'
 import { SegmentRecords } from './records/segment.ts'
-import { classScores, detectionScores, type SweepPoint, type SweptScores, sweepScores } from './sweep.ts'
+import { classScores, detectionScores, multilabelScores, type SweepPoint, type SweptScores, sweepScores } from './sweep.ts'
 
 export interface EvaluationPlot {
   /** For a file: `precision-recall`. */
@@ -29,6 +30,7 @@ const maxCurves = 100
 /** Those that can be drawn of this evaluation; none for captions. */
 export function evaluationPlots({ records }: VisionEvaluation, font: TextFont): EvaluationPlot[] {
   if (records instanceof ClassifyRecords) return classifyPlots(records, font)
+  if (records instanceof MultilabelRecords) return multilabelPlots(records, font)
   if (records instanceof DetectRecords) return detectPlots(records, font)
   if (records instanceof SegmentRecords) return segmentPlots(records, font)
   if (records instanceof AnomalyRecords) return anomalyPlots(records, font)
@@ -45,6 +47,14 @@ function classifyPlots(records: ClassifyRecords, font: TextFont): EvaluationPlot
   if (records.row(0) === undefined || labels.length > maxCurves) return drawn
   const swept = labels.map((name, label) => ({ name, scores: classScores(records, label) })).filter(({ scores }) => scores.positives > 0)
   return [...drawn, ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
+}
+
+function multilabelPlots(records: MultilabelRecords, font: TextFont): EvaluationPlot[] {
+  const swept = records.labels
+    .slice(0, maxCurves)
+    .map((name, label) => ({ name, scores: multilabelScores(records, label) }))
+    .filter(({ scores }) => scores.positives > 0)
+  return swept.length === 0 ? [] : [...decisionPlots(swept, 'each class by itself', font), ...rocPlot(swept, font)]
 }
 
 function detectPlots(records: DetectRecords, font: TextFont): EvaluationPlot[] {

@@ -4,6 +4,7 @@ import type { Detections } from '../vision/detections.ts'
 import type { Segmentation } from '../vision/segmentation.ts'
 import type { Count } from './heads/count.ts'
 import type { HeadTask } from './heads/head.ts'
+import type { Multilabel } from './heads/multilabel.ts'
 import type { Task } from './metadata.ts'
 
 export interface ClassScore {
@@ -29,6 +30,7 @@ export interface MultiAnswer {
 
 interface Answers {
   readonly classify: Classification
+  readonly multilabel: Multilabel
   readonly detect: Detections
   readonly segment: Segmentation
   readonly count: Count

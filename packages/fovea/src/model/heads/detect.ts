@@ -56,7 +56,7 @@ export function buildDetectHead(m: ModuleBuilder, levels: readonly Feature[], na
 }
 
 /** An initializer that is an input too, so that it can be replaced in a run (an optional input of ONNX). */
-function threshold(b: GraphBuilder, name: string, tensor: Tensor): string {
+export function threshold(b: GraphBuilder, name: string, tensor: Tensor): string {
   const unique = b.fresh(name)
   b.input(unique, tensor.dtype, tensor.dims)
   return b.weight(unique, tensor)

@@ -34,6 +34,7 @@ import { countTraining } from './count.ts'
 import { detectTraining } from './detect.ts'
 import type { HeadEpochRecord } from './events.ts'
 import type { HeadContext, HeadTraining } from './head-training.ts'
+import { multilabelTraining } from './multilabel.ts'
 import { defaultHeadModel, type HeadRecipe, type HeadTrainOptions, resolveHeadRecipe } from './options.ts'
 import { segmentTraining } from './segment.ts'
 
@@ -166,6 +167,8 @@ function trainingOf(head: Head, context: HeadContext): HeadTraining {
   switch (head.task) {
     case 'classify':
       return classifyTraining(head, context)
+    case 'multilabel':
+      return multilabelTraining(head, context)
     case 'detect':
       return detectTraining(head, context)
     case 'segment':
@@ -214,6 +217,7 @@ async function shortHashes(dataset: ImageDataset | undefined, signal: AbortSigna
 function scoresOf(head: Head): string[] {
   switch (head.task) {
     case 'classify':
+    case 'multilabel':
     case 'segment':
       return [head.scores.logits]
     case 'detect':
@@ -281,13 +285,14 @@ async function measure(
   const vision = await DeepSeekVision.of<'multi'>(model, metadata, { device, threads, share: false })
   const heads = metadata.heads!
   const meters = trainings.map((training) => training.meter(held))
+  const asked = heads.some(({ task }) => task === 'detect') ? { confidence: measuredFrom, iou: 0.65 } : {}
   // Truth is in pixels of the batch, so answers are left there too.
   const placement: Placement = { size: imageSize, scaled: imageSize, offset: [0, 0], picture: imageSize }
   let count = 0
   try {
     for await (const batch of loader.batches(signal ? { signal } : {})) {
       const images = new Tensor('uint8', batch.shape, batch.images)
-      const answers = await vision.answer({ images, placements: batch.paths.map(() => placement) }, { confidence: measuredFrom, iou: 0.65 })
+      const answers = await vision.answer({ images, placements: batch.paths.map(() => placement) }, asked)
       for (const [i, head] of heads.entries())
         meters[i]!.add(
           batch,

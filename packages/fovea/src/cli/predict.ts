@@ -40,7 +40,11 @@ export function predictCommand(): Command {
     .option('--draw <folder>', 'write each picture or frame with the answer on it there; of frames also a video, by its ending (out.mp4)')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
     .option('--top-k <n>', 'number of guesses in JSON', parseCount, 5)
-    .option('--confidence <score>', 'of a detector: from which score on a detection counts (default: that of the model)', parseNumber)
+    .option(
+      '--confidence <score>',
+      'from which score on a detection, or a class of several, counts (default: that of the model)',
+      parseNumber,
+    )
     .option(
       '--iou <share>',
       'of a detector: boxes that overlap a better one by more than this go (default: that of the model)',

@@ -1,4 +1,4 @@
-// `fovea train DATA --task detect|segment|count|multi`: from a data set with boxes, masks or points to a model that answers with such.
+// `fovea train DATA --task detect|segment|count|multilabel|multi`: from a data set with boxes, masks, points or several classes a picture to a model that answers with such.
 
 import { join } from 'node:path'
 import pc from 'picocolors'

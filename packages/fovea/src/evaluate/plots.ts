@@ -6,6 +6,7 @@ import { type Curve, drawCurves } from '../vision/drawing/plots/curve-plot.ts'
 import { drawHistogram } from '../vision/drawing/plots/histogram-plot.ts'
 import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
 import type { TextFont } from '../vision/drawing/text.ts'
+import { riskCoverage, riskCoverageArea } from '../vision/metrics/risk-coverage.ts'
 import type { VisionEvaluation } from './evaluation.ts'
 import { AnomalyRecords } from './records/anomaly.ts'
 import { ClassifyRecords } from './records/classify.ts'
@@ -46,7 +47,23 @@ function classifyPlots(records: ClassifyRecords, font: TextFont): EvaluationPlot
   ]
   if (records.row(0) === undefined || labels.length > maxCurves) return drawn
   const swept = labels.map((name, label) => ({ name, scores: classScores(records, label) })).filter(({ scores }) => scores.positives > 0)
-  return [...drawn, ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
+  return [...drawn, riskPlot(records, font), ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
+}
+
+/** What is wrong among the answers, where only the surest are given. */
+function riskPlot({ confidences, truths, predicted }: ClassifyRecords, font: TextFont): EvaluationPlot {
+  const rights = truths.map((truth, i) => truth === predicted[i])
+  const points = riskCoverage(confidences, rights).map(({ coverage, accuracy }) => ({ x: coverage, y: 1 - accuracy }))
+  const step = Math.ceil(points.length / 300)
+  const curve = {
+    name: 'surest first',
+    value: riskCoverageArea(confidences, rights).toFixed(3),
+    points: points.filter((_, i) => i % step === 0 || i === points.length - 1),
+    isMain: true,
+  }
+  const title = 'Risk over coverage'
+  const subtitle = 'answers that are wrong, of the part that is answered'
+  return { name: 'risk-coverage', title, svg: drawCurves({ title, subtitle, xTitle: 'coverage', yTitle: 'risk', curves: [curve] }, font) }
 }
 
 function multilabelPlots(records: MultilabelRecords, font: TextFont): EvaluationPlot[] {

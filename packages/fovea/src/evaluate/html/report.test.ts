@@ -161,7 +161,7 @@ test.each(Object.keys(answers) as Prediction['task'][])('plots of %s are well fo
   const plots = evaluationPlots(await evaluate(task), await loadFont())
   expect(plots.map(({ name }) => name)).toEqual(
     {
-      classify: ['confusion', 'reliability', 'precision-recall', 'f1-confidence', 'roc'],
+      classify: ['confusion', 'reliability', 'risk-coverage', 'precision-recall', 'f1-confidence', 'roc'],
       multilabel: ['precision-recall', 'f1-confidence', 'roc'],
       detect: ['confusion', 'precision-recall', 'f1-confidence', 'size'],
       segment: ['confusion', 'iou'],

@@ -72,6 +72,10 @@ export type { BackgroundSubtractor, BackgroundSubtractorOptions, SubtractedFrame
 export type { RawPixels } from './data/raw-pixels.ts'
 export type { RepeatSampling, Sampling, WeightedSampling } from './data/sampler.ts'
 export type { ImageFrame, ImageSource } from './data/source.ts'
+export { type CrowdBackground, crowdBackgrounds } from './data/synthetic/crowd/backgrounds.ts'
+export { type Crowd, type CrowdOptions, crowdAnnotations, crowdDataset, generateCrowd } from './data/synthetic/crowd/crowd.ts'
+export { type CrowdFigure, crowdFigures } from './data/synthetic/crowd/figures.ts'
+export { type CrowdLayout, type CrowdPoint, crowdLayouts } from './data/synthetic/crowd/layouts.ts'
 export { applyTransform, parseTransform, type Transform } from './data/transforms/compose.ts'
 export { transforms } from './data/transforms/index.ts'
 export {
@@ -118,6 +122,14 @@ export {
 } from './data/vision-data-loader.ts'
 export { applyThresholds } from './evaluate/apply-thresholds.ts'
 export type { BootstrapOptions, Interval } from './evaluate/bootstrap.ts'
+export {
+  applyCalibration,
+  applyRejection,
+  type CalibrationResult,
+  calibrate,
+  chooseRejection,
+  type RejectionResult,
+} from './evaluate/calibrate.ts'
 export { type Evaluation, evaluateClassifier } from './evaluate/classifier.ts'
 export { type Comparison, compareEvaluations, type FigureComparison } from './evaluate/compare.ts'
 export type { EvaluationData, EvaluationStream } from './evaluate/data.ts'
@@ -164,6 +176,7 @@ export { addHeads, type HeadSpec } from './model/heads/add-heads.ts'
 export type { Count } from './model/heads/count.ts'
 export { type DetectorLayoutName, detectorLayoutNames } from './model/heads/detector-layouts.ts'
 export type { Head } from './model/heads/head.ts'
+export type { Multilabel } from './model/heads/multilabel.ts'
 export type { HubOptions, HubProgress } from './model/hub/settings.ts'
 export { fetchSnapshot, type Snapshot } from './model/hub/snapshot.ts'
 export { type ImportedModel, type ImportOptions, importModel } from './model/import-model.ts'
@@ -225,6 +238,7 @@ export {
 } from './vision/boxes.ts'
 export { Detections, type NamedDetection } from './vision/detections.ts'
 export type { DrawnThing } from './vision/drawing/detections.ts'
+export type { DrawnLine, DrawnZone } from './vision/drawing/tracking.ts'
 export type { LabelMap } from './vision/geometry/label-map.ts'
 export type { AnnotationRule } from './vision/geometry/move-annotations.ts'
 export type { Image } from './vision/image.ts'
@@ -260,8 +274,17 @@ export {
   type PanopticSegment,
 } from './vision/metrics/panoptic.ts'
 export { areaUnderRoc, averagePrecisionOf, type BestF1, bestF1, countScores, type ScoreCounts } from './vision/metrics/ranking.ts'
+export {
+  type CoveragePoint,
+  type Rejection,
+  type RejectionGoal,
+  rejectionThreshold,
+  riskCoverage,
+  riskCoverageArea,
+} from './vision/metrics/risk-coverage.ts'
 export { RougeMetric } from './vision/metrics/rouge.ts'
 export { type LabelledPixels, SegmentationMetric, type SegmentationReport } from './vision/metrics/segmentation.ts'
+export { fitTemperature, type TemperatureFit } from './vision/metrics/temperature.ts'
 export { VocMetric, type VocOptions, type VocReport } from './vision/metrics/voc.ts'
 export { type NmsOptions, nonMaxSuppression } from './vision/nms.ts'
 export { boxMask, polygonMask, polygonsMask } from './vision/polygon-mask.ts'
@@ -271,6 +294,7 @@ export type {
   ClassPrediction,
   CountPrediction,
   DetectionPrediction,
+  MultilabelPrediction,
   Prediction,
   PredictionOf,
   PredictionTask,
@@ -291,3 +315,11 @@ export {
 } from './vision/run-lengths.ts'
 export { Segmentation } from './vision/segmentation.ts'
 export { type MergeTilesOptions, mergeTiles, type Tile, type TileDetections, type TileOptions, tilesOf } from './vision/tiles.ts'
+export { type AssignmentProblem, assign } from './vision/tracking/assignment.ts'
+export type { ClockOptions, FrameTime } from './vision/tracking/clock.ts'
+export type { Track, TrackState } from './vision/tracking/track.ts'
+export { Tracker, type TrackerOptions, trackIdOf } from './vision/tracking/tracker.ts'
+export { type Trail, Trails, type TrailsOptions } from './vision/tracking/trails.ts'
+export { type Anchor, anchorNames } from './vision/zones/anchors.ts'
+export { type LineCrossings, LineZone, type LineZoneOptions, type Point } from './vision/zones/line-zone.ts'
+export { PolygonZone, type PolygonZoneOptions, type Visit, type ZoneChanges } from './vision/zones/polygon-zone.ts'

@@ -1,13 +1,16 @@
 // What a model answers about a picture, as a line of text and as a picture.
 
-import { drawDetections } from '../data/draw-detections.ts'
+import { type DrawDetectionsOptions, drawDetections } from '../data/draw-detections.ts'
+import { drawPrediction as drawGuesses } from '../data/draw-prediction.ts'
 import type { Classification, HeadAnswer, MultiAnswer } from '../model/answers.ts'
 import { drawPrediction } from '../model/draw.ts'
 import type { Count } from '../model/heads/count.ts'
+import type { Multilabel } from '../model/heads/multilabel.ts'
 import type { Explanation } from '../model/vision-model.ts'
 import { Detections } from '../vision/detections.ts'
 import type { DrawnThing } from '../vision/drawing/detections.ts'
 import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
+import type { LabelPart } from '../vision/drawing/label.ts'
 import { type Image, toRgb } from '../vision/image.ts'
 import { Segmentation } from '../vision/segmentation.ts'
 import { semanticLabels } from '../vision/semantic-map.ts'
@@ -22,15 +25,27 @@ export function answerText(answer: Answer): string {
       .join('; ')
   if (answer instanceof Detections) return countsText(answer)
   if (answer instanceof Segmentation) return sharesText(answer)
+  if (isMultilabel(answer)) return presentText(answer)
   return isCount(answer) ? countText(answer) : classText(answer as Classification)
+}
+
+function isMultilabel(answer: Answer): answer is Multilabel {
+  return answer.task === 'multilabel'
 }
 
 function isCount(answer: Answer): answer is Count {
   return answer.task === 'count'
 }
 
-function classText({ label, probability }: Classification): string {
-  return `${label}  ${(100 * probability).toFixed(1)} %`
+function classText({ label, probability, rejected }: Classification): string {
+  const guess = `${label}  ${(100 * probability).toFixed(1)} %`
+  return rejected ? `don't know (${guess})` : guess
+}
+
+function presentText({ present }: Multilabel): string {
+  return present.length === 0
+    ? 'nothing'
+    : present.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(', ')
 }
 
 function countsText(found: Detections): string {
@@ -52,15 +67,30 @@ function countText({ counts }: Count): string {
     .join(', ')
 }
 
+export interface AnswerDrawing {
+  readonly explanation?: Explanation | undefined
+  /** Trails, lines and zones to be drawn too. */
+  readonly tracking?: Pick<DrawDetectionsOptions, 'trails' | 'lines' | 'zones'> | undefined
+}
+
 /** The picture with the answer on it; of several heads all that has a place, and the class below. */
-export async function drawAnswer(image: Image, answer: Answer, explanation?: Explanation): Promise<Image> {
+export async function drawAnswer(image: Image, answer: Answer, { explanation, tracking }: AnswerDrawing = {}): Promise<Image> {
   const answers = answer.task === 'multi' ? Object.values(answer.heads) : [answer]
   const density = answers.find(isCount)?.density
   const ground = density === undefined ? image : overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
   const things = answers.flatMap((each) => thingsOf(each, image))
-  const drawn = things.length === 0 ? ground : await drawDetections(ground, things)
+  // Small pictures are enlarged, also those in which nothing was found: frames of a video are of one size.
+  const isPlaced = answers.some(({ task }) => task !== 'classify' && task !== 'multilabel')
+  const drawn = isPlaced ? await drawDetections(ground, things, tracking) : ground
   const named = answers.find((each) => each.task === 'classify') as Classification | undefined
-  return named === undefined ? drawn : drawPrediction(drawn, named, explanation ? { explanation } : {})
+  if (named !== undefined) return drawPrediction(drawn, named, explanation ? { explanation } : {})
+  const several = answers.find(isMultilabel)
+  return several === undefined ? drawn : drawGuesses(drawn, shownClasses(several))
+}
+
+/** The best few classes that are there, else that there is none, and how sure that is. */
+function shownClasses({ present, top }: Multilabel): readonly LabelPart[] {
+  return present.length > 0 ? present.slice(0, 4) : [{ label: 'nothing', probability: 1 - (top[0]?.probability ?? 0) }]
 }
 
 /** 0 to 1, the most being 1. */

@@ -11,15 +11,33 @@ import { datasetFormats } from '../data/formats/table.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import { openFolder } from '../data/open-folder.ts'
 import { applyThresholds } from '../evaluate/apply-thresholds.ts'
+import {
+  applyCalibration,
+  applyRejection,
+  type CalibrationResult,
+  calibrate,
+  chooseRejection,
+  type RejectionResult,
+} from '../evaluate/calibrate.ts'
 import { classificationOf } from '../evaluate/classifier.ts'
 import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
 import { choosePart, chooseSplit, type EvaluationData } from '../evaluate/data.ts'
 import type { VisionEvaluation } from '../evaluate/evaluation.ts'
 import { VisionEvaluator } from '../evaluate/evaluator.ts'
+import { headToMeasure } from '../evaluate/head.ts'
 import { writeReport } from '../evaluate/html/report.ts'
 import { modelFacts } from '../evaluate/model-facts.ts'
 import { ClassifyRecords } from '../evaluate/records/classify.ts'
-import { comparisonText, evaluationText, figuresText, sweepText, visionEvaluationJson, writeEvaluationPlots } from '../evaluate/report.ts'
+import {
+  calibrationText,
+  comparisonText,
+  evaluationText,
+  figuresText,
+  rejectionText,
+  sweepText,
+  visionEvaluationJson,
+  writeEvaluationPlots,
+} from '../evaluate/report.ts'
 import { type Sweep, type SweepGoal, sweepThresholds } from '../evaluate/sweep.ts'
 import { evaluationWords } from '../evaluate/words.ts'
 import { drawWorst } from '../evaluate/worst-sheet.ts'
@@ -27,6 +45,7 @@ import { encodeModel } from '../graph/codec/encode.ts'
 import type { Task } from '../model/metadata.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
+import type { RejectionGoal } from '../vision/metrics/risk-coverage.ts'
 import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
 import { parseDrawing } from './pictures.ts'
 import { problemWarnings } from './problem-warnings.ts'
@@ -41,6 +60,8 @@ interface EvaluateFlags extends ModelFlags {
   sheet?: string
   against?: string
   sweep?: SweepGoal | true
+  calibrate?: boolean
+  reject?: RejectionGoal
   writeThresholds?: string | true
   inPlace?: boolean
   metrics?: string[]
@@ -65,7 +86,16 @@ export function evaluateCommand(): Command {
     .option('--head <name>', 'of a model with several heads: the one that is measured (default: the first)')
     .option('--against <model>', 'compare with another model on the same pictures')
     .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
-    .option('--write-thresholds [file]', 'write the model with the thresholds of --sweep (default: MODEL-thresholds.onnx)')
+    .option('--calibrate', 'find the temperature at which probabilities mean what they say')
+    .option(
+      '--reject <goal>',
+      'find the probability below which the answer should be "don\'t know": accuracy=0.99 or coverage=0.9',
+      parseRejection,
+    )
+    .option(
+      '--write-thresholds [file]',
+      'write the model with what --sweep, --calibrate and --reject found (default: MODEL-thresholds.onnx)',
+    )
     .option('--in-place', 'let --write-thresholds write over the model')
     .option('--report <file>', 'write a report as one HTML file that opens offline')
     .option('--sheet <file>', 'draw the hardest pictures there as PNG', parseDrawing)
@@ -90,22 +120,33 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   const model = await loadFlagged(file, flags, line, signal)
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
+    if ((flags.calibrate || flags.reject !== undefined) && headToMeasure(model, flags.head).task !== 'classify')
+      throw new FoveaError('EVALUATE_TASK', {
+        field: flags.calibrate ? '--calibrate' : '--reject',
+        expected: 'a model that classifies',
+        found: model.metadata.task,
+      })
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
     for (const warning of warnings) line.print(pc.yellow(warning))
     const evaluation = { ...(await evaluateWith(model, pictures, name, flags, line, signal)), part: name }
     const other = await compareWith(evaluation, pictures, name, flags, line, signal)
+    const calibration = flags.calibrate ? calibrate(evaluation) : undefined
+    // What is found now must hold for the model that is written: for its calibrated probabilities.
+    const measured = calibration?.evaluation ?? evaluation
+    const rejection = flags.reject === undefined ? undefined : chooseRejection(measured, flags.reject)
     const sweep =
-      flags.sweep === undefined && target === undefined
+      flags.sweep === undefined && (target === undefined || flags.calibrate || flags.reject !== undefined)
         ? undefined
-        : await sweepThresholds(evaluation, { goal: flags.sweep === true ? 'f1' : (flags.sweep ?? 'f1'), signal })
+        : await sweepThresholds(measured, { goal: flags.sweep === true ? 'f1' : (flags.sweep ?? 'f1'), signal })
+    const found = { sweep, calibration, rejection }
     line.clear()
     for (const warning of evaluation.warnings) line.print(pc.yellow(warning))
     reportFailures(line, evaluation.failures)
-    await writeFiles({ file, data, model, evaluation, sweep, other, target }, flags, line)
+    await writeFiles({ file, data, model, evaluation, other, target, ...found }, flags, line)
     process.stdout.write(
       flags.json
-        ? `${JSON.stringify({ model: file, data, split: name, ...visionEvaluationJson(evaluation), ...(sweep && { sweep: withoutCurves(sweep) }), ...(other && { comparison: other.comparison }) })}\n`
-        : textOf(evaluation, sweep, other, file),
+        ? `${JSON.stringify({ model: file, data, split: name, ...visionEvaluationJson(evaluation), ...foundJson(found), ...(other && { comparison: other.comparison }) })}\n`
+        : textOf(evaluation, found, other, file),
     )
   } finally {
     await model.close()
@@ -117,18 +158,24 @@ interface Compared {
   readonly comparison: Comparison
 }
 
-interface Written {
+/** What was looked for beside the figures. */
+interface Found {
+  readonly sweep: Sweep | undefined
+  readonly calibration: CalibrationResult | undefined
+  readonly rejection: RejectionResult | undefined
+}
+
+interface Written extends Found {
   readonly file: string
   readonly data: string
   readonly model: DeepSeekVision<Task>
   readonly evaluation: VisionEvaluation
-  readonly sweep: Sweep | undefined
   readonly other: Compared | undefined
   readonly target: string | undefined
 }
 
 async function writeFiles(
-  { file, data, model, evaluation, sweep, other, target }: Written,
+  { file, data, model, evaluation, sweep, calibration, rejection, other, target }: Written,
   flags: EvaluateFlags,
   line: LiveLine,
 ): Promise<void> {
@@ -143,8 +190,11 @@ async function writeFiles(
     if (sheet !== undefined) await writePng(flags.sheet, sheet)
     line.print(sheet === undefined ? 'No picture is left for a sheet.' : `sheet: ${flags.sheet}`)
   }
-  if (sweep !== undefined && target !== undefined) {
-    await writeFileAtomically(target, [encodeModel(applyThresholds(model, sweep))])
+  if (target !== undefined) {
+    let written: Pick<DeepSeekVision<Task>, 'model' | 'metadata'> = model
+    if (calibration !== undefined) written = applyCalibration(written, calibration, flags.head)
+    if (rejection !== undefined) written = applyRejection(written, rejection, flags.head)
+    await writeFileAtomically(target, [encodeModel(sweep === undefined ? written.model : applyThresholds(written, sweep))])
     line.print(`thresholds: ${target}`)
   }
   if (flags.report !== undefined) {
@@ -159,10 +209,12 @@ async function writeFiles(
   }
 }
 
-function textOf(evaluation: VisionEvaluation, sweep: Sweep | undefined, other: Compared | undefined, file: string): string {
+function textOf(evaluation: VisionEvaluation, { sweep, calibration, rejection }: Found, other: Compared | undefined, file: string): string {
   const words = `${evaluationWords(evaluation).join('\n')}\n`
   const parts =
     evaluation.records instanceof ClassifyRecords ? [evaluationText(classificationOf(evaluation)), words] : [figuresText(evaluation), words]
+  if (calibration !== undefined) parts.push(calibrationText(calibration))
+  if (rejection !== undefined) parts.push(rejectionText(rejection))
   if (sweep !== undefined) parts.push(sweepText(sweep))
   if (other !== undefined) parts.push(comparisonText(other.comparison, file, other.file))
   return parts.join('\n')
@@ -273,10 +325,27 @@ function thresholdFile(file: string, { writeThresholds, inPlace }: EvaluateFlags
   return file
 }
 
+function foundJson({ sweep, calibration, rejection }: Found): Record<string, unknown> {
+  const { evaluation: _, ...temperature } = calibration ?? {}
+  const { curve: __, ...chosen } = rejection ?? {}
+  return {
+    ...(calibration && { temperature }),
+    ...(rejection && { rejection: chosen }),
+    ...(sweep && { sweep: withoutCurves(sweep) }),
+  }
+}
+
 /** What scripts need of a sweep: the thresholds, not the points that were tried. */
 function withoutCurves({ perClass, overall, ...rest }: Sweep): Record<string, unknown> {
   const short = ({ curve: _, ...one }: { readonly curve: unknown }) => one
   return { ...rest, perClass: perClass.map(short), ...(overall === undefined ? {} : { overall: short(overall) }) }
+}
+
+function parseRejection(text: string): RejectionGoal {
+  const [, name, value] = /^(accuracy|coverage)=([\d.]+)$/.exec(text) ?? []
+  if (name === undefined || !(Number(value) >= 0 && Number(value) <= 1))
+    throw new InvalidArgumentError('Write accuracy=0.99 or coverage=0.9.')
+  return { [name]: Number(value) } as RejectionGoal
 }
 
 function parseGoal(text: string): SweepGoal {

@@ -1,12 +1,15 @@
 // `fovea predict MODEL FILE…`: what a model sees in pictures, or in the frames of a video or camera.
 
-import { resolve } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import pc from 'picocolors'
 import { loadImage } from '../data/decode.ts'
 import { writePng } from '../data/encode.ts'
 import { makeFolder } from '../data/files.ts'
 import { namesVideo } from '../data/video/open-source.ts'
+import type { Source } from '../data/video/source.ts'
+import { steadyFrames, type TimedImage } from '../data/video/steady.ts'
+import { writeVideo } from '../data/video/write-video.ts'
 import type { Task } from '../model/metadata.ts'
 import type { DeepSeekVision, PredictOptions } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
@@ -15,8 +18,9 @@ import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.
 import { drawnFile, listPictures } from './pictures.ts'
 import { openFlaggedSource, type SourceFlags, sourceHelp, withSourceOptions } from './source-options.ts'
 import { bar, interruptSignal, LiveLine, modelHelp, parseCount, parseNumber } from './terminal.ts'
+import { asksTracking, type TrackFlags, Tracking, withTrackOptions } from './tracking.ts'
 
-interface PredictFlags extends SourceFlags, ModelFlags {
+interface PredictFlags extends SourceFlags, ModelFlags, TrackFlags {
   draw?: string
   explain?: boolean
   topK: number
@@ -25,6 +29,7 @@ interface PredictFlags extends SourceFlags, ModelFlags {
   tile?: number | true
   overlap?: number
   flip?: boolean
+  reject?: number
   json?: boolean
 }
 
@@ -32,13 +37,17 @@ export function predictCommand(): Command {
   const command = new Command('predict').description(
     'say what a model sees in pictures or in the frames of a source; prints one line for each',
   )
-  return withModelOptions(withSourceOptions(command))
+  return withModelOptions(withTrackOptions(withSourceOptions(command)))
     .argument('<model>', modelHelp)
     .argument('<pictures...>', `files or folders; or one source of frames: ${sourceHelp}`)
-    .option('--draw <folder>', 'write each picture with the answer on it there')
+    .option('--draw <folder>', 'write each picture or frame with the answer on it there; of frames also a video, by its ending (out.mp4)')
     .option('--explain', 'with --draw: lay over the picture where the model looked (Grad-CAM)')
     .option('--top-k <n>', 'number of guesses in JSON', parseCount, 5)
-    .option('--confidence <score>', 'of a detector: from which score on a detection counts (default: that of the model)', parseNumber)
+    .option(
+      '--confidence <score>',
+      'from which score on a detection, or a class of several, counts (default: that of the model)',
+      parseNumber,
+    )
     .option(
       '--iou <share>',
       'of a detector: boxes that overlap a better one by more than this go (default: that of the model)',
@@ -51,13 +60,26 @@ export function predictCommand(): Command {
     )
     .option('--overlap <share>', 'with --tile: the part of a tile that the next one sees as well (default: 0.2)', parseNumber)
     .option('--flip', 'look at the mirror image too and answer with the mean')
+    .option(
+      '--reject <probability>',
+      'of a classifier: below this the answer is "don\'t know" (default: that of the model, else 0)',
+      parseNumber,
+    )
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
       if (flags.overlap !== undefined && flags.tile === undefined) command.error("error: option '--overlap' needs '--tile'")
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
       const frames = flags.watch || flags.loop || pictures.some(namesVideo)
       if (frames && pictures.length > 1) command.error('error: give one source of frames, or pictures and folders')
-      if (frames && flags.draw !== undefined) command.error("error: option '--draw' is for pictures; 'fovea source --save' keeps frames")
+      if (frames && flags.explain) command.error("error: option '--explain' is for pictures")
+      if (!frames && asksTracking(flags))
+        command.error(
+          "error: options '--track', '--line' and '--zone' are for frames: a video, a camera, or a folder with '--loop' or '--watch'",
+        )
+      if (!frames && flags.draw !== undefined && namesVideo(flags.draw))
+        command.error("error: option '--draw' takes a folder for pictures, a video for frames")
+      if (frames && flags.draw !== undefined && resolve(flags.draw) === resolve(pictures[0]!))
+        command.error("error: option '--draw' would write over the source")
       const { signal, release } = interruptSignal()
       try {
         await (frames ? runFrames(file, pictures[0]!, flags, signal) : run(file, pictures, flags, signal))
@@ -105,22 +127,56 @@ async function runFrames(file: string, spec: string, flags: PredictFlags, signal
   await using source = await openFlaggedSource(spec, flags, line, stop.signal)
   await using model = await loadFlagged(file, flags, line, signal)
   model.requireHead()
+  const tracking = asksTracking(flags) ? new Tracking(model, flags) : undefined
   for (const note of model.notes) line.print(pc.yellow(note))
   const end = () => void source.stop()
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
+  const { draw } = flags
+  const frames = answeredFrames(source, model, flags, { line, tracking })
+  if (draw === undefined) for await (const _ of frames);
+  else if (namesVideo(draw)) {
+    const steady = await steadyFrames(frames)
+    await writeVideo(steady.images, draw, { fps: steady.fps, ...(extname(draw).toLowerCase() === '.webm' && { codec: 'vp9' }) })
+  } else {
+    await makeFolder(draw)
+    for await (const { image, sequence } of frames) await writePng(join(draw, `${String(sequence).padStart(8, '0')}.png`), image)
+  }
+  line.clear()
+}
+
+interface FrameRun {
+  readonly line: LiveLine
+  readonly tracking: Tracking | undefined
+}
+
+/** Prints the answer to each frame, and gives the frame, with the answer on it where it is to be drawn. */
+async function* answeredFrames(
+  source: Source,
+  model: DeepSeekVision<Task>,
+  flags: PredictFlags,
+  { line, tracking }: FrameRun,
+): AsyncGenerator<TimedImage & { readonly sequence: number }> {
+  const asked = { ...askedOf(flags), ...(tracking && { confidence: tracking.confidence }) }
   let count = 0
   for await (const { image, timestamp, sequence } of source) {
-    const result: Answer = await model.predict(image, askedOf(flags))
+    const answer: Answer = await model.predict(image, asked)
+    const tracked = tracking?.update(answer, timestamp)
+    const result = tracked?.answer ?? answer
     line.clear()
     const picture = image.source === undefined || image.source === source.id ? {} : { file: image.source }
-    const record = { source: source.id, sequence, timestamp: Number(timestamp.toFixed(6)), ...picture, ...plain(result) }
-    process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${timestamp.toFixed(3).padStart(9)} s  ${answerText(result)}\n`)
+    const place = { source: source.id, sequence, timestamp: Number(timestamp.toFixed(6)), ...picture }
+    const words = [answerText(result), ...(tracked?.words ?? [])].join('  |  ')
+    process.stdout.write(
+      flags.json
+        ? `${JSON.stringify({ ...place, ...plain(result), ...tracked?.record })}\n`
+        : `${timestamp.toFixed(3).padStart(9)} s  ${words}\n`,
+    )
+    yield { image: flags.draw === undefined ? image : await drawAnswer(image, result, { tracking: tracked?.drawing }), timestamp, sequence }
     if (++count >= (flags.frames ?? Number.POSITIVE_INFINITY)) break
     const { dropped, fps } = source.statistics
     line.update(`${count} frames, ${dropped} dropped, ${fps.toFixed(1)} a second come`)
   }
-  line.clear()
 }
 
 async function predictOne(
@@ -134,14 +190,14 @@ async function predictOne(
   const result: Answer = await model.predict(image, askedOf(flags))
   if (drawn !== undefined) {
     const explanation = flags.explain ? await model.explain(image) : undefined
-    await writePng(drawn, await drawAnswer(image, result, explanation))
+    await writePng(drawn, await drawAnswer(image, result, { explanation }))
   }
   line.clear()
   const record = { file: path, ...plain(result), ...(drawn === undefined ? {} : { drawn }) }
   process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
 }
 
-function askedOf({ topK, confidence, iou, tile, overlap, flip }: PredictFlags): PredictOptions {
+function askedOf({ topK, confidence, iou, tile, overlap, flip, reject }: PredictFlags): PredictOptions {
   const tiles = { ...(typeof tile === 'number' && { size: tile }), ...(overlap !== undefined && { overlap }) }
   return {
     topK,
@@ -149,6 +205,7 @@ function askedOf({ topK, confidence, iou, tile, overlap, flip }: PredictFlags): 
     ...(iou !== undefined && { iou }),
     ...(tile !== undefined && { tiles }),
     ...(flip && { flip }),
+    ...(reject !== undefined && { reject }),
   }
 }
 

@@ -1,8 +1,8 @@
-// `fovea train DATA --task detect|segment|count|multi`: from a data set with boxes, masks or points to a model that answers with such.
+// `fovea train DATA --task detect|segment|count|multilabel|multi`: from a data set with boxes, masks, points or several classes a picture to a model that answers with such.
 
 import { join } from 'node:path'
 import pc from 'picocolors'
-import type { ImageDataset } from '../data/dataset.ts'
+import { type ImageDataset, presentClasses } from '../data/dataset.ts'
 import { writePng } from '../data/encode.ts'
 import { writeFileAtomically } from '../data/files.ts'
 import { loadFont } from '../data/font.ts'
@@ -28,7 +28,7 @@ import { reportFailures } from './report-failures.ts'
 import { bar, formatCount, formatDuration, formatPercent, hubOptions, LiveLine } from './terminal.ts'
 
 /** Tasks whose models have heads. */
-export const headTasks = ['detect', 'segment', 'count', 'multi'] as const
+export const headTasks = ['detect', 'segment', 'count', 'multilabel', 'multi'] as const
 
 export type TrainedTask = (typeof headTasks)[number]
 
@@ -129,6 +129,7 @@ function tasksOf(task: TrainedTask, { classes, samples }: ImageDataset, isMixed:
     detect: hasBoxes,
     segment: hasOutlines,
     count: hasPoints,
+    multilabel: samples.some((sample) => (presentClasses(sample)?.length ?? 0) > 0),
     classify: samples.some(({ label }) => label >= 0) && classes.length > 1,
   }
   // Boxes count things already: a head that counts is for those who ask for it.

@@ -13,6 +13,8 @@ import { readFileBytes } from './source.ts'
 export interface Sample {
   readonly path: string
   readonly label: number
+  /** All classes of the picture as a whole, where it has several; `label` is the first. */
+  readonly labels?: readonly number[]
   readonly image?: Image
   /** What is marked in the upright picture. Default nothing. */
   readonly annotations?: readonly Annotation[]
@@ -33,7 +35,14 @@ export function samplesOf(set: LabelledSet): ImageDataset {
 }
 
 export function sampleOf({ file, name, labels, annotations }: LabelledPicture): Sample {
-  return { path: file ?? name, label: labels[0] ?? -1, annotations }
+  return { path: file ?? name, label: labels[0] ?? -1, ...(labels.length > 1 && { labels }), annotations }
+}
+
+/** The classes that a picture shows: its own, else those of what is marked in it. Undefined where nothing is known of it; empty where nothing is there. */
+export function presentClasses({ label, labels, annotations }: Sample): readonly number[] | undefined {
+  if (labels !== undefined && labels.length > 0) return labels
+  if (label >= 0) return [label]
+  return annotations && [...new Set(annotations.map((annotation) => annotation.label))].filter((one) => one >= 0)
 }
 
 /** The classes of a sample: its own, or those of what is marked in it, each once. */

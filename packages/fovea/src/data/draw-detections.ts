@@ -4,8 +4,10 @@ import { ink } from '../vision/drawing/colors.ts'
 import { type DrawnThing, drawDetections as drawThings } from '../vision/drawing/detections.ts'
 import { picture, svgDocument } from '../vision/drawing/svg.ts'
 import type { TextFont } from '../vision/drawing/text.ts'
+import { type DrawnLine, type DrawnZone, drawCountedLine, drawTrails, drawZone, drawZoneCount } from '../vision/drawing/tracking.ts'
 import { type Image, toRgb, verifyImage } from '../vision/image.ts'
 import { resizeImage } from '../vision/resize.ts'
+import type { Trail } from '../vision/tracking/trails.ts'
 import { imageDataUrl, renderSvg } from './encode.ts'
 import { loadFont } from './font.ts'
 
@@ -16,6 +18,12 @@ export interface DrawDetectionsOptions {
   readonly labels?: readonly string[]
   /** Writes name and score at each thing. @default true */
   readonly withNames?: boolean
+  /** Where tracks were lately (`Trails`): each track then has a colour of its own. */
+  readonly trails?: readonly Trail[]
+  /** Lines with their counts (`LineZone`). */
+  readonly lines?: readonly DrawnLine[]
+  /** Zones with theirs (`PolygonZone`). */
+  readonly zones?: readonly DrawnZone[]
   readonly font?: TextFont
 }
 
@@ -27,7 +35,7 @@ const gap = 0.02
 /** @throws FoveaError IMAGE_INVALID where the image is not well formed */
 export async function drawDetections(image: Image, found: readonly DrawnThing[], options: DrawDetectionsOptions = {}): Promise<Image> {
   verifyImage(image)
-  const { truth, labels = [], withNames = true, font = await loadFont() } = options
+  const { truth, labels = [], withNames = true, trails = [], lines = [], zones = [], font = await loadFont() } = options
   const scale = Math.max(1, Math.round((2 * leastSide) / Math.max(image.width, image.height)) / 2)
   const [width, height] = [Math.round(image.width * scale), Math.round(image.height * scale)]
   const shown = scale === 1 ? toRgb(image) : resizeImage(toRgb(image), height, width, 'bicubic')
@@ -39,13 +47,21 @@ export async function drawDetections(image: Image, found: readonly DrawnThing[],
     })
   const panel = (things: readonly DrawnThing[]) =>
     picture(href, 0, 0, width, height) + drawThings(named(things), font, { width, height, scale, withNames })
-  if (truth === undefined) return toRgb(await renderSvg(svgDocument(width, height, [panel(found)])))
+  const drawing = { width, height, scale }
+  const below = [...zones.map((zone) => drawZone(zone, drawing)), ...(trails.length > 0 ? [drawTrails(trails, drawing)] : [])]
+  const above = [...zones.map((zone) => drawZoneCount(zone, font, drawing)), ...lines.map((one) => drawCountedLine(one, font, drawing))]
+  const tracked =
+    picture(href, 0, 0, width, height) +
+    below.join('') +
+    drawThings(named(found), font, { ...drawing, withNames, colorBy: trails.length > 0 ? 'track' : 'class' }) +
+    above.join('')
+  if (truth === undefined) return toRgb(await renderSvg(svgDocument(width, height, [tracked])))
   const space = Math.max(4, Math.round(gap * Math.max(width, height)))
   const band = Math.round(Math.max(18, height / 18))
   const title = (text: string, x: number) =>
     font.draw(text, x + width / 2, band / 2, { size: band * 0.6, color: ink.title, bold: true, anchor: 'middle', baseline: 'middle' })
   const at = (x: number, content: string) => `<g transform="translate(${x} ${band})">${content}</g>`
   const right = width + space
-  const parts = [title('found', 0), title('truth', right), at(0, panel(found)), at(right, panel(truth))]
+  const parts = [title('found', 0), title('truth', right), at(0, tracked), at(right, panel(truth))]
   return toRgb(await renderSvg(svgDocument(2 * width + space, height + band, parts, ink.paper)))
 }

@@ -22,11 +22,12 @@ export function mixDatasets(datasets: readonly ImageDataset[]): ImageDataset {
   return { classes, samples }
 }
 
-function underNames({ label, annotations, labelMap, covers, ...rest }: Sample, places: readonly number[]): Sample {
+function underNames({ label, labels, annotations, labelMap, covers, ...rest }: Sample, places: readonly number[]): Sample {
   const placed = (one: number) => places[one] ?? -1
   return {
     ...rest,
     label: placed(label),
+    ...(labels && { labels: labels.map(placed) }),
     ...(annotations && { annotations: annotations.map((one) => ({ ...one, label: placed(one.label) })) }),
     // What is no class of the data set, such as a background behind them, is none of the mix.
     ...(labelMap && {

@@ -1,13 +1,15 @@
 // Writes swept thresholds into the metadata of a model.
 
+import { copyModel } from '../graph/copy.ts'
 import type { Model } from '../graph/model.ts'
+import { Tensor } from '../graph/tensor.ts'
 import { type ModelMetadata, writeMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Sweep } from './sweep.ts'
 
 /**
  * The model with `fovea.thresholds` of a sweep; the given one is left as it was. Classes that the sweep could not tell anything of (no
- * truth, no score) get null.
+ * truth, no score) get null. Of a model that tells several classes of a picture they are what its graph decides by (`NAME_confidence`), and so does `predict`.
  *
  * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's
  */
@@ -17,14 +19,31 @@ export function applyThresholds({ model, metadata }: { readonly model: Model; re
   if (found.length > 0 && found.join('\n') !== metadata.labels.join('\n'))
     throw new FoveaError('EVALUATE_CLASSES', { expected: metadata.labels.join(', '), found: found.join(', ') })
   const known = (threshold: number) => (Number.isFinite(threshold) ? threshold : null)
-  return writeMetadata(model, {
+  const perClass = sweep.perClass.map(({ threshold }) => known(threshold))
+  return writeMetadata(withConfidence(model, metadata, perClass), {
     ...metadata,
     thresholds: {
       goal: goal === 'f1' ? { f1: 'best' } : goal,
       samples,
-      ...(found.length > 0 ? { perClass: sweep.perClass.map(({ threshold }) => known(threshold)) } : {}),
+      ...(found.length > 0 ? { perClass } : {}),
       ...(overall === undefined ? {} : { overall: known(overall.threshold) }),
       ...(nms === undefined ? {} : { nmsIoU: nms.iou }),
     },
   })
+}
+
+function withConfidence(model: Model, { heads = [] }: ModelMetadata, perClass: readonly (number | null)[]): Model {
+  const [head] = heads
+  if (heads.length !== 1 || head?.task !== 'multilabel' || perClass.length === 0) return model
+  const { confidence } = head.thresholds
+  const result = copyModel(model)
+  const { dims, data } = model.graph.initializers.get(confidence)!
+  result.graph.initializers.set(
+    confidence,
+    Tensor.float32(
+      dims,
+      Array.from(data as Float32Array, (stored, i) => perClass[i] ?? stored),
+    ),
+  )
+  return result
 }

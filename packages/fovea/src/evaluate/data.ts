@@ -77,11 +77,11 @@ function partOf({ classes, samples }: ImageDataset, name: string): EvaluationPar
   return { classes, total: samples.length, name, samples: samples.map(pictureOf) }
 }
 
-function pictureOf({ path, label, image, annotations = [], labelMap }: ImageDataset['samples'][number]): EvaluationSample {
+function pictureOf({ path, label, labels, image, annotations = [], labelMap }: ImageDataset['samples'][number]): EvaluationSample {
   return {
     name: path,
     ...(image === undefined ? { file: path } : { image, width: image.width, height: image.height }),
-    labels: label < 0 ? [] : [label],
+    labels: labels ?? (label < 0 ? [] : [label]),
     annotations,
     ...(labelMap && { labelMap }),
     captions: [],

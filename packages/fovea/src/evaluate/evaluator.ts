@@ -28,6 +28,7 @@ import { CaptionRecorder } from './records/caption.ts'
 import { ClassifyRecorder } from './records/classify.ts'
 import { CountRecorder } from './records/count.ts'
 import { DetectRecorder } from './records/detect.ts'
+import { MultilabelRecorder } from './records/multilabel.ts'
 import type { EvaluationSample, Recorder, TaskRecords } from './records/records.ts'
 import { SegmentRecorder } from './records/segment.ts'
 import { WorstPictures } from './worst.ts'
@@ -283,6 +284,8 @@ class Run {
     switch (task) {
       case 'classify':
         return new ClassifyRecorder(labels)
+      case 'multilabel':
+        return new MultilabelRecorder(labels)
       case 'detect':
         return new DetectRecorder(labels, { by, confidence, nms })
       case 'segment':

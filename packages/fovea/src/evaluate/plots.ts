@@ -6,14 +6,16 @@ import { type Curve, drawCurves } from '../vision/drawing/plots/curve-plot.ts'
 import { drawHistogram } from '../vision/drawing/plots/histogram-plot.ts'
 import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
 import type { TextFont } from '../vision/drawing/text.ts'
+import { riskCoverage, riskCoverageArea } from '../vision/metrics/risk-coverage.ts'
 import type { VisionEvaluation } from './evaluation.ts'
 import { AnomalyRecords } from './records/anomaly.ts'
 import { ClassifyRecords } from './records/classify.ts'
 import { CountRecords } from './records/count.ts'
 import { DetectRecords } from './records/detect.ts'
+import { MultilabelRecords } from './records/multilabel.ts'
 import { knownMean, partText } from './records/records.ts'
 import { SegmentRecords } from './records/segment.ts'
-import { classScores, detectionScores, type SweepPoint, type SweptScores, sweepScores } from './sweep.ts'
+import { classScores, detectionScores, multilabelScores, type SweepPoint, type SweptScores, sweepScores } from './sweep.ts'
 
 export interface EvaluationPlot {
   /** For a file: `precision-recall`. */
@@ -29,6 +31,7 @@ const maxCurves = 100
 /** Those that can be drawn of this evaluation; none for captions. */
 export function evaluationPlots({ records }: VisionEvaluation, font: TextFont): EvaluationPlot[] {
   if (records instanceof ClassifyRecords) return classifyPlots(records, font)
+  if (records instanceof MultilabelRecords) return multilabelPlots(records, font)
   if (records instanceof DetectRecords) return detectPlots(records, font)
   if (records instanceof SegmentRecords) return segmentPlots(records, font)
   if (records instanceof AnomalyRecords) return anomalyPlots(records, font)
@@ -44,7 +47,31 @@ function classifyPlots(records: ClassifyRecords, font: TextFont): EvaluationPlot
   ]
   if (records.row(0) === undefined || labels.length > maxCurves) return drawn
   const swept = labels.map((name, label) => ({ name, scores: classScores(records, label) })).filter(({ scores }) => scores.positives > 0)
-  return [...drawn, ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
+  return [...drawn, riskPlot(records, font), ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
+}
+
+/** What is wrong among the answers, where only the surest are given. */
+function riskPlot({ confidences, truths, predicted }: ClassifyRecords, font: TextFont): EvaluationPlot {
+  const rights = truths.map((truth, i) => truth === predicted[i])
+  const points = riskCoverage(confidences, rights).map(({ coverage, accuracy }) => ({ x: coverage, y: 1 - accuracy }))
+  const step = Math.ceil(points.length / 300)
+  const curve = {
+    name: 'surest first',
+    value: riskCoverageArea(confidences, rights).toFixed(3),
+    points: points.filter((_, i) => i % step === 0 || i === points.length - 1),
+    isMain: true,
+  }
+  const title = 'Risk over coverage'
+  const subtitle = 'answers that are wrong, of the part that is answered'
+  return { name: 'risk-coverage', title, svg: drawCurves({ title, subtitle, xTitle: 'coverage', yTitle: 'risk', curves: [curve] }, font) }
+}
+
+function multilabelPlots(records: MultilabelRecords, font: TextFont): EvaluationPlot[] {
+  const swept = records.labels
+    .slice(0, maxCurves)
+    .map((name, label) => ({ name, scores: multilabelScores(records, label) }))
+    .filter(({ scores }) => scores.positives > 0)
+  return swept.length === 0 ? [] : [...decisionPlots(swept, 'each class by itself', font), ...rocPlot(swept, font)]
 }
 
 function detectPlots(records: DetectRecords, font: TextFont): EvaluationPlot[] {

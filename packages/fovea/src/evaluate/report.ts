@@ -6,10 +6,12 @@ import { loadFont } from '../data/font.ts'
 import { textTable } from '../util/text-table.ts'
 import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
 import { drawReliability } from '../vision/drawing/plots/reliability-plot.ts'
+import type { CalibrationResult, RejectionResult } from './calibrate.ts'
 import { classificationOf, type Evaluation } from './classifier.ts'
 import type { Comparison } from './compare.ts'
 import type { VisionEvaluation } from './evaluation.ts'
 import { pText } from './html/report.ts'
+import { wilsonInterval } from './normal.ts'
 import type { Sweep, ThresholdSweep } from './sweep.ts'
 import { figureText, intervalText } from './words.ts'
 
@@ -119,6 +121,29 @@ export function sweepText({ perClass, overall, nms, samples }: Sweep): string {
   const all = overall === undefined ? [] : [row('all, one threshold', overall)]
   const nmsLine = nms === undefined ? '' : `suppression: IoU ${nms.iou}\n`
   return `${textTable([[`thresholds on ${samples} pictures`, 'from', 'precision', 'recall', 'F1', ''], undefined, ...rows, ...all])}\n${nmsLine}`
+}
+
+/** The temperature, and what it changes, as text. */
+export function calibrationText({
+  temperature,
+  samples,
+  lossBefore,
+  lossAfter,
+  errorBefore,
+  errorAfter,
+  isBounded,
+}: CalibrationResult): string {
+  const bound = isBounded ? ' (the end of its range: these pictures do not tell more)' : ''
+  return `temperature ${temperature.toPrecision(4)} on ${samples} pictures${bound}: loss ${lossBefore.toFixed(4)} to ${lossAfter.toFixed(4)}, calibration error ${percent(errorBefore)} to ${percent(errorAfter)}\n`
+}
+
+/** From which probability on is answered, and what that brings, as text. */
+export function rejectionText({ threshold, coverage, accuracy, samples, aurc, reached }: RejectionResult): string {
+  const answered = Math.round(coverage * samples)
+  // At least one picture is answered.
+  const { low, high } = wilsonInterval(Math.round(accuracy * answered), answered, 0.95)!
+  const words = `don't know below ${threshold.toPrecision(4)}: ${answered} of ${samples} pictures are answered (${percent(coverage)}), ${percent(accuracy)} of them right`
+  return `${words} (95 % interval ${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %)${reached ? '' : '; what was asked for is not reached'}\narea under risk and coverage ${aurc.toFixed(4)}\n`
 }
 
 /** Writes `confusion.png` and `reliability.png`; returns their paths. @throws FoveaError FILE_WRITE */

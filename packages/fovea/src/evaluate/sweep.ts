@@ -7,6 +7,7 @@ import type { VisionEvaluation } from './evaluation.ts'
 import { AnomalyRecords } from './records/anomaly.ts'
 import { ClassifyRecords } from './records/classify.ts'
 import { type ClassMatches, DetectRecords } from './records/detect.ts'
+import { MultilabelRecords } from './records/multilabel.ts'
 import { knownMean } from './records/records.ts'
 
 /** `missRate` is 1 - recall. */
@@ -132,6 +133,14 @@ export async function sweepThresholds(
     }
     return { ...base, perClass }
   }
+  if (records instanceof MultilabelRecords) {
+    const perClass: ClassSweep[] = []
+    for (const [label, name] of records.labels.entries()) {
+      perClass.push({ class: name, support: records.supports[label]!, ...sweepScores(multilabelScores(records, label), goal) })
+      await breath.take()
+    }
+    return { ...base, perClass }
+  }
   if (records instanceof AnomalyRecords) {
     const order = records.scores.map((_, i) => i).sort((a, b) => records.scores[b]! - records.scores[a]!)
     const hits = order.map((i) => records.truths[i]!)
@@ -139,7 +148,7 @@ export async function sweepThresholds(
     return { ...base, perClass: [], overall: sweepScores({ scores, hits, positives: records.truths.filter(Boolean).length }, goal) }
   }
   if (records instanceof DetectRecords) return { ...base, ...(await sweepDetections(records, goal, breath)) }
-  throw new FoveaError('EVALUATE_SWEEP', { field: 'task', expected: 'classify, detect or anomaly', found: task })
+  throw new FoveaError('EVALUATE_SWEEP', { field: 'task', expected: 'classify, multilabel, detect or anomaly', found: task })
 }
 
 async function sweepDetections(
@@ -190,6 +199,16 @@ export function classScores(records: ClassifyRecords, label: number): SweptScore
   return {
     scores: order.map((i) => own[i]!),
     hits: order.map((i) => (records.truths[i] === label ? 1 : 0)),
+    positives: records.supports[label]!,
+  }
+}
+
+/** Probabilities of a class, and the pictures that show it. */
+export function multilabelScores(records: MultilabelRecords, label: number): SweptScores {
+  const order = [...records.order(label)]
+  return {
+    scores: order.map((i) => records.rows[i]![label]!),
+    hits: order.map((i) => records.truths[i]![label]!),
     positives: records.supports[label]!,
   }
 }

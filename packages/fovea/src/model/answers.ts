@@ -4,6 +4,7 @@ import type { Detections } from '../vision/detections.ts'
 import type { Segmentation } from '../vision/segmentation.ts'
 import type { Count } from './heads/count.ts'
 import type { HeadTask } from './heads/head.ts'
+import type { Multilabel } from './heads/multilabel.ts'
 import type { Task } from './metadata.ts'
 
 export interface ClassScore {
@@ -17,6 +18,8 @@ export interface Classification extends ClassScore {
   readonly task: 'classify'
   /** The highest scores, falling. */
   readonly top: readonly ClassScore[]
+  /** "I don't know": the best class is less probable than was asked for. `label` is still that guess. */
+  readonly rejected?: true
 }
 
 /** The answers of a model with several heads, by the heads' names. */
@@ -27,6 +30,7 @@ export interface MultiAnswer {
 
 interface Answers {
   readonly classify: Classification
+  readonly multilabel: Multilabel
   readonly detect: Detections
   readonly segment: Segmentation
   readonly count: Count
@@ -38,9 +42,9 @@ export type HeadAnswer = Answers[HeadTask]
 /** What a model of this task answers; one of features answers nothing. */
 export type AnswerOf<T extends Task> = T extends HeadTask ? Answers[T] : T extends 'multi' ? MultiAnswer : never
 
-/** The best classes of a row of probabilities. */
-export function classification(labels: readonly string[], probabilities: Float32Array, topK: number): Classification {
+/** The best classes of a row of probabilities. @param reject from which probability on the best one is told */
+export function classification(labels: readonly string[], probabilities: Float32Array, topK: number, reject = 0): Classification {
   const order = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!)
   const top = order.slice(0, topK).map((index) => ({ label: labels[index]!, index, probability: probabilities[index]! }))
-  return { task: 'classify', ...top[0]!, top }
+  return { task: 'classify', ...top[0]!, top, ...(top[0]!.probability < reject && { rejected: true }) }
 }

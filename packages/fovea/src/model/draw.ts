@@ -18,7 +18,8 @@ export interface DrawOptions {
 /** Draws the picture with a caption band below it. @throws FoveaError IMAGE_INVALID where the image is not well formed */
 export async function drawPrediction(image: Image, result: Classification, options: DrawOptions = {}): Promise<Image> {
   verifyImage(image)
-  const guesses = result.top.slice(0, options.guesses ?? (result.probability < 0.6 ? 3 : 1))
+  const best = result.top.slice(0, options.guesses ?? (result.probability < 0.6 ? 3 : 1))
+  const guesses = result.rejected ? best.map((guess, i) => (i === 0 ? { ...guess, label: `Don't know: ${guess.label}?` } : guess)) : best
   const { explanation } = options
   if (explanation === undefined) return drawGuesses(image, guesses)
   // Enlarged before the heat goes over it, which stays smooth then.

@@ -9,13 +9,13 @@ import { areHeads, type Head, type HeadTask } from './heads/head.ts'
 import { checkVersions, frameworkRange } from './version.ts'
 
 /**
- * `classify` gives a score for each class, `detect` boxes, `segment` a class for each pixel, `count` a number; `multi` has several heads;
+ * `classify` gives a score for each class, `multilabel` a yes or no for each, `detect` boxes, `segment` a class for each pixel, `count` a number; `multi` has several heads;
  * `features` has none: its outputs are embeddings and maps.
  */
 export type Task = HeadTask | 'multi' | 'features'
 
 /** What a model file may be for. */
-export const modelTasks: readonly Task[] = ['classify', 'detect', 'segment', 'count', 'multi', 'features']
+export const modelTasks: readonly Task[] = ['classify', 'multilabel', 'detect', 'segment', 'count', 'multi', 'features']
 
 export interface ModelMetadata {
   readonly task: Task
@@ -43,6 +43,28 @@ export interface ModelMetadata {
   readonly licence?: string
   /** From which score on an answer counts, as a sweep found it (`applyThresholds`). */
   readonly thresholds?: ModelThresholds
+  /** How probabilities were calibrated, by the name of the head; '' for a classifier without heads. The graph divides by the temperature. */
+  readonly calibration?: Readonly<Record<string, ModelCalibration>>
+  /** From which probability on a class is told, by the name of the head; '' for a classifier without heads. */
+  readonly rejection?: Readonly<Record<string, ModelRejection>>
+}
+
+/** Temperature scaling (Guo et al. 2017). */
+export interface ModelCalibration {
+  readonly temperature: number
+  /** Pictures that it was fitted on. */
+  readonly samples: number
+}
+
+/** Below which probability a classifier says that it does not know. */
+export interface ModelRejection {
+  readonly threshold: number
+  /** What was asked for: an accuracy, or a coverage. */
+  readonly goal: Readonly<Record<string, number>>
+  /** Pictures that it was chosen on; the part of them that is answered, and the part of those answers that is right. */
+  readonly samples: number
+  readonly coverage: number
+  readonly accuracy: number
 }
 
 export interface ModelThresholds {
@@ -58,7 +80,19 @@ export interface ModelThresholds {
   readonly nmsIoU?: number
 }
 
-const jsonKeys = ['labels', 'preprocessing', 'heads', 'stages', 'architecture', 'recipe', 'metrics', 'split', 'thresholds'] as const
+const jsonKeys = [
+  'labels',
+  'preprocessing',
+  'heads',
+  'stages',
+  'architecture',
+  'recipe',
+  'metrics',
+  'split',
+  'thresholds',
+  'calibration',
+  'rejection',
+] as const
 const textKeys = ['task', 'name', 'version', 'framework', 'licence'] as const
 
 /** Largest JSON text of one key that is read: a hostile file must not fill the memory. */
@@ -152,6 +186,14 @@ function shapesOf(labels: number): Readonly<Record<string, KeyShape>> {
       expected: `goal and samples, and thresholds that are numbers or null, ${labels} in perClass`,
       fits: (value) => isThresholds(value, labels),
     },
+    calibration: {
+      expected: 'by head, a temperature above 0 and samples',
+      fits: (value) => isRecordOf(value, (one) => isRecord(one) && isPositive(one.temperature) && Number.isFinite(one.samples)),
+    },
+    rejection: {
+      expected: 'by head, a threshold from 0 to 1, goal, samples, coverage and accuracy',
+      fits: (value) => isRecordOf(value, isRejection),
+    },
   }
 }
 
@@ -212,6 +254,20 @@ function isThresholds(value: unknown, labels: number): boolean {
     (overall === undefined || isNumberOrNull(overall)) &&
     (nmsIoU === undefined || Number.isFinite(nmsIoU))
   )
+}
+
+function isRejection(value: unknown): boolean {
+  if (!isRecord(value)) return false
+  const { threshold, goal, samples, coverage, accuracy } = value
+  return isPart(threshold) && isRecordOf(goal, Number.isFinite) && Number.isFinite(samples) && isPart(coverage) && isPart(accuracy)
+}
+
+function isPart(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= 1
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && Number.isFinite(value)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

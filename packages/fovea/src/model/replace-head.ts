@@ -55,7 +55,8 @@ export function replaceHead(model: Model, labels: readonly string[], random: Ran
   const renewedModel = eliminateDeadNodes(result).model
   const produced = new Set(graph.nodes.flatMap((node) => node.outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
-  const { metrics: _, split: __, ...rest } = metadata
+  // What was measured of the old head says nothing of the new one.
+  const { metrics: _, split: __, thresholds: ___, calibration: ____, rejection: _____, ...rest } = metadata
   const renewed: ModelMetadata = { ...rest, task: 'classify', labels, stages: { ...stages, embedding: features, logits, probabilities } }
   return writeMetadata(renewedModel, renewed)
 }

@@ -235,12 +235,13 @@ export class DeepSeekVision<T extends Task = 'classify'> {
    */
   async answer({ images, placements }: PlacedBatch, options: HeadOptions = {}): Promise<(HeadAnswer | MultiAnswer)[]> {
     this.requireHead()
-    const { task, labels, heads } = this.metadata
+    const { task, labels, heads, rejection } = this.metadata
     checkHeadOptions(heads, options)
     if (heads === undefined) {
+      const reject = options.reject ?? rejection?.['']?.threshold
       const scores = await this.probabilities(images)
       return placements.map((_, i) =>
-        classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5),
+        classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5, reject),
       )
     }
     const answers = await this.#runHeads(heads, { images, placements }, options)
@@ -253,7 +254,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
 
   async #runHeads(heads: readonly Head[], batch: PlacedBatch, options: HeadOptions): Promise<Record<string, HeadAnswer[]>> {
     const { images, placements } = batch
-    const asked = { heads, model: this.model }
+    const asked = { heads, model: this.model, rejection: this.metadata.rejection }
     if (placements.length === 1 || typeof this.#session.inputs[0]!.dims[0] !== 'number')
       return runHeads(this.#session, asked, batch, options)
     // A batch that the file fixes to one: picture by picture.

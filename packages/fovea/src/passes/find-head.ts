@@ -40,25 +40,27 @@ export function findHead(model: Model, output: string | undefined = model.graph.
   const { graph } = model
   if (output === undefined) return undefined
   const producers = producersOf(graph)
-  const { node, ...scores } = walkBack(producers, output)
+  const { node, ...scores } = walkBack(graph, producers, output)
   const linear = node === undefined ? undefined : linearLayer(graph, producers, node)
   return linear === undefined ? undefined : { ...linear, ...scores }
 }
 
 /** The scores before softmax or sigmoid, whatever gives them. */
 export function findScores(model: Model, output: string): Scores {
-  const { logits, activation } = walkBack(producersOf(model.graph), output)
+  const { logits, activation } = walkBack(model.graph, producersOf(model.graph), output)
   return { logits, activation }
 }
 
-/** Through what passes scores on, to the node that makes them. */
-function walkBack(producers: ReadonlyMap<string, Node>, output: string): Scores & { node: Node | undefined } {
+/** Through what passes scores on, to the node that makes them. A temperature that scores are divided by before softmax comes after the logits. */
+function walkBack({ initializers }: Graph, producers: ReadonlyMap<string, Node>, output: string): Scores & { node: Node | undefined } {
   let scores: Scores = { logits: output, activation: 'none' }
   let pooled = false
   for (let node = producers.get(output); ; node = producers.get(node.inputs[0] ?? '')) {
     if (node === undefined) return { ...scores, node }
     if (node.op === 'Softmax' || node.op === 'Sigmoid')
       scores = { logits: node.inputs[0]!, activation: node.op === 'Softmax' ? 'softmax' : 'sigmoid' }
+    else if (node.op === 'Div' && node.outputs[0] === scores.logits && initializers.get(node.inputs[1] ?? '')?.size === 1)
+      scores = { ...scores, logits: node.inputs[0]! }
     else if (node.op === 'GlobalAveragePool') pooled = true
     else if (!transparent.has(node.op) && !(pooled && node.op === 'Relu') && !keepsBatchFirst(node)) return { ...scores, node }
   }

@@ -103,6 +103,10 @@ export const errorCatalogue = {
     message: 'The metric was given values that do not fit together',
     remedy: 'Mend the named field: lists of equal length, labels below the number of classes, scores that are numbers.',
   },
+  TRACKING_INVALID: {
+    message: 'The tracker, line or zone was given values that do not fit',
+    remedy: 'Mend the named field: scores and shares from 0 to 1, times that do not fall, detections that went through a Tracker.',
+  },
   DRAWING_INVALID: { message: 'The picture cannot be drawn from these values', remedy: 'Give finite numbers, and lists of equal length.' },
   // data
   DATA_FILE_NOT_FOUND: { message: 'The file does not exist or may not be read', remedy: 'Check the path and its permissions.' },

@@ -9,6 +9,15 @@ export interface ClassPrediction {
   readonly probabilities: ArrayLike<number>
 }
 
+/** A score for each class, in the order of the classes, of which a picture may show several. */
+export interface MultilabelPrediction {
+  readonly task: 'multilabel'
+  /** Probabilities, 0 to 1, each of its own. */
+  readonly probabilities: ArrayLike<number>
+  /** The classes that are told to be there. @default those of 0.5 or more */
+  readonly present?: readonly { readonly index: number }[]
+}
+
 /** Things with their boxes, outlines or masks, in pixels of the upright picture. */
 export interface DetectionPrediction {
   readonly task: 'detect'
@@ -48,6 +57,7 @@ export interface CaptionPrediction {
 /** The answer of a model; `task` tells which. */
 export type Prediction =
   | ClassPrediction
+  | MultilabelPrediction
   | DetectionPrediction
   | SegmentationPrediction
   | AnomalyPrediction
@@ -61,4 +71,4 @@ export type PredictionTask = Prediction['task']
 export type PredictionOf<T extends PredictionTask> = Extract<Prediction, { readonly task: T }>
 
 /** In the order of the union. */
-export const predictionTasks: readonly PredictionTask[] = ['classify', 'detect', 'segment', 'anomaly', 'count', 'caption']
+export const predictionTasks: readonly PredictionTask[] = ['classify', 'multilabel', 'detect', 'segment', 'anomaly', 'count', 'caption']

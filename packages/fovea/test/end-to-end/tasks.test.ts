@@ -4,8 +4,10 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { loadImage } from '../../src/data/decode.ts'
 import { encodePng } from '../../src/data/encode.ts'
 import { writeDataset } from '../../src/data/formats/dataset-files.ts'
+import { ffmpeg } from '../../src/data/video/tools.ts'
 import { filledImage } from '../../src/vision/image.ts'
 import { drawnSquares, squareClasses, squareSide } from '../drawn-squares.ts'
+import { describeWithFfmpeg } from '../ffmpeg.ts'
 import { fovea, temporaryFolder } from './cli.ts'
 
 const folder = await temporaryFolder('tasks')
@@ -87,6 +89,18 @@ describe('a detector, from the command line', () => {
   })
 
   it.each([
+    [['predict', model, picture, '--track'], 2, 'are for frames'],
+    [['predict', model, picture, '--draw', 'out.mp4'], 2, 'takes a folder for pictures'],
+    [['predict', model, 'a.mp4', '--draw', './a.mp4'], 2, 'would write over the source'],
+    [['predict', model, 'a.mp4', '--line', '1,2,3'], 2, 'four numbers'],
+    [['predict', model, 'testpattern://?frames=2', '--track', '--line', '5,5,5,5'], 1, 'TRACKING_INVALID'],
+  ])('a mistake of tracking is told: %j', async (args, expected, words) => {
+    const { code, stderr } = await fovea(args, { cwd: folder })
+    expect(stderr).toContain(words)
+    expect(code === expected || (expected === 2 && code === 1), `${code}`).toBe(true)
+  })
+
+  it.each([
     [['train', data, data], '', 'several data sets need --task multi'],
     [['train', data, '--dice', '1'], 'TRAIN_OPTION', 'a --task that has it'],
     [['train', data, '--task', 'detect', '--boundary', '1'], 'TRAIN_OPTION', 'a head that segments'],
@@ -103,5 +117,38 @@ describe('a detector, from the command line', () => {
     expect(code).toBe(1)
     expect(stderr).toContain(error)
     expect(stderr).toContain(words)
+  })
+})
+
+describeWithFfmpeg('a detector on a video', () => {
+  it('follows what it finds through a video, counts, and draws a video of it', async () => {
+    const video = join(folder, 'still.mp4')
+    const image = await loadImage(picture)
+    await ffmpeg.writeVideo(Array(12).fill(image), video, { fps: 10, quality: 1 })
+    const drawn = join(folder, 'tracked.mp4')
+    const zone = `0,0,${squareSide},0,${squareSide},${squareSide},0,${squareSide}`
+    const tracked = ['--track', '--confidence', '0.05', '--zone', zone, '--line', `0,1,${squareSide},1`, '--anchor', 'center']
+    const { code, stdout, stderr } = await fovea(['predict', model, video, ...tracked, '--draw', drawn, '--json'])
+    expect(code, stderr).toBe(0)
+    const frames = stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+    expect(frames.length).toBe(12)
+    // Nothing moves: who has a number in the first frame keeps it.
+    const ids = frames.map(({ detections }) =>
+      detections.map(({ attributes }: { attributes: { trackId: number } }) => attributes.trackId).sort(),
+    )
+    expect(ids[0].length).toBeGreaterThan(0)
+    expect(ids[11]).toEqual(expect.arrayContaining([ids[0][0]]))
+    expect(frames[11].zones).toMatchObject([{ count: ids[11].length }])
+    expect(frames[11].zones[0].dwell[0].seconds).toBeCloseTo(1.1, 2)
+    expect(frames[11].lines).toMatchObject([{ in: 0, out: 0 }])
+    const info = await ffmpeg.probe(drawn)
+    expect(info.duration).toBeCloseTo(1.2, 1)
+    const folderOfFrames = join(folder, 'frames')
+    const some = await fovea(['predict', model, video, '--track', '--frames', '2', '--draw', folderOfFrames])
+    expect(some.code, some.stderr).toBe(0)
+    expect(await readdir(folderOfFrames)).toEqual(['00000000.png', '00000001.png'])
   })
 })

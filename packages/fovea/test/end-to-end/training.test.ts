@@ -95,6 +95,33 @@ describe('the road', () => {
     })
   })
 
+  test('calibrates, and says that it does not know', async () => {
+    const model = join(work, 'road', 'model.onnx')
+    const target = join(work, 'calibrated.onnx')
+    const asked = ['--calibrate', '--reject', 'coverage=0.5', '--bootstrap', '0']
+    const found = await fovea(['evaluate', model, data, ...asked, '--write-thresholds', target, '--json'])
+    expect(found.code, found.stderr).toBe(0)
+    const { temperature, rejection, sweep } = JSON.parse(found.stdout) as Record<string, Record<string, number>>
+    expect(sweep).toBeUndefined()
+    expect(temperature!.lossAfter).toBeLessThanOrEqual(temperature!.lossBefore!)
+    expect(rejection!.coverage).toBeGreaterThanOrEqual(0.5)
+    const { metadata } = JSON.parse((await fovea(['inspect', target, '--json'])).stdout)
+    expect(metadata.calibration['']).toEqual({ temperature: temperature!.temperature, samples: temperature!.samples })
+    expect(metadata.rejection[''].threshold).toBe(rejection!.threshold)
+    // The graph that was written gives the probabilities that were promised.
+    const again = JSON.parse((await fovea(['evaluate', target, data, '--bootstrap', '0', '--json'])).stdout)
+    expect(again.loss).toBeCloseTo(temperature!.lossAfter!, 5)
+    expect(again.figures.calibrationError).toBeCloseTo(temperature!.errorAfter!, 5)
+    const text = await fovea(['evaluate', model, data, ...asked])
+    expect(text.stdout).toMatch(/temperature [\d.]+ on \d+ pictures.*\ndon't know below [\d.]+: \d+ of \d+ pictures are answered/s)
+
+    const [picture] = await listImages(data)
+    const unsure = await fovea(['predict', target, picture!, '--reject', '1', '--json'])
+    expect(JSON.parse(unsure.stdout)).toMatchObject({ rejected: true, label: expect.any(String) })
+    expect((await fovea(['predict', target, picture!, '--reject', '1'])).stdout).toMatch(/don't know \(\w+ {2}[\d.]+ %\)/)
+    expect(JSON.parse((await fovea(['predict', target, picture!, '--reject', '0', '--json'])).stdout)).not.toHaveProperty('rejected')
+  })
+
   test('the same seed gives the same weights', async () => {
     const [first, second] = [join(work, 'seed-1'), join(work, 'seed-2')]
     for (const out of [first, second]) expect((await fovea(['train', data, ...small, '--out', out])).code).toBe(0)

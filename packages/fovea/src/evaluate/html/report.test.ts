@@ -48,6 +48,10 @@ const answers: Record<Prediction['task'], (random: Random, sample: EvaluationSam
     const sum = raw.reduce((a, b) => a + b)
     return { task: 'classify', probabilities: raw.map((value) => value / sum) }
   },
+  multilabel: (random, { labels: [label] }) => ({
+    task: 'multilabel',
+    probabilities: [0, 1, 2].map((c) => 1 / (1 + Math.exp(-random.normal() - (c === label ? 1 : -1)))),
+  }),
   detect: (random, { labels: [label] }) => {
     const near: Detection = { label: random.chance(0.8) ? label! : (label! + 1) % 3, score: random.uniform(0.3, 1), box }
     const far: Detection = { label: 0, score: random.uniform(0.1, 0.9), box: { x1: 70, y1: 2, x2: 90, y2: 20 } }
@@ -157,7 +161,8 @@ test.each(Object.keys(answers) as Prediction['task'][])('plots of %s are well fo
   const plots = evaluationPlots(await evaluate(task), await loadFont())
   expect(plots.map(({ name }) => name)).toEqual(
     {
-      classify: ['confusion', 'reliability', 'precision-recall', 'f1-confidence', 'roc'],
+      classify: ['confusion', 'reliability', 'risk-coverage', 'precision-recall', 'f1-confidence', 'roc'],
+      multilabel: ['precision-recall', 'f1-confidence', 'roc'],
       detect: ['confusion', 'precision-recall', 'f1-confidence', 'size'],
       segment: ['confusion', 'iou'],
       anomaly: ['scores', 'roc', 'precision-recall'],
@@ -172,7 +177,7 @@ test.each(Object.keys(answers) as Prediction['task'][])('plots of %s are well fo
 })
 
 test('pictures that are all sound, or all of one class, or without anything to find give a report too', async () => {
-  for (const task of ['anomaly', 'classify', 'detect', 'segment'] as const) {
+  for (const task of ['anomaly', 'classify', 'multilabel', 'detect', 'segment'] as const) {
     const random = new Random(2)
     const pictures = samples(4).map((sample) => ({ ...sample, labels: [0], annotations: [] }))
     const evaluation = await new VisionEvaluator({ bootstrap: { samples: 20 } }).evaluate((_, sample) => answers[task](random, sample), {

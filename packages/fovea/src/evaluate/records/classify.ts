@@ -4,6 +4,7 @@ import { FoveaError } from '../../util/errors.ts'
 import { type Calibration, CalibrationError } from '../../vision/metrics/calibration.ts'
 import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
 import { bestClass } from '../../vision/metrics/metric.ts'
+import { byConfidence, riskCoverageArea } from '../../vision/metrics/risk-coverage.ts'
 import type { Prediction } from '../../vision/predictions.ts'
 import {
   type EvaluationSample,
@@ -31,6 +32,7 @@ const figures = [
   { name: 'loss', title: 'Cross-entropy in nats', aliases: ['cross entropy', 'nll'], better: 'lower', unit: 'number' },
   { name: 'calibrationError', title: 'Expected calibration error', aliases: ['ece', 'calibration'], better: 'lower', unit: 'part' },
   { name: 'brierScore', title: 'Brier score', aliases: ['brier'], better: 'lower', unit: 'number' },
+  { name: 'aurc', title: 'Area under the risk-coverage curve', aliases: ['risk coverage'], better: 'lower', unit: 'number' },
 ] as const satisfies readonly FigureInfo[]
 
 const classFigures = [
@@ -65,6 +67,8 @@ export class ClassifyRecords implements TaskRecords {
   readonly #calibration: CalibrationError
   #rows: Float32Array[] | undefined = []
   #orders: (Uint32Array | undefined)[] = []
+  #sureFirst: Uint32Array | undefined
+  #rights: readonly boolean[] | undefined
 
   constructor(labels: readonly string[]) {
     this.labels = labels
@@ -105,6 +109,8 @@ export class ClassifyRecords implements TaskRecords {
     this.ranks.push(before)
     this.brier.push(square)
     this.#orders = []
+    this.#sureFirst = undefined
+    this.#rights = undefined
     if (this.pictures.length * this.labels.length > maxScores) this.#rows = undefined
     this.#rows?.push(Float32Array.from(probabilities))
   }
@@ -167,8 +173,15 @@ export class ClassifyRecords implements TaskRecords {
       loss / total,
       gaps / total,
       brier / total,
+      this.#riskCoverage(weights),
     ])
     return out
+  }
+
+  #riskCoverage(weights: ArrayLike<number> | undefined): number {
+    this.#sureFirst ??= byConfidence(this.confidences)
+    this.#rights ??= this.truths.map((truth, i) => truth === this.predicted[i])
+    return riskCoverageArea(this.confidences, this.#rights, weights, this.#sureFirst)
   }
 
   proportion(index: number): Proportion | undefined {

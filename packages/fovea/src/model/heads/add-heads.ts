@@ -15,10 +15,11 @@ import { buildCountHead, type CountHeadSpec } from './count.ts'
 import { buildDetectHead, type DetectHeadSpec } from './detect.ts'
 import type { Head } from './head.ts'
 import { fineMaps, pyramidLevels } from './levels.ts'
+import { buildMultilabelHead, type MultilabelHeadSpec } from './multilabel.ts'
 import { buildSegmentHead, type SegmentHeadSpec } from './segment.ts'
 
 /** A head to be made. Names are the tasks' own unless given. */
-export type HeadSpec = ClassifyHeadSpec | DetectHeadSpec | SegmentHeadSpec | CountHeadSpec
+export type HeadSpec = ClassifyHeadSpec | MultilabelHeadSpec | DetectHeadSpec | SegmentHeadSpec | CountHeadSpec
 
 export interface AddHeadsOptions {
   /** Of the first weights. @default 0 */
@@ -52,6 +53,8 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
     switch (spec.task) {
       case 'classify':
         return buildClassifyHead(module, embeddingOf(source, metadata), name, spec)
+      case 'multilabel':
+        return buildMultilabelHead(module, embeddingOf(source, metadata), name, spec)
       case 'detect':
         return buildDetectHead(module, levels(), name, spec)
       case 'segment':
@@ -65,7 +68,7 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
   const produced = new Set(finished.graph.nodes.flatMap(({ outputs }) => outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
   const made = (pyramid ?? []).map(({ value, stride }) => [`p${Math.log2(stride)}`, value] as const)
-  const { metrics: _, split: __, thresholds: ___, ...rest } = metadata
+  const { metrics: _, split: __, thresholds: ___, calibration: ____, rejection: _____, ...rest } = metadata
   const [first] = heads
   return writeMetadata(finished, {
     ...rest,
@@ -95,6 +98,8 @@ function checkSpecs(specs: readonly HeadSpec[]): void {
     if (task === 'segment' && labels.length > mostClasses)
       throw fail(`at most ${mostClasses} classes of pixels, which are bytes`, `${labels.length}`)
     if (task === 'detect') checkDetect(spec, fail)
+    if (task === 'multilabel' && !((spec.confidence ?? 0) >= 0 && (spec.confidence ?? 0) <= 1))
+      throw fail('confidence from 0 to 1', `${spec.confidence}`)
   }
 }
 

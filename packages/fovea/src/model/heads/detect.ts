@@ -75,7 +75,7 @@ export function answerOf(
 }
 
 /** An initializer that is an input too, so that it can be replaced in a run (an optional input of ONNX). */
-function threshold(b: GraphBuilder, name: string, tensor: Tensor): string {
+export function threshold(b: GraphBuilder, name: string, tensor: Tensor): string {
   const unique = b.fresh(name)
   b.input(unique, tensor.dtype, tensor.dims)
   return b.weight(unique, tensor)

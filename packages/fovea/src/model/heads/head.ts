@@ -25,6 +25,17 @@ export interface ClassifyHead extends HeadCommon {
   readonly scores: { readonly logits: string }
 }
 
+/** Which classes a picture shows: none, one or several. */
+export interface MultilabelHead extends HeadCommon {
+  readonly task: 'multilabel'
+  /** Outputs: float [N, classes]; uint8 [N, classes], 1 where the probability reaches the threshold. */
+  readonly outputs: { readonly probabilities: string; readonly present: string }
+  /** An initializer that whoever runs the model may replace: float [classes]. */
+  readonly thresholds: { readonly confidence: string }
+  /** Scores before the sigmoid, [N, classes]. */
+  readonly scores: { readonly logits: string }
+}
+
 /** What is where. */
 export interface DetectHead extends HeadCommon {
   readonly task: 'detect'
@@ -56,7 +67,7 @@ export interface CountHead extends HeadCommon {
   readonly scores: { readonly density: string; readonly stride: number }
 }
 
-export type Head = ClassifyHead | DetectHead | SegmentHead | CountHead
+export type Head = ClassifyHead | MultilabelHead | DetectHead | SegmentHead | CountHead
 
 /** Questions that a head answers. */
 export type HeadTask = Head['task']
@@ -86,6 +97,7 @@ function texts(...keys: readonly string[]): Shape {
 
 const shapes: Readonly<Record<HeadTask, Shape>> = {
   classify: record({ outputs: texts('probabilities'), scores: texts('logits') }),
+  multilabel: record({ outputs: texts('probabilities', 'present'), thresholds: texts('confidence'), scores: texts('logits') }),
   segment: record({ outputs: texts('map'), scores: texts('logits') }),
   count: record({ outputs: texts('density'), scores: record({ density: isText, stride: isCount }) }),
   detect: record({

@@ -9,33 +9,42 @@ import type { Detection } from '../../vision/annotation.ts'
 import { Detections } from '../../vision/detections.ts'
 import type { Placement } from '../../vision/placement.ts'
 import { classification, type HeadAnswer } from '../answers.ts'
+import type { ModelMetadata } from '../metadata.ts'
 import { readCount } from './count.ts'
 import { type DetectOutputs, readDetections } from './detect.ts'
 import type { DetectHead, Head } from './head.ts'
+import { readMultilabel } from './multilabel.ts'
 import { readSegmentation } from './segment.ts'
 
 /** What is asked of the heads that know it; what is not given is as the file has it. */
 export interface HeadOptions {
   /** How many classes `top` of a classification holds. @default 5 */
   readonly topK?: number
-  /** From which score on a detection counts, 0 to 1: one for all classes, or by class name. */
+  /** From which score on a detection, or a class of several, counts, 0 to 1: one for all classes, or by class name. */
   readonly confidence?: number | Readonly<Record<string, number>>
   /** Of detections that overlap more than this the better one stays, 0 to 1. */
   readonly iou?: number
   /** The most detections of a picture. */
   readonly limit?: number
+  /** Of classes: below this probability the answer is `rejected`, 0 to 1. @default what the file says, else 0 */
+  readonly reject?: number
 }
 
 /** Holds that what is asked can take effect: an option that did nothing would be taken for one that did. @throws FoveaError MODEL_OPTION */
-export function checkHeadOptions(heads: readonly Head[] = [], options: HeadOptions): void {
+export function checkHeadOptions(heads: readonly Head[] | undefined, options: HeadOptions): void {
+  if (options.reject !== undefined) {
+    part('reject', options.reject)
+    if (heads !== undefined && !heads.some(({ task }) => task === 'classify'))
+      throw new FoveaError('MODEL_OPTION', { field: 'reject', expected: 'a model that classifies', found: String(options.reject) })
+  }
   const asked = (['confidence', 'iou', 'limit'] as const).find((key) => options[key] !== undefined)
-  if (asked === undefined || heads.some(({ task }) => task === 'detect')) return
+  if (asked === undefined || heads?.some(({ task }) => task === 'detect' || (task === 'multilabel' && asked === 'confidence'))) return
   throw new FoveaError('MODEL_OPTION', { field: asked, expected: 'a model that detects', found: String(options[asked]) })
 }
 
 /** Names of the initializers that are inputs of a run. */
 function thresholdNames(heads: readonly Head[]): string[] {
-  return heads.flatMap((head) => (head.task === 'detect' ? Object.values(head.thresholds) : []))
+  return heads.flatMap((head) => ('thresholds' in head ? Object.values(head.thresholds) : []))
 }
 
 /** The model with its thresholds as plain inputs: runtimes differ in whether they let optional ones be replaced. */
@@ -54,17 +63,19 @@ export function withThresholdInputs(model: Model, heads: readonly Head[] = []): 
 export function thresholdFeeds(model: Model, heads: readonly Head[] = [], options: HeadOptions = {}): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {}
   for (const head of heads) {
-    if (head.task !== 'detect') continue
+    if (!('thresholds' in head)) continue
     const stored = (name: string) => model.graph.initializers.get(name)!
-    const { confidence, iou, limit } = head.thresholds
+    const { confidence } = head.thresholds
     feeds[confidence] = options.confidence === undefined ? stored(confidence) : confidenceOf(head, options.confidence, stored(confidence))
+    if (head.task !== 'detect') continue
+    const { iou, limit } = head.thresholds
     feeds[iou] = options.iou === undefined ? stored(iou) : Tensor.float32([1], [part('iou', options.iou)])
     feeds[limit] = options.limit === undefined ? stored(limit) : Tensor.int64([1], [count('limit', options.limit)])
   }
   return feeds
 }
 
-function confidenceOf({ labels }: DetectHead, wanted: NonNullable<HeadOptions['confidence']>, stored: Tensor): Tensor {
+function confidenceOf({ labels }: Head, wanted: NonNullable<HeadOptions['confidence']>, stored: Tensor): Tensor {
   if (typeof wanted === 'number') return Tensor.float32([labels.length], new Float32Array(labels.length).fill(part('confidence', wanted)))
   const values = Float32Array.from(stored.data as Float32Array)
   for (const [name, value] of Object.entries(wanted)) {
@@ -95,32 +106,44 @@ export interface PlacedBatch {
 /** The answers of every head, by its name, one for each picture. @throws FoveaError MODEL_OPTION, RUNTIME_* */
 export async function runHeads(
   session: Session,
-  { heads, model }: { readonly heads: readonly Head[]; readonly model: Model },
+  { heads, model, rejection }: { readonly heads: readonly Head[]; readonly model: Model } & Pick<ModelMetadata, 'rejection'>,
   { images, placements }: PlacedBatch,
   options: HeadOptions = {},
 ): Promise<Record<string, HeadAnswer[]>> {
   const outputs = heads.flatMap((head) => Object.values(head.outputs))
   const feeds = { [session.inputs[0]!.name]: images, ...thresholdFeeds(model, heads, options) }
   const results = await session.run(feeds, { outputs })
-  return Object.fromEntries(heads.map((head) => [head.name, readHead(head, results, placements, options)]))
+  return Object.fromEntries(
+    heads.map((head) => [
+      head.name,
+      readHead(head, results, placements, { ...options, reject: options.reject ?? rejection?.[head.name]?.threshold ?? 0 }),
+    ]),
+  )
 }
 
 function readHead(
   head: Head,
   results: Readonly<Record<string, Tensor>>,
   placements: readonly Placement[],
-  { topK = 5 }: HeadOptions,
+  { topK = 5, reject = 0 }: HeadOptions,
 ): HeadAnswer[] {
   const { labels } = head
   switch (head.task) {
     case 'classify': {
       const probabilities = results[head.outputs.probabilities]!.data as Float32Array
-      return placements.map((_, i) => classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK))
+      return placements.map((_, i) =>
+        classification(labels, probabilities.subarray(i * labels.length, (i + 1) * labels.length), topK, reject),
+      )
     }
     case 'detect': {
       const entries = Object.entries(head.outputs).map(([role, name]) => [role, results[name]!.data])
       const found = Object.fromEntries(entries) as unknown as DetectOutputs
       return placements.map((placement, i) => detectionsOf(head, readDetections(found, i, placement), placement))
+    }
+    case 'multilabel': {
+      const [probabilities, present] = [results[head.outputs.probabilities]!.data, results[head.outputs.present]!.data]
+      const rows = { probabilities: probabilities as Float32Array, present: present as Uint8Array }
+      return placements.map((_, i) => readMultilabel(rows, i, labels, topK))
     }
     case 'segment': {
       const maps = results[head.outputs.map]!.data as Uint8Array

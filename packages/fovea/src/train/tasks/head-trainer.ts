@@ -255,13 +255,14 @@ async function measure(
   const vision = await DeepSeekVision.of<'multi'>(model, metadata, { device, threads, share: false })
   const heads = metadata.heads!
   const meters = trainings.map((training) => training.meter(held))
+  const asked = heads.some(({ task }) => task === 'detect') ? { confidence: measuredFrom, iou: 0.65 } : {}
   // Truth is in pixels of the batch, so answers are left there too.
   const placement: Placement = { size: imageSize, scaled: imageSize, offset: [0, 0], picture: imageSize }
   let count = 0
   try {
     for await (const batch of loader.batches(signal ? { signal } : {})) {
       const images = new Tensor('uint8', batch.shape, batch.images)
-      const answers = await vision.answer({ images, placements: batch.paths.map(() => placement) }, { confidence: measuredFrom, iou: 0.65 })
+      const answers = await vision.answer({ images, placements: batch.paths.map(() => placement) }, asked)
       for (const [i, head] of heads.entries())
         meters[i]!.add(
           batch,

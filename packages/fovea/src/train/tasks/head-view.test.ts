@@ -26,7 +26,7 @@ const boxes: ImageDataset = {
 const states: ImageDataset = {
   classes: ['bad', 'bolt', 'good'],
   samples: [
-    { path: 'c', label: 2 },
+    { path: 'c', label: 2, labels: [2, 1] },
     { path: 'd', label: 0, annotations: [{ label: 1, box }] },
   ],
 }
@@ -83,6 +83,9 @@ describe('HeadView', () => {
     const classify = new HeadView(mixed, ['good', 'bad'])
     expect(classify.dataset.samples.map(({ label }) => label)).toEqual([-1, -1, 0, 1])
     expect([...classify.batch(batchOf(mixed)).labels]).toEqual([-1, -1, 0, 1])
+    expect(mixed.samples.map(({ labels }) => labels)).toEqual([undefined, undefined, [3, 1], undefined])
+    expect(classify.dataset.samples[2]!.labels).toEqual([0])
+    expect(detect.dataset.samples[2]!.labels).toBeUndefined()
     const bolts = new HeadView(mixed, ['bolt'])
     expect(bolts.dataset.samples.map(({ annotations }) => annotations?.length)).toEqual([1, 0, undefined, 1])
   })

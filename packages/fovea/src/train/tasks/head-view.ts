@@ -37,12 +37,13 @@ export class HeadView {
   }
 
   #sample(sample: Sample): Sample {
-    const { label, annotations, labelMap, covers, ...rest } = sample
+    const { label, labels, annotations, labelMap, covers, ...rest } = sample
     const known = (labels: Iterable<number>) => covers === undefined || [...labels].every((one) => covers.includes(one))
     const isCovered = known([...this.#places.keys()].filter((one) => this.#places[one]! >= 0))
     return {
       ...rest,
       label: this.#place(label),
+      ...(labels !== undefined && isCovered && { labels: labels.map((one) => this.#place(one)).filter((place) => place >= 0) }),
       ...(annotations !== undefined && isCovered && { annotations: this.#marked(annotations) }),
       ...(labelMap !== undefined && isCovered && { labelMap: this.#map(labelMap) }),
     }

@@ -6,6 +6,7 @@ import { countTraining } from './count.ts'
 import { detectTraining } from './detect.ts'
 import type { HeadContext, HeadTraining } from './head-training.ts'
 import { HeadView } from './head-view.ts'
+import { multilabelTraining } from './multilabel.ts'
 import { segmentTraining } from './segment.ts'
 
 /** @throws FoveaError TRAIN_OPTION where the data teach nothing to the head */
@@ -27,6 +28,8 @@ function plainTraining(head: Head, context: HeadContext): HeadTraining {
   switch (head.task) {
     case 'classify':
       return classifyTraining(head, context)
+    case 'multilabel':
+      return multilabelTraining(head, context)
     case 'detect':
       return detectTraining(head, context)
     case 'segment':
@@ -40,6 +43,7 @@ function plainTraining(head: Head, context: HeadContext): HeadTraining {
 export function trainedValues(head: Head): string[] {
   switch (head.task) {
     case 'classify':
+    case 'multilabel':
     case 'segment':
       return [head.scores.logits]
     case 'detect':

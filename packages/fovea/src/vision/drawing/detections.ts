@@ -21,6 +21,14 @@ export interface DetectionDrawing {
   readonly scale: number
   /** @default true */
   readonly withNames?: boolean
+  /** Whether things of one class have one colour, or those of one track. @default 'class' */
+  readonly colorBy?: 'class' | 'track'
+}
+
+/** By class; by track where it has a number and that is asked for. */
+function colorOf({ label, attributes }: DrawnThing, colorBy: DetectionDrawing['colorBy']): string {
+  const track = attributes?.trackId
+  return categoryColor(colorBy === 'track' && typeof track === 'number' ? Math.max(0, Math.trunc(track)) : Math.max(0, label))
 }
 
 /** Widths of lines and letters grow with the picture, so that they can be seen at any size. */
@@ -36,7 +44,7 @@ function unitsOf({ width, height }: DetectionDrawing): { line: number; text: num
 export function drawDetections(things: readonly DrawnThing[], font: TextFont, drawing: DetectionDrawing): string {
   const { line, text } = unitsOf(drawing)
   const order = [...things].sort((a, b) => (a.score ?? 1) - (b.score ?? 1))
-  const shapes = order.map((thing) => drawShape(thing, drawing.scale, line))
+  const shapes = order.map((thing) => drawShape(thing, colorOf(thing, drawing.colorBy), drawing.scale, line))
   if (drawing.withNames === false) return group({}, shapes)
   const taken: Box[] = []
   // The best are named first.
@@ -44,8 +52,7 @@ export function drawDetections(things: readonly DrawnThing[], font: TextFont, dr
   return group({}, [...shapes, ...names.toReversed()])
 }
 
-function drawShape({ label, box, polygons = [], mask, orientedBox }: DrawnThing, scale: number, line: number): string {
-  const color = categoryColor(Math.max(0, label))
+function drawShape({ box, polygons = [], mask, orientedBox }: DrawnThing, color: string, scale: number, line: number): string {
   const stroke = { stroke: color, 'stroke-width': line, 'stroke-linejoin': 'round', fill: 'none' }
   const hasShape = mask !== undefined || polygons.length > 0 || orientedBox !== undefined
   return [
@@ -69,8 +76,8 @@ interface NameDrawing extends DetectionDrawing {
   readonly taken: Box[]
 }
 
-function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, line, text, taken }: NameDrawing): string {
-  const { name, score, label } = thing
+function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, line, text, taken, colorBy }: NameDrawing): string {
+  const { name, score } = thing
   const track = thing.attributes?.trackId
   const words = [track === undefined ? '' : `#${track}`, name ?? '', score === undefined ? '' : score.toFixed(2)].filter(
     (word) => word !== '',
@@ -85,7 +92,7 @@ function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, lin
   const place = places.find((one) => one.y1 >= 0 && one.y2 <= height && !taken.some((other) => meet(one, other)))
   if (place === undefined) return ''
   taken.push(place)
-  const color = categoryColor(Math.max(0, label))
+  const color = colorOf(thing, colorBy)
   return (
     rect(place.x1, place.y1, tagWidth, tagHeight, { fill: color, rx: line }) +
     font.draw(shown, place.x1 + 0.3 * text, place.y1 + tagHeight / 2, { size: text, color: readableOn(color), baseline: 'middle' })

@@ -74,6 +74,20 @@ export function isInside(convex: Polygon, x: number, y: number): boolean {
   return turn !== 0
 }
 
+/** Inside or on the border of any polygon, by the even-odd rule: where it crosses itself, what is covered twice is outside. */
+export function containsPoint(polygon: Polygon, x: number, y: number): boolean {
+  let inside = false
+  for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2) {
+    const [x1, y1, x2, y2] = [polygon[j]!, polygon[j + 1]!, polygon[i]!, polygon[i + 1]!]
+    const turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
+    const isWithin = x >= Math.min(x1, x2) && x <= Math.max(x1, x2) && y >= Math.min(y1, y2) && y <= Math.max(y1, y2)
+    if (turn === 0 && isWithin) return true
+    // An edge holds its upper end alone, so that a corner is met once.
+    if (y1 <= y !== y2 <= y && turn > 0 === y2 > y1) inside = !inside
+  }
+  return inside
+}
+
 /** The part of the column at `x` that lies in a convex polygon, from top to bottom; undefined where it passes by. */
 export function columnSpan(convex: Polygon, x: number): readonly [top: number, bottom: number] | undefined {
   let [top, bottom] = [Infinity, -Infinity]

@@ -198,7 +198,7 @@ class Run {
     } finally {
       await loader.close()
     }
-    this.#failures.push(...loader.failures.map(({ path, message }) => ({ path, reason: message })))
+    for (const { path, message } of loader.failures) this.#failures.push({ path, reason: message })
   }
 
   async predict(predict: PredictFunction): Promise<void> {

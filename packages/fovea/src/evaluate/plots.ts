@@ -25,6 +25,8 @@ export interface EvaluationPlot {
 
 /** Classes beyond this many get no curves of their own: a plot of them could not be read. */
 const maxCurves = 100
+/** Of more classes than have curves, the bars of so many. */
+const maxBars = 60
 
 /** Those that can be drawn of this evaluation; none for captions. */
 export function evaluationPlots({ records }: VisionEvaluation, font: TextFont): EvaluationPlot[] {
@@ -87,13 +89,23 @@ function segmentPlots(records: SegmentRecords, font: TextFont): EvaluationPlot[]
   const bars = records.labels
     .map((label, c) => ({ label, value: values[records.figures.length + c * records.classFigures.length]! }))
     .filter(({ value }) => !Number.isNaN(value))
+  const title = 'IoU by class'
+  const weakest = new Set(bars.toSorted((a, b) => a.value - b.value).slice(0, maxBars))
+  const chart =
+    bars.length <= maxCurves
+      ? { title, bars }
+      : {
+          title,
+          subtitle: `the ${maxBars} weakest of ${bars.length.toLocaleString('en')} classes`,
+          bars: bars.filter((bar) => weakest.has(bar)),
+        }
   return [
     {
       name: 'confusion',
       title: 'Confusion matrix of pixels',
       svg: drawConfusion({ counts: records.confusion, classes: records.labels, title: 'Confusion matrix of pixels' }, font),
     },
-    { name: 'iou', title: 'IoU by class', svg: drawBarChart({ title: 'IoU by class', bars, high: 1, text: partText }, font) },
+    ...(bars.length === 0 ? [] : [{ name: 'iou', title, svg: drawBarChart({ ...chart, high: 1, text: partText }, font) }]),
   ]
 }
 

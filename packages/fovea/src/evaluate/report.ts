@@ -10,6 +10,8 @@ import { classificationOf, type Evaluation } from './classifier.ts'
 import type { Comparison } from './compare.ts'
 import type { VisionEvaluation } from './evaluation.ts'
 import { pText } from './html/report.ts'
+import { DetectRecords } from './records/detect.ts'
+import { SegmentRecords } from './records/segment.ts'
 import type { Sweep, ThresholdSweep } from './sweep.ts'
 import { figureText, intervalText } from './words.ts'
 
@@ -66,10 +68,11 @@ export function evaluationJson(evaluation: Evaluation): Record<string, unknown> 
 
 /**
  * An evaluation as scripts read it. Of a classifier all keys of `evaluationJson`, and in `perClass` and `intervals` how sure they are; of
- * other tasks the figures under their names.
+ * other tasks the figures under their names. `confusion` is whole, however many classes there are: of detections with background as last row and
+ * column, of segmentation in pixels.
  */
 export function visionEvaluationJson(evaluation: VisionEvaluation): Record<string, unknown> {
-  const { task, samples, part, figures, intervals, perClass, timing, bootstrap, labels, failures, warnings, worst } = evaluation
+  const { task, samples, part, figures, intervals, perClass, timing, bootstrap, labels, failures, warnings, worst, records } = evaluation
   const rows = perClass.map(({ class: name, support, figures: own, intervals: sure }) => ({
     class: name,
     ...own,
@@ -80,6 +83,7 @@ export function visionEvaluationJson(evaluation: VisionEvaluation): Record<strin
     task,
     part,
     ...(task === 'classify' ? evaluationJson(classificationOf(evaluation)) : { ...figures, samples, labels, failures, warnings }),
+    ...(records instanceof DetectRecords || records instanceof SegmentRecords ? { confusion: records.confusion } : {}),
     ...(task === 'classify' && figures.auroc !== undefined ? { auroc: figures.auroc, averagePrecision: figures.averagePrecision } : {}),
     perClass: rows,
     figures,

@@ -61,8 +61,10 @@ function classifyWords(evaluation: VisionEvaluation, records: ClassifyRecords): 
   const sentences = [`The model is right on ${right.toLocaleString('en')} of ${pictures(samples)}: ${named}.`]
   sentences.push(...classWords(evaluation, records.classFigures[2]))
   const { confusion } = records
-  const pairs = confusion.flatMap((row, t) => row.map((count, p) => ({ t, p, count, part: count / row.reduce((a, b) => a + b, 0) })))
-  const worst = pairs.filter(({ t, p, count }) => t !== p && count > 0).sort((a, b) => b.count - a.count)[0]
+  let worst: { t: number; p: number; count: number; part: number } | undefined
+  for (const [t, row] of confusion.entries())
+    for (const [p, count] of row.entries())
+      if (t !== p && count > (worst?.count ?? 0)) worst = { t, p, count, part: count / row.reduce((a, b) => a + b, 0) }
   if (worst !== undefined)
     sentences.push(
       `Most often it takes ${quoted(labels[worst.t]!)} for ${quoted(labels[worst.p]!)}: ${worst.count} times, ${figureText(worst.part, 'part')} of the true ones.`,

@@ -145,6 +145,33 @@ describe('the report', () => {
     }
   })
 
+  test.each(['classify', 'detect', 'segment'] as const)(
+    'of %s with 1,000 classes is bounded, and its JSON holds the whole matrix',
+    async (task) => {
+      const many = Array.from({ length: 1000 }, (_, i) => ({ name: `class ${i}` }))
+      const pictures = samples(task === 'segment' ? 8 : 60).map((sample, i) => ({ ...sample, labels: [i * 13], annotations: [{ label: i * 13, box, mask }] }))
+      const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
+        (_, { labels: [label] }): Prediction => {
+          const found = label! % 2 === 0 ? label! : 999
+          if (task === 'classify') return { task, probabilities: many.map((__, c) => Number(c === found)) }
+          if (task === 'detect') return { task, detections: [{ label: found, score: 0.9, box }] }
+          return { task, width: 96, height: 64, data: new Uint16Array(96 * 64).fill(found) }
+        },
+        { classes: many, pictures },
+      )
+      const page = await reportHtml(evaluation)
+      expect(page.length).toBeLessThan(4e6)
+      for (const { name, svg } of evaluationPlots(evaluation, await loadFont())) {
+        const [, width, height] = svg.match(/width="(\d+)" height="(\d+)"/)!
+        expect(Math.max(Number(width), Number(height)), name).toBeLessThan(1500)
+      }
+      const { confusion } = visionEvaluationJson(evaluation) as { confusion: number[][] }
+      expect(confusion).toHaveLength(task === 'classify' ? 1000 : 1001)
+      expect(confusion[26]![26]).toBeGreaterThan(0)
+      expect(confusion[13]![999]).toBeGreaterThan(0)
+    },
+  )
+
   test('its pictures are JPEG, and small', async () => {
     const page = await reportHtml(await evaluate('detect'), { pictures: 3 })
     const images = [...page.matchAll(/src="data:image\/jpeg;base64,([^"]*)"/g)].map(([, text]) => Buffer.from(text!, 'base64'))

@@ -39,6 +39,10 @@ export interface ReportOptions {
 /** Rows of a table beyond these are left out, and it says so. */
 const maxRows = 1000
 const maxFailures = 100
+/** A table of more rows than these scrolls. */
+const tallRows = 40
+/** A plot that is wider has the width of the page: in a column its names could not be read. */
+const plotWidth = 700
 const thumbnailSide = 240
 
 /** Writes the report: under a temporary name, then renamed. @throws FoveaError FILE_WRITE */
@@ -107,9 +111,9 @@ function track(value: number, interval: Interval | undefined): Markup {
   return html`<div class="track" aria-hidden="true">${range}<b style="--at:${at(value)}"></b></div>`
 }
 
-/** A table whose headings sort it. */
+/** A table whose headings sort it; one of many rows scrolls, so that what comes after it is found. */
 function table(headings: readonly string[], rows: readonly (readonly Markup[])[]): Markup {
-  return html`<div class="card scroll"><table><thead><tr>${headings.map((one) => html`<th scope="col"><button type="button">${one}</button></th>`)}</tr></thead>
+  return html`<div class="card scroll${rows.length > tallRows && ' tall'}"><table><thead><tr>${headings.map((one) => html`<th scope="col"><button type="button">${one}</button></th>`)}</tr></thead>
 <tbody>${rows.slice(0, maxRows).map((row) => html`<tr>${row}</tr>`)}</tbody></table></div>
 ${rows.length > maxRows && html`<p class="small">${rows.length - maxRows} more are not shown.</p>`}`
 }
@@ -151,7 +155,8 @@ function plotSection(plots: readonly EvaluationPlot[]): Markup | undefined {
 
 /** The SVG is our own: its texts are paths, its values numbers. */
 function plotFigure(title: string, svg: string): Markup {
-  return html`<figure class="card plot" role="img" aria-label="${title}">${new Markup(svg)}</figure>`
+  const isWide = Number(/ width="(\d+)"/.exec(svg)?.[1]) > plotWidth
+  return html`<figure class="card plot${isWide && ' wide'}" role="img" aria-label="${title}">${new Markup(svg)}</figure>`
 }
 
 function pictureSection({ task }: VisionEvaluation, thumbnails: readonly Thumbnail[]): Markup | undefined {

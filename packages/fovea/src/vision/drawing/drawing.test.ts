@@ -163,6 +163,34 @@ describe('plots', () => {
     expect(Math.max(width, height)).toBeLessThan(1500)
   })
 
+  test('of 1,000 classes those that are mixed up most are drawn, and all others as one', () => {
+    const counts = Array.from({ length: 1000 }, (_, t) => Array.from({ length: 1000 }, (_, p): number => (t === p ? 40 : 0)))
+    // Ten classes that lie far apart are taken for their neighbours; one mistake elsewhere.
+    for (let i = 0; i < 10; i++) counts[i * 97]![i * 97 + 1] = 5 + i
+    counts[500]![600] = 1
+    const classes = counts.map((_, i) => `n${i}`)
+    const words: string[] = []
+    const listening = new TextFont([{ ascent: 1, descent: 0.2, glyph: () => ({ advance: 0.6, commands: [] }) }])
+    listening.draw = (text) => {
+      words.push(text)
+      return ''
+    }
+    const { width, height } = check(drawConfusion({ counts, classes, subtitle: 'all of it' }, listening))
+    expect(Math.max(width, height)).toBeLessThan(1500)
+    for (let i = 0; i < 10; i++)
+      for (const name of [`n${i * 97}`, `n${i * 97 + 1}`]) expect(words.filter((word) => word === name)).toHaveLength(2)
+    expect(words).toContain('n600')
+    expect(words.filter((word) => word === '940 others')).toHaveLength(2)
+    expect(words).toContain('all of it; the 60 of 1,000 classes that are mixed up most, all others as one')
+    // Every picture is in one of the 61 x 61 cells.
+    const svg = drawConfusion({ counts, classes }, font)
+    expect(svg.length).toBeLessThan(1e6)
+    expect(svg.match(/<g class="cells">(.*?)<\/g>/s)![1]!.match(/<rect/g)!.length).toBe(2 + 61 + 10 + 1)
+    const right = counts.map((row, t) => row.map((_, p) => Number(t === p)))
+    drawConfusion({ counts: right, classes }, listening)
+    expect(words).toContain('the 60 of 1,000 classes with the most samples, all others as one')
+  })
+
   test('a confusion matrix of other sizes than its classes is refused', () => {
     expect(() => drawConfusion({ counts: [[1, 2]], classes: ['a'] }, font)).toThrowError(/DRAWING_INVALID/)
     check(

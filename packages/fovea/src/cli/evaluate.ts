@@ -5,7 +5,6 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
 import { makeFolder, writeFileAtomically } from '../data/files.ts'
-import { readDataset } from '../data/formats/dataset-files.ts'
 import type { DatasetProblem } from '../data/formats/problems.ts'
 import { datasetFormats } from '../data/formats/table.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
@@ -13,7 +12,7 @@ import { openFolder } from '../data/open-folder.ts'
 import { applyThresholds } from '../evaluate/apply-thresholds.ts'
 import { classificationOf } from '../evaluate/classifier.ts'
 import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
-import { choosePart, chooseSplit, type EvaluationData } from '../evaluate/data.ts'
+import { choosePart, type EvaluationData } from '../evaluate/data.ts'
 import type { VisionEvaluation } from '../evaluate/evaluation.ts'
 import { VisionEvaluator } from '../evaluate/evaluator.ts'
 import { writeReport } from '../evaluate/html/report.ts'
@@ -216,11 +215,7 @@ async function openData(
   flags: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<{ pictures: EvaluationData; name: string; warnings: readonly string[] }> {
-  const { format, split: wanted } = flags
-  if (format !== undefined && format !== 'image-folder') {
-    const { data: pictures, name } = chooseSplit(await readDataset(data, { format, signal }), wanted)
-    return { pictures, name, warnings: [] }
-  }
+  const { split: wanted } = flags
   const folder = await openAny(data, flags, signal)
   const { splits, warnings } = folder
   if (wanted === undefined) {
@@ -234,9 +229,10 @@ async function openData(
 }
 
 /** A data set of whichever format, or an index; how much of it is wrong is told, and left out. */
-async function openAny(data: string, { classFromName }: EvaluateFlags, signal: AbortSignal): Promise<ImageFolder> {
+async function openAny(data: string, { classFromName, format }: EvaluateFlags, signal: AbortSignal): Promise<ImageFolder> {
   const problems: DatasetProblem[] = []
   const folder = await openFolder(data, {
+    ...(format === undefined ? {} : { format }),
     validationFraction: 0,
     minClasses: 1,
     onEmptyClass: 'warn',

@@ -13,6 +13,8 @@ import { readFileBytes } from './source.ts'
 export interface Sample {
   readonly path: string
   readonly label: number
+  /** All classes of the picture where they are several, `label` the first of them: training takes that one, evaluation refuses the picture. */
+  readonly labels?: readonly number[]
   readonly image?: Image
   /** What is marked in the upright picture. Default nothing. */
   readonly annotations?: readonly Annotation[]
@@ -31,7 +33,7 @@ export function samplesOf(set: LabelledSet): ImageDataset {
 }
 
 export function sampleOf({ file, name, labels, annotations }: LabelledPicture): Sample {
-  return { path: file ?? name, label: labels[0] ?? -1, annotations }
+  return { path: file ?? name, label: labels[0] ?? -1, ...(labels.length > 1 ? { labels } : {}), annotations }
 }
 
 /** The classes of a sample: its own, or those of what is marked in it, each once. */

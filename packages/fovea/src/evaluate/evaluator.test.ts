@@ -15,7 +15,7 @@ import { VocMetric } from '../vision/metrics/voc.ts'
 import { encodeMask } from '../vision/run-lengths.ts'
 import { classificationOf } from './classifier.ts'
 import { compareEvaluations } from './compare.ts'
-import { chooseSplit, type EvaluationStream } from './data.ts'
+import type { EvaluationStream } from './data.ts'
 import { VisionEvaluator } from './evaluator.ts'
 import { mcnemarExact } from './normal.ts'
 import type { EvaluationSample } from './records/records.ts'
@@ -283,13 +283,21 @@ describe('truth as data sets have it', () => {
     expect([figures.accuracy, failures.map(({ path }) => path)]).toEqual([1, ['two.png']])
   })
 
-  test('splits go by many names', () => {
-    const pictures = ['train', 'valid', 'Validation', 'val2017'].map((split) => ({ ...sampleOf(split), split }))
-    const { data, name } = chooseSplit({ classes: [], pictures })
-    expect([name, [...(data.pictures as Iterable<EvaluationSample>)].map((one) => one.split)]).toEqual([
-      'val',
-      ['valid', 'Validation', 'val2017'],
-    ])
+  test('of the samples of a data set too', async () => {
+    const samples = [
+      { path: 'one', label: 1, image },
+      { path: 'two', label: 0, labels: [0, 1], image },
+    ]
+    const { failures } = await new VisionEvaluator(few).evaluate(() => ({ task: 'classify', probabilities: [0, 1] }), {
+      classes: ['a', 'b'],
+      samples,
+    })
+    expect(failures.map(({ path }) => path)).toEqual(['two'])
+  })
+
+  test('a folder none of whose splits is known is refused', async () => {
+    const evaluating = new VisionEvaluator(few).evaluate(() => ({ task: 'count', count: 1 }), { classes: ['a'], splits: {} })
+    await expect(evaluating).rejects.toMatchObject({ code: 'DATA_NO_IMAGES' })
   })
 
   test('a list with something else in it is an answer that cannot be measured', async () => {

@@ -149,7 +149,11 @@ describe('the report', () => {
     'of %s with 1,000 classes is bounded, and its JSON holds the whole matrix',
     async (task) => {
       const many = Array.from({ length: 1000 }, (_, i) => ({ name: `class ${i}` }))
-      const pictures = samples(task === 'segment' ? 8 : 60).map((sample, i) => ({ ...sample, labels: [i * 13], annotations: [{ label: i * 13, box, mask }] }))
+      const pictures = samples(task === 'segment' ? 8 : 60).map((sample, i) => ({
+        ...sample,
+        labels: [i * 13],
+        annotations: [{ label: i * 13, box, mask }],
+      }))
       const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
         (_, { labels: [label] }): Prediction => {
           const found = label! % 2 === 0 ? label! : 999

@@ -9,7 +9,7 @@ import type { DatasetProblem } from '../data/formats/problems.ts'
 import { datasetFormats } from '../data/formats/table.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import { openFolder } from '../data/open-folder.ts'
-import { applyThresholds } from '../evaluate/apply-thresholds.ts'
+import { applyThresholds, checkScaling } from '../evaluate/apply-thresholds.ts'
 import { classificationOf } from '../evaluate/classifier.ts'
 import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
 import { choosePart, type EvaluationData } from '../evaluate/data.ts'
@@ -89,6 +89,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   const model = await loadFlagged(file, flags, line, signal)
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
+    if (target !== undefined) checkScaling(model.metadata)
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
     for (const warning of warnings) line.print(pc.yellow(warning))
     const evaluation = { ...(await evaluateWith(model, pictures, name, flags, line, signal)), part: name }

@@ -322,6 +322,71 @@ describe('truth as data sets have it', () => {
     )
     expect(figures.pixelAuroc).toBeGreaterThan(0.999)
   })
+
+  test('boxes are no truth for the pixels of anomalies, alone or beside outlines, and that is told', async () => {
+    const [polygons, box] = [[[0, 0, 32, 0, 32, 48, 0, 48]], { x1: 32, y1: 0, x2: 64, y2: 48 }]
+    const samples = [
+      sampleOf('outlined', { annotations: [{ label: 0, polygons }] }),
+      sampleOf('boxed', { annotations: [{ label: 0, box }] }),
+      sampleOf('both', {
+        annotations: [
+          { label: 0, polygons },
+          { label: 0, box },
+        ],
+      }),
+      sampleOf('sound'),
+    ]
+    // Only right where the outlined picture alone counts.
+    const data = (name: string) => Float32Array.from({ length: 64 * 48 }, (_, i) => (name === 'sound' ? 0 : Number(i % 64 < 32)))
+    const evaluate = (given: typeof samples, hasMap = true) =>
+      new VisionEvaluator(few).evaluate(
+        (_, { name }) => ({
+          task: 'anomaly',
+          score: name === 'sound' ? 0 : 1,
+          ...(hasMap ? { map: { width: 64, height: 48, data: data(name) } } : {}),
+        }),
+        setOf(['pit'], given),
+      )
+    const { figures, warnings } = await evaluate(samples)
+    expect(figures.pixelAuroc).toBe(1)
+    expect(warnings.join()).toContain('2 of 3 anomalous pictures do not count in the figures of pixels: only masks and outlines tell')
+    for (const { warnings: none } of [await evaluate([samples[0]!, samples[3]!]), await evaluate(samples, false)])
+      expect(none.join()).not.toContain('figures of pixels')
+  })
+
+  test('what is said of the anomalies that went wrong follows from the threshold', async () => {
+    const scores = {
+      missed: 0.2,
+      caught: 0.9,
+      'other caught': 0.8,
+      alarm: 0.85,
+      sound: 0.1,
+      'sound too': 0.3,
+      'nearly an alarm': 0.5,
+      'as near': 0.4,
+    }
+    const samples = Object.keys(scores).map((name) => sampleOf(name, { labels: [/caught|missed/.test(name) ? 1 : 0] }))
+    const evaluate = (given: typeof samples) =>
+      new VisionEvaluator(few).evaluate(
+        (_, { name }) => ({ task: 'anomaly', score: scores[name as keyof typeof scores] }),
+        setOf(['good', 'pit'], given),
+      )
+    const notes = Object.fromEntries((await evaluate(samples)).worst.map(({ name, note, isMistake }) => [name, [isMistake, note]]))
+    expect(notes).toEqual({
+      missed: [true, 'anomalous, but below the threshold 0.800: missed'],
+      alarm: [true, 'sound, but from the threshold 0.800 on: a false alarm'],
+      caught: [false, 'anomalous, and from the threshold 0.800 on: caught'],
+      'other caught': [false, 'anomalous, and from the threshold 0.800 on: caught'],
+      sound: [false, 'sound, and below the threshold 0.800'],
+      'sound too': [false, 'sound, and below the threshold 0.800'],
+      'as near': [false, 'sound, and below the threshold 0.800'],
+      'nearly an alarm': [false, 'sound, and below the threshold 0.800'],
+    })
+    const { worst } = await evaluate(samples.filter(({ labels: [label] }) => label === 0))
+    expect(new Set(worst.map(({ isMistake, note }) => `${isMistake} ${note}`))).toEqual(
+      new Set(['false sound; without anomalies there is no threshold']),
+    )
+  })
 })
 
 describe('other tasks', () => {

@@ -222,7 +222,8 @@ class Run {
   }
 
   told(records: TaskRecords) {
-    return { milliseconds: this.#milliseconds, worst: this.#worst.list(records), failures: this.#failures, warnings: this.#warnings }
+    const warnings = [...this.#warnings, ...(records.warnings ?? [])]
+    return { milliseconds: this.#milliseconds, worst: this.#worst.list(records), failures: this.#failures, warnings }
   }
 
   /** The pictures one after another, the next being read meanwhile. */

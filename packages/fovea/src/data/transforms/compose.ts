@@ -1,6 +1,6 @@
 // Several transforms in a row or by chance, and the one place that knows them all.
 
-import type { Random } from '../../util/random.ts'
+import { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { type Image, verifyImage } from '../../vision/image.ts'
 import * as adjusting from './adjust.ts'
@@ -163,6 +163,12 @@ export function drawSteps(transform: Transform, from: PictureSize, random: Rando
   return (draw[transform.kind] as Draw<Transform>)(transform, from, random)
 }
 
+/** As `drawSteps`, of what came from outside. */
+export function drawChecked(transform: Transform, from: PictureSize, random: Random): readonly Step[] {
+  if (!(random instanceof Random)) throw invalid('random', 'a Random, such as new Random(0)', random)
+  return drawSteps(parseTransform(transform), from, random)
+}
+
 function drawAll(transforms: readonly Transform[], from: PictureSize, random: Random): Step[] {
   let size = from
   return transforms.flatMap((transform) => {
@@ -178,10 +184,10 @@ function sizeAfter(steps: readonly Step[], from: PictureSize): PictureSize {
 
 /**
  * A new picture; the given one is left as it was (it may be returned as it is). The same random state gives the same bytes.
- * @throws IMAGE_INVALID where the image is not well formed
+ * @throws IMAGE_INVALID where the image is not well formed; DATA_TRANSFORM_INVALID where the transform is none or does not fit the picture
  */
 export function applyTransform(image: Image, transform: Transform, random: Random): Image {
-  return drawSteps(transform, verifyImage(image), random).reduce((current, step) => step.apply(current), image)
+  return drawChecked(transform, verifyImage(image), random).reduce((current, step) => step.apply(current), image)
 }
 
 const parse: { [K in Transform['kind']]: (from: Extract<Transform, { kind: K }>) => Transform } = {

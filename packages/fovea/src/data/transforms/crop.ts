@@ -3,7 +3,7 @@
 import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { roundHalfEven } from '../../vision/resize.ts'
-import { checkFill, checkNumber, checkSize, checkSizeGiven, checkWhole, type Fill, invalid, type Size } from './parameters.ts'
+import { checkFill, checkSize, checkSizeGiven, checkWhole, type Fill, invalid, type Size } from './parameters.ts'
 import { type Step, windowStep } from './step.ts'
 
 export interface RandomCrop {
@@ -53,7 +53,7 @@ export interface RandomCropOptions extends FillOption {
  */
 export function randomCrop(size?: number | Size, { padding = 0, fill = 'reflect' }: RandomCropOptions = {}): RandomCrop {
   const checked = checkSize('size', size)
-  const params = { kind: 'randomCrop', padding: checkNumber('padding', padding, 0, 4096), fill: checkFill('fill', fill) } as const
+  const params = { kind: 'randomCrop', padding: checkWhole('padding', padding, 0, 4096), fill: checkFill('fill', fill) } as const
   return checked === undefined ? params : { ...params, size: checked }
 }
 

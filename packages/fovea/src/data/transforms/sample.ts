@@ -6,7 +6,7 @@ import { chainGeometry, type Geometry } from '../../vision/geometry/geometry.ts'
 import { type LabelMap, moveLabelMap } from '../../vision/geometry/label-map.ts'
 import { type AnnotationRule, moveAnnotations } from '../../vision/geometry/move-annotations.ts'
 import { type Image, verifyImage } from '../../vision/image.ts'
-import { drawSteps, type Transform } from './compose.ts'
+import { drawChecked, type Transform } from './compose.ts'
 import { centerCrop, drawCenterCrop } from './crop.ts'
 import { checkNumber, checkSizeGiven, invalid, type Size } from './parameters.ts'
 import { type Step, windowStep } from './step.ts'
@@ -26,7 +26,8 @@ export interface AnnotatedImage {
  * @throws DATA_TRANSFORM_INVALID where the transform or a mask does not fit the picture; IMAGE_INVALID
  */
 export function transformSample(sample: AnnotatedImage, transform: Transform, random: Random, rule: AnnotationRule = {}): AnnotatedImage {
-  return applySteps(sample, drawSteps(transform, verifyImage(sample.image), random), rule)
+  if (typeof sample !== 'object' || sample === null) throw invalid('sample', 'an image with annotations', sample)
+  return applySteps(sample, drawChecked(transform, verifyImage(sample.image), random), rule)
 }
 
 /** As `transformSample`, with the random numbers drawn before. */

@@ -119,6 +119,26 @@ describeWithFfmpeg('videos as a whole', () => {
     const copied = join(folder, 'copied.mp4')
     await ffmpeg.clip(video, copied, { start: 0.4, end: 0.8, reencode: false })
     expect((await numbers(copied))[0]).toBe(10)
+    await ffmpeg.clip(video, copied, { start: 0.4, reencode: false })
+    expect((await numbers(copied)).at(-1)).toBe(49)
+    // Three frames between those that they hang on: what is shown goes from the key frame to the last that is whole, and never beyond the end.
+    const folded = join(folder, 'folded.mp4')
+    runTool(['-i', video, '-c:v', 'libx264', '-qp', '10', '-g', '20', '-bf', '3', '-b_strategy', '0', '-sc_threshold', '0', folded])
+    for (const [start, end, most] of [
+      [0, 0.72, 18],
+      [0.9, 1.04, 26],
+      [0.9, 1.1, 28],
+      [0.8, 1.6, 40],
+    ] as const)
+      for (const ending of ['mp4', 'mkv']) {
+        const piece = join(folder, `piece.${ending}`)
+        await ffmpeg.clip(folded, piece, { start, end, reencode: false })
+        const found = await numbers(piece)
+        const first = Math.floor(start / 0.8) * 20
+        expect(found, `${start} to ${end}`).toEqual(range(first, first + found.length))
+        expect(first + found.length).toBeLessThanOrEqual(most)
+        expect(first + found.length).toBeGreaterThanOrEqual(most - 3)
+      }
     const small = join(folder, 'small.avi')
     const fractions: (number | undefined)[] = []
     await ffmpeg.transcode(video, small, {
@@ -141,6 +161,9 @@ describeWithFfmpeg('videos as a whole', () => {
   test('what goes wrong is coded, tells what ffmpeg said, and leaves no file behind', async () => {
     const text = join(folder, 'text.mp4')
     await writeFile(text, 'no video at all')
+    // Long enough to be taken for a film of a terminal, by its ending.
+    const story = join(folder, 'story.txt')
+    await writeFile(story, 'Once upon a time there was a text of some length.\n'.repeat(300))
     const before = await readdir(folder)
     const aborted = new AbortController()
     async function* cancelling(): AsyncGenerator<Image> {
@@ -162,6 +185,23 @@ describeWithFfmpeg('videos as a whole', () => {
       ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { start: 2, end: 1 })],
       ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { start: 60 })],
       ['VIDEO_OPTION', () => ffmpeg.writeVideo([], out)],
+      ['VIDEO_OPTION', () => ffmpeg.writeVideo(undefined as never, out)],
+      ['VIDEO_OPTION', () => ffmpeg.writeVideo([one], undefined as never)],
+      ['IMAGE_INVALID', () => ffmpeg.writeVideo([7 as never], out)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, { framerate: 5 } as never)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, { size: { widht: 64 } } as never)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, null as never)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, {} as never)],
+      ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { reencode: false, codec: 'h265' })],
+      ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { reencode: false, quality: 20 })],
+      ['VIDEO_OPTION', () => ffmpeg.thumbnail(video, { time: 3 } as never)],
+      ['VIDEO_OPTION', () => ffmpeg.thumbnails(video, undefined as never)],
+      ['SOURCE_UNKNOWN', () => ffmpeg.probe(undefined as never)],
+      ['SOURCE_UNKNOWN', () => ffmpeg.probe({} as never)],
+      ['VIDEO_OPTION', () => ffmpeg.probe(video, 5 as never)],
+      ['VIDEO_UNREADABLE', () => ffmpeg.probe(story)],
+      ['VIDEO_UNREADABLE', () => openSource(story)],
+      ['VIDEO_UNREADABLE', () => ffmpeg.thumbnail(story)],
       ['IMAGE_INVALID', () => ffmpeg.writeVideo([one, filledImage(48, 64, [0, 0, 0])], out)],
       ['CANCELLED', () => ffmpeg.writeVideo(cancelling(), out, { signal: aborted.signal })],
       ['CANCELLED', () => ffmpeg.transcode(video, out, { signal: AbortSignal.abort() })],

@@ -15,6 +15,7 @@ const names = {
   policy: true,
   fps: true,
   size: true,
+  squarePixels: true,
   loop: true,
   start: true,
   end: true,
@@ -70,6 +71,7 @@ export function checkSourceOptions(options: OpenSourceOptions): void {
   check('intervalMs', intervalMs, 'milliseconds above 0, at most 2^30', time)
   if (typeof options.watch === 'object') check('watch.intervalMs', options.watch.intervalMs, 'milliseconds above 0, at most 2^30', time)
   check('id', options.id, 'a text', (value) => typeof value === 'string')
+  check('squarePixels', options.squarePixels, 'true or false', (value) => typeof value === 'boolean')
   check('loop', options.loop, 'true or false', (value) => typeof value === 'boolean')
   check('onDamaged', options.onDamaged, 'a function', (value) => typeof value === 'function')
   check('signal', options.signal, 'an AbortSignal', (value) => value instanceof AbortSignal)

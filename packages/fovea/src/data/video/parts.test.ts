@@ -261,6 +261,7 @@ describe('what is no source', () => {
     ['testpattern://', { fps: '5' }, 'SOURCE_OPTION'],
     ['testpattern://', { reconnect: { atempts: 3 } }, 'SOURCE_OPTION'],
     ['testpattern://', { reconnect: true }, 'SOURCE_OPTION'],
+    ['testpattern://', { squarePixels: 1 }, 'SOURCE_OPTION'],
     ['testpattern://', { signal: 'stop' }, 'SOURCE_OPTION'],
     ['testpattern://?size=99999x99999', {}, 'SOURCE_OPTION'],
   ])('%o %o is %s', async (spec, options, code) => {

@@ -5,6 +5,7 @@ import { extname } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import { startChild } from './child.ts'
 import { checkWorkOptions } from './encode-options.ts'
+import { mostSkewed } from './ffmpeg-frames.ts'
 import { fileInput, httpVideoInput, rtspInput } from './ffmpeg-input.ts'
 import { exitError, ffmpegPath, findFfmpeg } from './ffmpeg-program.ts'
 import { hideSecrets, secretHider } from './secrets.ts'
@@ -18,9 +19,14 @@ export interface StreamInfo {
 
 export interface VideoStreamInfo extends StreamInfo {
   readonly kind: 'video'
-  /** As it is shown, after rotation. */
+  /** Pixels as they are stored, after rotation. */
   readonly width: number
   readonly height: number
+  /** The width of a pixel by its height, after rotation: 1 for square ones, and where it is not stated. */
+  readonly sampleAspectRatio: number
+  /** As it is shown, in square pixels: the size of the frames of `openSource`. */
+  readonly displayWidth: number
+  readonly displayHeight: number
   /** The mean rate; undefined where it is not stated. */
   readonly fps?: number
   /** Degrees, clockwise, by which the stored pictures are turned to be shown: 0, 90, 180 or 270. Every function here applies it. */
@@ -130,12 +136,19 @@ function streamInfo({ index, codec_type, codec_name }: Fields): StreamInfo {
 
 function videoInfo(stream: Fields): VideoStreamInfo {
   const rotation = rotationOf(stream)
-  const [width, height] = rotation % 180 === 90 ? [stream.height, stream.width] : [stream.width, stream.height]
+  const isTurned = rotation % 180 === 90
+  const [width, height] = (isTurned ? [stream.height, stream.width] : [stream.width, stream.height]).map(Number) as [number, number]
+  const shape = ratio(String(stream.sample_aspect_ratio).replace(':', '/')) ?? 1
+  const stated = shape >= 1 / mostSkewed && shape <= mostSkewed ? shape : 1
+  const sampleAspectRatio = isTurned ? 1 / stated : stated
   return {
     ...streamInfo(stream),
     kind: 'video',
-    width: Number(width),
-    height: Number(height),
+    width,
+    height,
+    sampleAspectRatio,
+    displayWidth: Math.max(1, Math.round(width * sampleAspectRatio)),
+    displayHeight: height,
     rotation,
     ...numbers({ fps: ratio(stream.avg_frame_rate) ?? ratio(stream.r_frame_rate), frames: stream.nb_frames }),
     ...(typeof stream.pix_fmt === 'string' ? { pixelFormat: stream.pix_fmt } : {}),

@@ -13,7 +13,7 @@ import { openSource } from './open-source.ts'
 export interface ThumbnailOptions {
   /** Seconds: the first frame from then on. @default 0 */
   readonly at?: number
-  /** @default as it is */
+  /** @default as it is shown */
   readonly size?: FrameSize
   readonly signal?: AbortSignal
 }

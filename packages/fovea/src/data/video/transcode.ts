@@ -13,7 +13,7 @@ import {
   encodeNames,
   optionError,
 } from './encode-options.ts'
-import { quiet, scaleFilter } from './ffmpeg-frames.ts'
+import { quiet, scaleFilters } from './ffmpeg-frames.ts'
 import { exitError, findFfmpeg } from './ffmpeg-program.ts'
 import type { FrameSize } from './frame.ts'
 import { mediaInput, probe } from './probe.ts'
@@ -21,6 +21,7 @@ import { runFfmpeg, type VideoWorkOptions } from './run-ffmpeg.ts'
 import { hideSecrets, secretHider } from './secrets.ts'
 
 export interface TranscodeOptions extends EncodeOptions, VideoWorkOptions {
+  /** In square pixels. @default as it is, with the shape of pixels that it states */
   readonly size?: FrameSize
   /** A steady rate: frames are doubled or left out. @default as it is */
   readonly fps?: number
@@ -56,12 +57,13 @@ export async function transcode(input: string, output: string, options: Transcod
   const { size, fps, audio = 'keep', start, end } = options
   checkRange(start, end)
   if (size !== undefined) checkOptionNames(size, ['width', 'height'], optionError, 'size.')
+  if (size !== undefined && size.width === undefined && size.height === undefined) throw optionError('size', 'a width or a height', '{}')
   if (fps !== undefined && !(fps > 0 && fps <= 1000)) throw optionError('fps', 'a number from 0 to 1000', fps)
   if (!['keep', 'copy', 'none'].includes(audio)) throw optionError('audio', 'keep, copy or none', audio)
   for (const side of [size?.width, size?.height])
     if (side !== undefined && !(Number.isInteger(side) && side >= 2 && side <= 32_768))
       throw optionError('size', 'sides from 2 to 32768', side)
-  const filters = [...(size === undefined ? [] : [scaleFilter(size)]), ...(fps === undefined ? [] : [`fps=${fps}`])]
+  const filters = [...(size === undefined ? [] : [...scaleFilters(size, true), 'setsar=1']), ...(fps === undefined ? [] : [`fps=${fps}`])]
   const sound = { keep: ['-map', '0:a?'], copy: ['-map', '0:a?', '-c:a', 'copy'], none: [] }[audio]
   await work(input, output, options, () => [...encodeArguments(options, filters), '-map', '0:V:0', ...sound])
 }

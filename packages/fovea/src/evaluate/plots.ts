@@ -1,5 +1,6 @@
 // The plots that belong to an evaluation, by its task.
 
+import { loadWebFont } from '../data/font.ts'
 import { drawBarChart } from '../vision/drawing/plots/bar-chart.ts'
 import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
 import { type Curve, drawCurves } from '../vision/drawing/plots/curve-plot.ts'
@@ -11,7 +12,7 @@ import { AnomalyRecords } from './records/anomaly.ts'
 import { ClassifyRecords } from './records/classify.ts'
 import { CountRecords } from './records/count.ts'
 import { DetectRecords } from './records/detect.ts'
-import { knownMean, partText } from './records/records.ts'
+import { knownMean, partText, type TaskRecords } from './records/records.ts'
 import { SegmentRecords } from './records/segment.ts'
 import { classScores, detectionScores, type SweepPoint, type SweptScores, sweepScores } from './sweep.ts'
 
@@ -28,8 +29,15 @@ const maxCurves = 100
 /** Of more classes than have curves, the bars of so many. */
 const maxBars = 60
 
-/** Those that can be drawn of this evaluation; none for captions. */
-export function evaluationPlots({ records }: VisionEvaluation, font: TextFont): EvaluationPlot[] {
+/**
+ * Those that can be drawn of this evaluation; none for captions. @param font Of their texts. @default the font that is bundled; scripts that it lacks
+ * become `<text>`, for the fonts of whoever shows the SVG
+ */
+export async function evaluationPlots({ records }: VisionEvaluation, font?: TextFont): Promise<EvaluationPlot[]> {
+  return plotsOf(records, font ?? (await loadWebFont()))
+}
+
+function plotsOf(records: TaskRecords, font: TextFont): EvaluationPlot[] {
   if (records instanceof ClassifyRecords) return classifyPlots(records, font)
   if (records instanceof DetectRecords) return detectPlots(records, font)
   if (records instanceof SegmentRecords) return segmentPlots(records, font)

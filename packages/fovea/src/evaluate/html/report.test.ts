@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeImage } from '../../data/decode.ts'
-import { loadFont } from '../../data/font.ts'
 import { Random } from '../../util/random.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { outcomeColors } from '../../vision/drawing/outcomes.ts'
@@ -113,6 +112,19 @@ describe('the report', () => {
     expect(open).toEqual([])
   })
 
+  test('names in any script are read in its plots, and are no markup there either', async () => {
+    const names = ['漢字<script>', 'قطة', '"><img src=y>猫']
+    const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
+      (_, { labels: [label] }) => ({ task: 'classify', probabilities: [0, 1, 2].map((c) => (c === label ? 0.8 : 0.1)) }),
+      { classes: names.map((name) => ({ name })), pictures: samples(6) },
+    )
+    const page = await reportHtml(evaluation)
+    expect(page.match(/<script/g)).toHaveLength(1)
+    expect(page).not.toContain('<img src=y')
+    expect(page).toMatch(/<text [^>]*font-family="Inter, system-ui, sans-serif"[^>]*>漢字&lt;script&gt;<\/text>/)
+    expect(page).toMatch(/<text [^>]*>قطة<\/text>/)
+  })
+
   test('thresholds and a comparison are in it', async () => {
     const [first, second] = [await evaluate('detect', 1, [0.3, 0.6]), await evaluate('detect', 2)]
     const comparison = { result: await compareEvaluations(first, second), first: evil, second: 'other' }
@@ -165,7 +177,7 @@ describe('the report', () => {
       )
       const page = await reportHtml(evaluation)
       expect(page.length).toBeLessThan(4e6)
-      for (const { name, svg } of evaluationPlots(evaluation, await loadFont())) {
+      for (const { name, svg } of await evaluationPlots(evaluation)) {
         const [, width, height] = svg.match(/width="(\d+)" height="(\d+)"/)!
         expect(Math.max(Number(width), Number(height)), name).toBeLessThan(1500)
       }
@@ -185,7 +197,7 @@ describe('the report', () => {
 })
 
 test.each(Object.keys(answers) as Prediction['task'][])('plots of %s are well formed', async (task) => {
-  const plots = evaluationPlots(await evaluate(task), await loadFont())
+  const plots = await evaluationPlots(await evaluate(task))
   expect(plots.map(({ name }) => name)).toEqual(
     {
       classify: ['confusion', 'reliability', 'precision-recall', 'f1-confidence', 'roc'],

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { writeFileAtomically } from '../../data/files.ts'
-import { loadFont } from '../../data/font.ts'
+import { loadFont, loadWebFont } from '../../data/font.ts'
 import { frameworkVersion } from '../../util/version.ts'
 import { outcomeColors } from '../../vision/drawing/outcomes.ts'
 import { drawLinePlot } from '../../vision/drawing/plots/line-plot.ts'
@@ -57,8 +57,10 @@ export async function writeReport(file: string, evaluation: VisionEvaluation, op
  */
 export async function reportHtml(evaluation: VisionEvaluation, options: ReportOptions = {}): Promise<string> {
   const { title = 'Evaluation', model = [], data = [], sweep, comparison, date = new Date(), pictures = 24 } = options
-  const font = await loadFont()
-  const thumbnails = await worstThumbnails(evaluation.worst, pictures, thumbnailSide, font)
+  const font = await loadWebFont()
+  const plots = await evaluationPlots(evaluation, font)
+  // These become pixels here, not in the browser.
+  const thumbnails = await worstThumbnails(evaluation.worst, pictures, thumbnailSide, await loadFont())
   const scriptHash = createHash('sha256').update(reportScript).digest('base64')
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'; base-uri 'none'; form-action 'none'`
   const page = html`<!doctype html>
@@ -74,7 +76,7 @@ ${summarySection(evaluation)}
 ${figureCards(evaluation)}
 ${comparison === undefined ? '' : comparisonSection(comparison)}
 ${classSection(evaluation)}
-${plotSection(evaluationPlots(evaluation, font))}
+${plotSection(plots)}
 ${sweep === undefined ? '' : sweepSection(sweep, font)}
 ${pictureSection(evaluation, thumbnails)}
 ${factSection(evaluation, model, data)}
@@ -153,7 +155,7 @@ function plotSection(plots: readonly EvaluationPlot[]): Markup | undefined {
   return html`<h2>Plots</h2><section class="plots">${plots.map(({ title, svg }) => plotFigure(title, svg))}</section>`
 }
 
-/** The SVG is our own: its texts are paths, its values numbers. */
+/** The SVG is our own: its texts are paths, or escaped, its values numbers. */
 function plotFigure(title: string, svg: string): Markup {
   const isWide = Number(/ width="(\d+)"/.exec(svg)?.[1]) > plotWidth
   return html`<figure class="card plot${isWide && ' wide'}" role="img" aria-label="${title}">${new Markup(svg)}</figure>`

@@ -70,11 +70,33 @@ describe('text', () => {
     expect(font.fit('abc', 12, 1)).toBe('…')
   })
 
-  test('falls back to other fonts, then to a box', () => {
+  test('falls back to other fonts, then to escapes', () => {
     expect(font.width('Ж', 100)).not.toBeCloseTo(62, 3)
-    expect(font.width('漢', 100)).toBeCloseTo(62, 9)
-    expect(font.draw('漢', 0, 0, { size: 10 })).toContain('<path')
+    for (const [text, escaped] of [
+      ['漢 1', '\\u6f22 1'],
+      ['😀', '\\u{1f600}'],
+      ['a\u0000\n', 'a\\u0000\\u000a'],
+      ['a\u202eb', 'a\\u202eb'],
+      ['\ud800', '\\ud800'],
+    ] as const) {
+      expect(font.draw(text, 0, 0, { size: 10 })).toBe(font.draw(escaped, 0, 0, { size: 10 }))
+      expect(font.width(text, 100)).toBe(font.width(escaped, 100))
+    }
     expect(font.draw('', 0, 0, { size: 10 })).toBe('')
+  })
+
+  test('is left to the fonts of the viewer where they have what ours lack', () => {
+    const web = font.for((character) => character !== '😀')
+    expect(web.draw('Cat', 0, 0, { size: 10 })).toBe(font.draw('Cat', 0, 0, { size: 10 }))
+    expect(web.draw('漢 "<1>" & \u0007', 30, 40, { size: 10, color: '#123456', bold: true, anchor: 'end', rotate: -90 })).toBe(
+      '<text x="30" y="40" fill="#123456" text-anchor="end" font-size="10" font-family="Inter, system-ui, sans-serif" font-weight="600" ' +
+        'transform="rotate(-90 30 40)">漢 &quot;&lt;1&gt;&quot; &amp; \\u0007</text>',
+    )
+    expect(web.draw('漢😀', 0, 0, { size: 10 })).toContain('>漢\\u{1f600}</text>')
+    expect(web.width('漢字', 10)).toBe(20)
+    // A mark stands over the letter before it.
+    expect(web.width('ก\u0e34', 10)).toBe(web.width('ก', 10))
+    expect(web.fit('漢字漢字漢字', 10, 45)).toBe('漢字漢…')
   })
 
   test('what is no font is refused', () => {

@@ -67,7 +67,7 @@ export function evaluateCommand(): Command {
     .option('--write-thresholds [file]', 'write the model with the thresholds of --sweep (default: MODEL-thresholds.onnx)')
     .option('--in-place', 'let --write-thresholds write over the model')
     .option('--report <file>', 'write a report as one HTML file that opens offline')
-    .option('--sheet <file>', 'draw the hardest pictures there as PNG', parseDrawing)
+    .option('--sheet <file>', 'draw the most wrong pictures there as PNG', parseDrawing)
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
     .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
     .option('--seed <n>', 'of these drawings', parseNumber, 0)

@@ -13,7 +13,7 @@ import { pText } from './html/report.ts'
 import { DetectRecords } from './records/detect.ts'
 import { SegmentRecords } from './records/segment.ts'
 import type { Sweep, ThresholdSweep } from './sweep.ts'
-import { figureText, intervalText } from './words.ts'
+import { differenceIntervalText, differenceText, figureText, intervalText } from './words.ts'
 
 /** A table for people: one line per class, then the averages and the figures of the whole. */
 export function evaluationText(evaluation: Evaluation): string {
@@ -101,8 +101,9 @@ export function comparisonText({ figures, samples, onlyFirst, onlySecond }: Comp
     .filter(({ first: value }) => !Number.isNaN(value))
     .map(({ about, first: a, second: b, interval, difference, p, better }) => [
       about.title,
-      ...[a, b, difference].map((value) => figureText(value, about.unit)),
-      interval === undefined ? '' : intervalText(interval, about.unit),
+      ...[a, b].map((value) => figureText(value, about.unit)),
+      differenceText(difference, about.unit),
+      interval === undefined ? '' : differenceIntervalText(interval, about.unit),
       pText(p),
       better === undefined ? '' : better === 'first' ? 'better' : 'worse',
     ])

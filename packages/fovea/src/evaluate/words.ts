@@ -16,6 +16,16 @@ export function figureText(value: number, unit: FigureInfo['unit']): string {
   return Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(3)
 }
 
+/** The difference of two figures with its sign; of parts in points, since `+5 %` could be taken for a twentieth of the figure. */
+export function differenceText(value: number, unit: FigureInfo['unit']): string {
+  return `${value > 0 ? '+' : ''}${figureText(value, unit).replace(/ %$/, ' points')}`
+}
+
+/** Both ends of a difference, the unit once: `-1.2 to +3.4 points`. */
+export function differenceIntervalText({ low, high }: Interval, unit: FigureInfo['unit']): string {
+  return `${differenceText(low, unit).replace(/ points$/, '')} to ${differenceText(high, unit)}`
+}
+
 /** Both ends, the unit once: `88.6 to 95.9 %`. */
 export function intervalText({ low, high }: Interval, unit: FigureInfo['unit']): string {
   const text = (value: number) => figureText(value, unit).replace(' %', '')

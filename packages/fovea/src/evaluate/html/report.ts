@@ -13,7 +13,7 @@ import type { VisionEvaluation } from '../evaluation.ts'
 import { type EvaluationPlot, evaluationPlots } from '../plots.ts'
 import type { FigureInfo } from '../records/records.ts'
 import type { Sweep } from '../sweep.ts'
-import { evaluationWords, figureText, intervalText } from '../words.ts'
+import { differenceIntervalText, differenceText, evaluationWords, figureText, intervalText } from '../words.ts'
 import { type Thumbnail, worstThumbnails } from '../worst-sheet.ts'
 import { type HtmlValue, html, Markup } from './markup.ts'
 import { reportScript, reportStyle } from './style.ts'
@@ -161,7 +161,7 @@ function plotFigure(title: string, svg: string): Markup {
   return html`<figure class="card plot${isWide && ' wide'}" role="img" aria-label="${title}">${new Markup(svg)}</figure>`
 }
 
-function pictureSection({ task }: VisionEvaluation, thumbnails: readonly Thumbnail[]): Markup | undefined {
+function pictureSection({ task, worst: all }: VisionEvaluation, thumbnails: readonly Thumbnail[]): Markup | undefined {
   if (thumbnails.length === 0) return undefined
   const keys = [
     ['found', 'found'],
@@ -172,8 +172,14 @@ function pictureSection({ task }: VisionEvaluation, thumbnails: readonly Thumbna
   const legend = keys
     .filter(([tone]) => tones.has(tone))
     .map(([tone, text]) => html`<span class="key"><i style="background:${outcomeColors[tone]}"></i>${text}</span>`)
-  return html`<h2>Hardest and most wrong pictures</h2><p class="lead">Mistakes first, the worst first. ${legend}</p>
-<section class="pictures">${thumbnails.map(
+  const isWrong = all.some(({ isMistake }) => isMistake)
+  const [wrong, right] = [thumbnails.filter(({ worst }) => worst.isMistake), thumbnails.filter(({ worst }) => !worst.isMistake)]
+  return html`${wrong.length > 0 && html`<h2>Most wrong pictures</h2><p class="lead">The worst first. ${legend}</p>${pictureGrid(wrong)}`}
+${right.length > 0 && html`<h2>Right, but hardest</h2><p class="lead">${isWrong ? 'Not wrong: these came nearest to it.' : html`No picture is wrong; these came nearest to it. ${legend}`}</p>${pictureGrid(right)}`}`
+}
+
+function pictureGrid(thumbnails: readonly Thumbnail[]): Markup {
+  return html`<section class="pictures">${thumbnails.map(
     ({
       worst,
       jpeg,
@@ -203,18 +209,17 @@ function comparisonSection({ result, first, second }: NonNullable<ReportOptions[
   return html`<h2>Comparison</h2><div class="card summary"><p><b>${first}</b> against <b>${second}</b>, on the same ${samples.toLocaleString('en')} pictures</p>
 <ul>${sentences.map((one) => one && html`<li>${one}</li>`)}</ul></div><div style="height:14px"></div>
 ${table(['figure', first, second, 'difference', 'p', 'test'], known.map(comparisonRow))}
-<p class="small" style="margin-top:8px">Differences are those of the first model minus the second, with their ${100 * confidence} % interval. p is the chance of a difference at least so large between models that are equally good; with many figures, some are small by chance.</p>`
+<p class="small" style="margin-top:8px">Differences are those of the first model minus the second, of percentages in percentage points, with their ${100 * confidence} % interval. p is the chance of a difference at least so large between models that are equally good; with many figures, some are small by chance.</p>`
 }
 
 function comparisonRow({ about, first, second, difference, interval, p, test, better }: FigureComparison): Markup[] {
   const { unit } = about
-  const sign = difference > 0 ? '+' : ''
   const tone = better === 'first' ? 'good' : better === 'second' ? 'bad' : ''
   return [
     nameCell(about.title),
     numberCell(first, figureText(first, unit)),
     numberCell(second, figureText(second, unit)),
-    html`<td class="${tone}" data-value="${String(difference)}">${sign}${figureText(difference, unit)}${interval && html`<span class="range">${intervalText(interval, unit)}</span>`}</td>`,
+    html`<td class="${tone}" data-value="${String(difference)}">${differenceText(difference, unit)}${interval && html`<span class="range">${differenceIntervalText(interval, unit)}</span>`}</td>`,
     numberCell(p, pText(p)),
     html`<td>${test}</td>`,
   ]

@@ -1,6 +1,6 @@
 // Several transforms in a row or by chance, and the one place that knows them all.
 
-import { Random } from '../../util/random.ts'
+import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { type Image, verifyImage } from '../../vision/image.ts'
 import * as adjusting from './adjust.ts'
@@ -23,7 +23,7 @@ import { drawErase, drawRandomErasing, type Erase, erase, type RandomErasing, ra
 import { drawFlip, type RandomHorizontalFlip, type RandomVerticalFlip, randomHorizontalFlip, randomVerticalFlip } from './flip.ts'
 import * as levels from './levels.ts'
 import { type Normalize, normalize } from './normalize.ts'
-import { checkNumber, invalid } from './parameters.ts'
+import { checkNumber, checkRandom, invalid } from './parameters.ts'
 import {
   drawPerspective,
   drawRandomPerspective,
@@ -165,7 +165,7 @@ export function drawSteps(transform: Transform, from: PictureSize, random: Rando
 
 /** As `drawSteps`, of what came from outside. */
 export function drawChecked(transform: Transform, from: PictureSize, random: Random): readonly Step[] {
-  if (!(random instanceof Random)) throw invalid('random', 'a Random, such as new Random(0)', random)
+  checkRandom(random)
   return drawSteps(parseTransform(transform), from, random)
 }
 

@@ -8,6 +8,7 @@ import type { DecodeOptions } from './decode.ts'
 import { type ImageFormat, jpegFrame } from './image-format.ts'
 import { noSuchPage, tooManyPixels } from './limits.ts'
 import { samplesToRgb } from './samples.ts'
+import { extraSamples } from './tiff-extras.ts'
 
 type VipsFormat = Exclude<ImageFormat, 'bmp' | 'dicom'>
 type Settled = Omit<DecodeOptions, 'maxPixels' | 'background' | 'page' | 'color'> &
@@ -41,7 +42,15 @@ async function decode(bytes: Uint8Array, format: VipsFormat, options: Settled): 
   const samples = deep
     ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2)
     : new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-  return createImage(info.width, info.height, 3, samplesToRgb(samples, info.channels, background), name)
+  const alphaAt = format === 'tiff' ? tiffAlpha(extraSamples(bytes, options.page), info.channels) : undefined
+  return createImage(info.width, info.height, 3, samplesToRgb(samples, info.channels, background, alphaAt), name)
+}
+
+/** Behind the three colours come the further samples in their order; libvips takes the first for alpha, whatever it is. */
+function tiffAlpha(extra: readonly number[] | undefined, channels: number): number | undefined {
+  if (extra === undefined) return undefined
+  const place = extra.findIndex((kind) => kind !== 0)
+  return place >= 0 && 3 + place < channels ? 3 + place : -1
 }
 
 function open(bytes: Uint8Array, { maxPixels, page }: Settled, ignoreIcc: boolean): Sharp {

@@ -6,15 +6,17 @@ import { type ErrorCode, FoveaError } from '../util/errors.ts'
 
 /**
  * Writes a file under a temporary name in the same folder, flushes it to the disk, then renames it: a reader sees the old
- * file or the new one, never a part.
+ * file or the new one, never a part. Who may read and write the old one may do so with the new one.
  *
  * @throws FoveaError FILE_WRITE with the reason (disk full, folder missing or read-only)
  */
 export async function writeFileAtomically(file: string, chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array> | string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`
   try {
+    const before = await stat(file).catch(() => undefined)
     const handle = await open(temporary, 'w')
     try {
+      if (before?.isFile()) await handle.chmod(before.mode & 0o777)
       for await (const chunk of typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks) await handle.writeFile(chunk)
       await handle.sync()
     } finally {

@@ -48,7 +48,7 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   const { file } = options
   const body = cleanUp(justScores(source, file), { file })
   const { model, classes, head } = scoresInRows(body.model, file)
-  const { preprocessing, notes } = describeInput({ ...body, model }, options)
+  const { preprocessing, notes, scaleIsGuessed } = describeInput({ ...body, model }, options)
   const labels = options.labels ?? readNames(source.metadata.get('names'), classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
   checkLabels(labels, classes, { field: 'labels' })
 
@@ -59,6 +59,7 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
     preprocessing,
     framework: frameworkRange,
     stages: { ...findStages(complete.model, complete.stages.pixels), ...complete.stages },
+    ...(scaleIsGuessed ? { scaleIsGuessed } : {}),
   }
   return { model: writeMetadata(complete.model, metadata), metadata, notes: [...body.notes, ...notes] }
 }

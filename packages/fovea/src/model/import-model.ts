@@ -70,7 +70,7 @@ export function importFeatures(source: Model, options: ImportOptions = {}): Impo
   const body = cleanUp(source, { file, keepFixedBatch: true })
   if (typeof body.batch === 'number' && body.batch !== 1)
     throw new FoveaError('MODEL_NOT_VISION', { file, expected: 'a batch that is free, or 1', found: `a batch fixed to ${body.batch}` })
-  const { preprocessing, notes } = describeInput(body, options)
+  const { preprocessing, notes, scaleIsGuessed } = describeInput(body, options)
   const complete = completeFeatures(withoutSizes(body.model), preprocessing, body.batch === 1 ? { batch: 1 } : {})
   const metadata: ModelMetadata = {
     task: 'features',
@@ -78,6 +78,7 @@ export function importFeatures(source: Model, options: ImportOptions = {}): Impo
     preprocessing,
     framework: frameworkRange,
     stages: { ...findStages(complete.model, complete.stages.pixels), ...complete.stages },
+    ...(scaleIsGuessed ? { scaleIsGuessed } : {}),
   }
   const told = 'The model is no classifier: it is opened for its features, and predict needs a head.'
   return { model: writeMetadata(complete.model, metadata), metadata, notes: [...body.notes, told, ...notes] }

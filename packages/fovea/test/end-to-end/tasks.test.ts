@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadImage } from '../../src/data/decode.ts'
@@ -8,7 +8,7 @@ import { ffmpeg } from '../../src/data/video/tools.ts'
 import { filledImage } from '../../src/vision/image.ts'
 import { drawnSquares, squareClasses, squareSide } from '../drawn-squares.ts'
 import { describeWithFfmpeg } from '../ffmpeg.ts'
-import { fovea, temporaryFolder } from './cli.ts'
+import { filesIn, fovea, temporaryFolder } from './cli.ts'
 
 const folder = await temporaryFolder('tasks')
 const [data, out, model] = [join(folder, 'data'), join(folder, 'run'), join(folder, 'run', 'model.onnx')]
@@ -86,6 +86,20 @@ describe('a detector, from the command line', () => {
     expect(history.at(-1).terms.classify_weight).toBeGreaterThan(history.at(-1).terms.detect_weight)
     const answer = await fovea(['predict', join(both, 'model.onnx'), join(states, 'lit', '9.png'), '--json'])
     expect(JSON.parse(answer.stdout).heads.classify.task).toBe('classify')
+  })
+
+  it('is measured on a data set whose format is stated, and problems are told and left out', async () => {
+    const damaged = join(folder, 'damaged')
+    await cp(data, damaged, { recursive: true })
+    const label = (await filesIn(damaged)).find((file) => /labels.*\.txt$/.test(file))!
+    await writeFile(label, '0 0.5 0.5 nowhere 0.2\n')
+    const flags = ['--format', 'yolo', '--bootstrap', '0', '--json']
+    const { code, stdout, stderr } = await fovea(['evaluate', model, damaged, ...flags])
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(stdout).split).toBe('held out at training')
+    expect(stderr).toMatch(/has problems, and what they concern is left out \(1 malformed-/)
+    const refused = await fovea(['evaluate', model, damaged, ...flags, '--class-from-name', '(.)'])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/a folder of pictures, found yolo.*DATA_CLASS_RULE/s)])
   })
 
   it.each([

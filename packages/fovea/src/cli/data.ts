@@ -24,6 +24,7 @@ import { interruptSignal, LiveLine, parseNumber, parsePattern } from './terminal
 interface ReadFlags {
   format?: string
   vocOrigin?: 'one' | 'zero'
+  csvBox?: 'xyxy' | 'xywh'
   json?: boolean
 }
 
@@ -46,11 +47,18 @@ function reading(command: Command): Command {
     .argument('<data>', 'a folder, one of its label files, or its index')
     .addOption(new Option('--format <name>', 'the format, where it cannot be told').choices(formatNames))
     .addOption(new Option('--voc-origin <pixel>', 'Pascal VOC: the number of the first pixel').choices(['one', 'zero']))
+    .addOption(
+      new Option('--csv-box <order>', 'CSV: four numbers of a box are corners, or a corner, width and height').choices(['xyxy', 'xywh']),
+    )
     .option('--json', 'print JSON')
 }
 
-function readOptions({ format, vocOrigin }: ReadFlags) {
-  return { ...(format === undefined ? {} : { format }), ...(vocOrigin === undefined ? {} : { vocOrigin }) }
+function readOptions({ format, vocOrigin, csvBox }: ReadFlags) {
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(vocOrigin === undefined ? {} : { vocOrigin }),
+    ...(csvBox === undefined ? {} : { csvBox }),
+  }
 }
 
 function validateCommand(): Command {

@@ -28,6 +28,11 @@ export const problemCatalogue = {
   'mask-size': { severity: 'warning', message: 'a mask has another size than its picture' },
   'empty-annotation': { severity: 'warning', message: 'an annotation has no shape' },
   'unreadable-image': { severity: 'warning', message: 'the picture cannot be opened' },
+  'unknown-column': { severity: 'warning', message: 'a column of a CSV has no name that is known, and is not read' },
+  'ambiguous-box': {
+    severity: 'warning',
+    message: 'what the four numbers of boxes mean is a guess: corners or a corner with width and height (--csv-box), or pixels',
+  },
   'image-size': { severity: 'warning', message: 'the picture has another size than stated' },
   'duplicate-image': { severity: 'warning', message: 'two pictures have the same content' },
   'split-leakage': { severity: 'warning', message: 'the same picture or group, or nearly the same picture, is in two splits' },

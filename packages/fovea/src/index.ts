@@ -35,6 +35,7 @@ export {
   type WrittenDataset,
   writeDataset,
 } from './data/formats/dataset-files.ts'
+export { equalPictures } from './data/formats/equal-pictures.ts'
 export type { Loss } from './data/formats/fit.ts'
 export type { DatasetFormat, Holdings } from './data/formats/format.ts'
 export { type IndexDatasetOptions, indexDataset, type WrittenIndex } from './data/formats/index-dataset.ts'

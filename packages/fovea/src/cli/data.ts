@@ -6,6 +6,7 @@ import { drawAlike } from '../data/draw-alike.ts'
 import { writePng } from '../data/encode.ts'
 import { loadFont } from '../data/font.ts'
 import { convertDataset, openDataset, readDataset, type WrittenDataset, writeDataset } from '../data/formats/dataset-files.ts'
+import { equalPictures } from '../data/formats/equal-pictures.ts'
 import { indexDataset } from '../data/formats/index-dataset.ts'
 import { indexEnding } from '../data/formats/index-sources.ts'
 import { openIndexedDataset } from '../data/formats/indexed-dataset.ts'
@@ -152,7 +153,9 @@ function lossesText({ losses, format }: Pick<WrittenDataset, 'losses' | 'format'
 
 function splitCommand(): Command {
   return reading(new Command('split'))
-    .description('write a data set with new splits: the same mixture of classes in each, groups kept together')
+    .description(
+      'write a data set with new splits: the same mixture of classes in each; groups, and pictures of equal bytes, are kept together',
+    )
     .argument('<out>', 'a new folder')
     .requiredOption('--parts <list>', 'such as train=0.7,val=0.2,test=0.1', parseParts)
     .addOption(new Option('--to <name>', 'the new format (default: as it was)').choices(formatNames))
@@ -168,31 +171,33 @@ function splitCommand(): Command {
         const { groupFromName: pattern } = flags
         const groupBy =
           pattern === undefined ? {} : { groupBy: ({ name }: { name: string }) => pattern.exec(name)?.[1] ?? pattern.exec(name)?.[0] }
+        const problems: DatasetProblem[] = []
         const result = await working(async (line, signal) => {
-          const set = await readDataset(source, { ...readOptions(flags), signal })
+          const set = await readDataset(source, { ...readOptions(flags), onProblem: (problem) => problems.push(problem), signal })
           if (pattern !== undefined && !set.pictures.some(({ name }) => pattern.test(name)))
             throw new FoveaError('DATA_OPTION_INVALID', {
               field: '--group-from-name',
               expected: 'an expression that fits names of pictures',
               found: `${pattern.source}, which fits none such as ${set.pictures[0]?.name}`,
             })
-          const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, ...groupBy })
-          const { splits } = await datasetStatistics(parted)
           const format = flags.to ?? set.format
           checkParts(flags.parts, format)
+          const equalBy = await equalPictures(set.pictures, { signal })
+          const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, equalBy, ...groupBy })
+          const { splits } = await datasetStatistics(parted)
           const written = await writeDataset(parted, out, {
             format,
             pictures: flags.pictures,
             onPicture: (count) => line.update(`${count} images`),
             signal,
           })
-          return { ...written, splits }
+          return { ...written, splits, problems }
         })
-        if (flags.json) print(result)
-        else
-          process.stdout.write(
-            `${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n${lossesText(result)}`,
-          )
+        if (flags.json) return print(result)
+        process.stdout.write(
+          `${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n${lossesText(result)}`,
+        )
+        if (problems.length > 0) process.stdout.write(problemsText(problems))
       },
     )
 }

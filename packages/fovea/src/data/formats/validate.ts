@@ -1,10 +1,9 @@
 // Validates a data set: a report of every problem.
 
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { isFoveaError } from '../../util/errors.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
 import { type OpenDatasetOptions, openDataset } from './dataset-files.ts'
+import { contentHash } from './equal-pictures.ts'
 import { GrowingNumbers } from './growing-numbers.ts'
 import { imageSize } from './image-size.ts'
 import { indexEnding } from './index-sources.ts'
@@ -176,14 +175,4 @@ async function contentOf(
   if (known === undefined) return mayRead ? contentHash(picture.file) : undefined
   const bytes = Buffer.from(known.buffer, 32 * number, 32)
   return bytes.every((byte) => byte === 0) ? undefined : bytes.toString('latin1')
-}
-
-async function contentHash(file: string): Promise<string | undefined> {
-  const hash = createHash('sha256')
-  try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array)
-    return hash.digest().toString('latin1')
-  } catch {
-    return undefined
-  }
 }

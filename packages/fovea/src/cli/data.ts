@@ -65,27 +65,34 @@ function readOptions({ format, vocOrigin, csvBox }: ReadFlags) {
 function validateCommand(): Command {
   return reading(new Command('validate'))
     .description('report every problem of a data set')
-    .option('--no-open', 'do not open the pictures: quick, but finds no duplicates and no wrong sizes')
+    .option('--quick', 'do not decode the pictures: their headers and bytes are looked at, damage further on is not found')
+    .option('--no-open', 'do not open the pictures at all: finds no duplicates and no wrong sizes either')
     .option('--near [bits]', 'also find pictures that look alike: at most so many of 64 bits differ (default: 4)', parseNumber)
     .option('--sheet <file>', 'draw the pictures that look alike there as PNG', parseDrawing)
     .option('--strict', 'exit with 1 where there is a problem')
-    .action(async (source: string, flags: ReadFlags & { open: boolean; near?: number | true; sheet?: string; strict?: boolean }) => {
-      const near = flags.near ?? (flags.sheet === undefined ? undefined : true)
-      const report = await working((line, signal) =>
-        validateDataset(source, {
-          ...readOptions(flags),
-          openPictures: flags.open,
-          ...(near === undefined ? {} : { near: near === true ? 4 : near }),
-          onPicture: (count) => line.update(`${count} images`),
-          signal,
-        }),
-      )
-      const { nearPairs = [] } = report
-      if (flags.sheet !== undefined && nearPairs.length > 0) await writePng(flags.sheet, await drawAlike(nearPairs))
-      if (flags.json) print(report)
-      else process.stdout.write(`${report.format}\n${statisticsText(report)}\n${problemsText(report.problems)}`)
-      if (flags.strict && report.problems.length > 0) process.exitCode = 1
-    })
+    .action(
+      async (
+        source: string,
+        flags: ReadFlags & { open: boolean; quick?: boolean; near?: number | true; sheet?: string; strict?: boolean },
+      ) => {
+        const near = flags.near ?? (flags.sheet === undefined ? undefined : true)
+        const report = await working((line, signal) =>
+          validateDataset(source, {
+            ...readOptions(flags),
+            openPictures: flags.open,
+            quick: flags.quick === true,
+            ...(near === undefined ? {} : { near: near === true ? 4 : near }),
+            onPicture: (count) => line.update(`${count} images`),
+            signal,
+          }),
+        )
+        const { nearPairs = [] } = report
+        if (flags.sheet !== undefined && nearPairs.length > 0) await writePng(flags.sheet, await drawAlike(nearPairs))
+        if (flags.json) print(report)
+        else process.stdout.write(`${report.format}\n${statisticsText(report)}\n${problemsText(report.problems)}`)
+        if (flags.strict && report.problems.length > 0) process.exitCode = 1
+      },
+    )
 }
 
 function statsCommand(): Command {

@@ -161,6 +161,53 @@ describe('validateDataset', () => {
     ])
   })
 
+  test('decodes the pictures, so that a JPEG which is cut is told; headers alone do not tell it', async () => {
+    const noise = Buffer.from(Array.from({ length: 64 * 48 * 3 }, (_, i) => (i * i * 7919) % 251))
+    const jpeg = await sharp(noise, { raw: { width: 64, height: 48, channels: 3 } })
+      .jpeg()
+      .toBuffer()
+    await put('x/whole.jpg', jpeg)
+    await put('x/cut.jpg', jpeg.subarray(0, jpeg.length - 700))
+    await put('x/copy.jpg', jpeg)
+    for (let i = 0; i < 20; i++) await put(`x/more ${i}.png`, await picture('red', 20 + i))
+    const codes = async (options: Parameters<typeof validateDataset>[1]) => {
+      const counts: number[] = []
+      const { problems } = await validateDataset(root, { ...options, onPicture: (count) => counts.push(count) })
+      expect(counts).toEqual(Array.from({ length: 23 }, (_, i) => i + 1))
+      return problems.map(({ code, file, detail }) => [code, file, ...(code === 'unreadable-image' ? [detail.split(':')[0]] : [])])
+    }
+    const duplicate = ['duplicate-image', 'x/whole.jpg']
+    expect(await codes({})).toEqual([['unreadable-image', 'x/cut.jpg', 'DATA_TRUNCATED'], duplicate])
+    expect(await codes({ quick: true })).toEqual([duplicate])
+    expect(await codes({ openPictures: false })).toEqual([])
+    await expect(validateDataset(root, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+
+  test('tells annotations that stand twice, but not two things in one box', async () => {
+    await put('images/a.png', await picture('red'))
+    const bbox = [1, 1, 4, 4]
+    const one = { image_id: 1, category_id: 1, bbox }
+    const annotations = [
+      one,
+      { ...one, id: 7 },
+      { ...one, category_id: 2 },
+      { ...one, category_id: 2, segmentation: [[1, 1, 5, 1, 5, 5]] },
+      { ...one, bbox: [2, 1, 4, 4] },
+      { ...one, bbox: [6, 1, 4, 4], segmentation: [[6, 1, 10, 1, 10, 5]] },
+      { ...one, bbox: [6, 1, 4, 4], segmentation: [[6, 1, 10, 5, 6, 5]] },
+    ]
+    const categories = ['x', 'y'].map((name, i) => ({ id: i + 1, name }))
+    await put(
+      'annotations/instances.json',
+      JSON.stringify({ images: [{ id: 1, file_name: 'a.png', width: 20, height: 10 }], annotations, categories }),
+    )
+    const { problems } = await validateDataset(root)
+    expect(problems.map(({ code, detail }) => [code, detail])).toEqual([
+      ['duplicate-annotation', 'annotation 7: the same as annotation 0, 1 1 5 5'],
+      ['duplicate-annotation', 'annotation 3: the same as annotation 2, 1 1 5 5'],
+    ])
+  })
+
   test('a group in two splits leaks', async () => {
     await put('labels.csv', 'image,split,group,label\na.png,train,1,x\nb.png,val,1,x\nc.png,val,2,x\n')
     const { problems } = await validateDataset(root)

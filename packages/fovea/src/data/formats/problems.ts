@@ -27,7 +27,8 @@ export const problemCatalogue = {
   'short-outline': { severity: 'warning', message: 'an outline has fewer than three corners' },
   'mask-size': { severity: 'warning', message: 'a mask has another size than its picture' },
   'empty-annotation': { severity: 'warning', message: 'an annotation has no shape' },
-  'unreadable-image': { severity: 'warning', message: 'the picture cannot be opened' },
+  'duplicate-annotation': { severity: 'warning', message: 'an annotation stands twice: the same class with the same shape' },
+  'unreadable-image': { severity: 'warning', message: 'the picture cannot be opened, or is damaged' },
   'unknown-column': { severity: 'warning', message: 'a column of a CSV has no name that is known, and is not read' },
   'ambiguous-box': {
     severity: 'warning',

@@ -3,6 +3,7 @@
 import { basename, dirname, posix } from 'node:path'
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import type { Annotation, Keypoint, RunLengths } from '../../vision/annotation.ts'
+import { type CornerSize, fromCornerSize, toCornerSize } from '../../vision/boxes.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import { fromRunLengthText } from '../../vision/run-length-text.ts'
 import { checkRunLengths } from '../../vision/run-lengths.ts'
@@ -270,12 +271,11 @@ function readAnnotation(take: JsonFile, entry: JsonObject, field: string, label:
   const { bbox, segmentation, keypoints, area, iscrowd, id, attributes } = entry
   const corners = bbox === undefined || bbox === null ? [] : take.numbers(bbox, `${field}.bbox`)
   if (corners.length !== 0 && corners.length !== 4) take.fail(`${field}.bbox`, '[x, y, width, height]', bbox)
-  const [x, y, width, height] = corners as [number, number, number, number]
   const outline = segmentation === undefined || segmentation === null ? {} : readSegmentation(take, segmentation, `${field}.segmentation`)
   const points = keypoints === undefined || keypoints === null ? [] : readKeypoints(take, keypoints, `${field}.keypoints`)
   return {
     label,
-    ...(corners.length === 4 ? { box: { x1: x, y1: y, x2: x + width, y2: y + height } } : {}),
+    ...(corners.length === 4 ? { box: fromCornerSize(corners as unknown as CornerSize) } : {}),
     ...outline,
     ...(points.length > 0 ? { keypoints: points } : {}),
     ...(typeof area === 'number' && Number.isFinite(area) ? { area } : {}),
@@ -373,7 +373,7 @@ function writeAnnotation(annotation: Annotation, image_id: number, ids: IdMaker)
     id: ids.take(id),
     image_id,
     category_id: label + 1,
-    ...(box === undefined ? {} : { bbox: [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1] }),
+    ...(box === undefined ? {} : { bbox: toCornerSize(box) }),
     area,
     segmentation: mask === undefined ? (polygons ?? []) : { size: [mask.height, mask.width], counts: mask.counts },
     iscrowd: isCrowd ? 1 : 0,

@@ -248,6 +248,23 @@ test("COCO's compressed run lengths are read, and broken ones refused", async ()
   })
 })
 
+test("COCO's boxes of decimals come back to the last bit, and so do areas that follow from them", async () => {
+  const boxes = [
+    [0.1, 0.2, 0.7, 0.1],
+    [12.34, 5.55, 33.33, 0.07],
+  ]
+  const annotations = boxes.map((bbox, i) => ({ id: i + 1, image_id: 1, category_id: 1, bbox, segmentation: [], iscrowd: 0 }))
+  const categories = [{ id: 1, name: 'x' }]
+  await put('a.json', JSON.stringify({ images: [{ id: 1, file_name: 'a.png', width: 90, height: 60 }], categories, annotations }))
+  const out = join(root, 'out')
+  await convertDataset(join(root, 'a.json'), out, { to: 'coco' })
+  const written = JSON.parse(await readFile(join(out, 'annotations/instances.json'), 'utf8')) as {
+    annotations: { bbox: number[]; area: number }[]
+  }
+  expect(written.annotations.map(({ bbox }) => bbox)).toEqual(boxes)
+  expect(written.annotations.map(({ area }) => area)).toEqual(boxes.map(([, , w, h]) => w! * h!))
+})
+
 test('outlines become masks where a format holds only these', async () => {
   const annotations = [{ label: 0, polygons: [[2, 1, 8, 1, 8, 5, 2, 5]] }]
   const item = { name: 'a.png', width: 20, height: 10, labels: [], captions: [], annotations }

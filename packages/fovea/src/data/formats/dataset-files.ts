@@ -139,7 +139,10 @@ export async function writeDataset(set: LabelledStream, folder: string, options:
     }
   }
   await writeWholeFolder(folder, (staging) =>
-    format.write({ classes, pictures: { [Symbol.asyncIterator]: pictures } }, new WriteContext(staging, options.pictures)),
+    format.write(
+      { classes, pictures: { [Symbol.asyncIterator]: pictures } },
+      new WriteContext(staging, options.pictures, (what, example) => losses.add(what, example)),
+    ),
   )
   if (!format.holds.unusedClasses) noteUnused(set.classes, used, losses)
   return { format: format.name, pictures: count, losses: losses.list }

@@ -35,7 +35,7 @@ export class Losses {
 export function fitClasses(classes: readonly LabelClass[], { holds }: DatasetFormat, losses: Losses): LabelClass[] {
   return classes.map((one) => {
     const kept: Record<string, unknown> = { name: one.name }
-    for (const detail of ['supercategory', 'keypoints', 'skeleton', 'color', 'isThing'] as const) {
+    for (const detail of ['id', 'supercategory', 'keypoints', 'skeleton', 'color', 'isThing'] as const) {
       if (one[detail] === undefined) continue
       if (holds.classDetails?.includes(detail)) kept[detail] = one[detail]
       else losses.add(`${detail} of a class`, one.name)
@@ -68,8 +68,10 @@ export function fitPicture(
   const keepsSplit = Array.isArray(holds.splits) ? holds.splits.includes(picture.split ?? '') : holds.splits === true
   if (picture.split !== undefined && !keepsSplit) lose('split')
   if (picture.group !== undefined && !holds.groups) lose('group')
+  if (picture.id !== undefined && !holds.pictureIds) lose('id of a picture')
   const fitted: LabelledPicture = {
     name: withoutFolders(picture.name, format.reservedFolders),
+    ...(picture.id === undefined || !holds.pictureIds ? {} : { id: picture.id }),
     ...(picture.file === undefined ? {} : { file: picture.file }),
     ...(picture.width === undefined || picture.height === undefined ? {} : { width: picture.width, height: picture.height }),
     ...(picture.split === undefined || !keepsSplit ? {} : { split: picture.split }),

@@ -248,6 +248,109 @@ test("COCO's compressed run lengths are read, and broken ones refused", async ()
   })
 })
 
+describe("COCO's ids", () => {
+  const image = (id: number | string, name: string) => ({ id, file_name: name, width: 20, height: 10 })
+  const thing = (id: number, image_id: number | string, category_id: number) => ({
+    id,
+    image_id,
+    category_id,
+    bbox: [1, 1, 4, 4],
+    iscrowd: 0,
+  })
+  const file = (images: object[], annotations: object[], categories: object[]) => JSON.stringify({ images, annotations, categories })
+  const [cat, dog] = [
+    { id: 18, name: 'cat' },
+    { id: 3, name: 'dog' },
+  ]
+  const told = async (path: string) => {
+    const { images, annotations, categories } = JSON.parse(await readFile(join(root, path), 'utf8')) as Record<
+      string,
+      Record<string, unknown>[]
+    >
+    return {
+      images: images!.map(({ id, file_name }) => [id, file_name]),
+      annotations: annotations!.map(({ id, image_id, category_id }) => [id, image_id, category_id]),
+      categories: categories!.map(({ id, name }) => [id, name]),
+    }
+  }
+
+  test('of pictures, classes and annotations are written as they were read, in each split by themselves', async () => {
+    await put(
+      'in/instances_train.json',
+      file([image(397133, 'a.png'), image('x7', 'b.png')], [thing(5, 397133, 18), thing(6, 'x7', 3)], [cat, dog]),
+    )
+    await put('in/instances_val.json', file([image(397133, 'c.png')], [thing(5, 397133, 3)], [cat, dog]))
+    const { losses, problems } = await convertDataset(join(root, 'in'), join(root, 'out'), { to: 'coco' })
+    expect(losses).toEqual([])
+    expect(problems.map(({ code }) => code)).toEqual(['missing-file', 'missing-file', 'missing-file'])
+    expect(await told('out/annotations/instances_train.json')).toEqual(await told('in/instances_train.json'))
+    expect(await told('out/annotations/instances_val.json')).toEqual(await told('in/instances_val.json'))
+    const voc = await convertDataset(join(root, 'in'), join(root, 'voc'), { to: 'voc' })
+    expect(voc.losses.map(({ what, count }) => [what, count])).toEqual([
+      ['id of a class', 2],
+      ['id of a picture', 3],
+      ['id of an annotation', 3],
+    ])
+  })
+
+  test('that are taken are told, and so are two ids of one class', async () => {
+    await put('in/instances_train.json', file([image(1, 'a.png')], [thing(5, 1, 18)], [cat]))
+    await put(
+      'in/instances_val.json',
+      file(
+        [image(1, 'c.png')],
+        [thing(5, 1, 9)],
+        [
+          { id: 9, name: 'cat' },
+          { id: 18, name: 'cow' },
+        ],
+      ),
+    )
+    const problems: DatasetProblem[] = []
+    const set = await readDataset(join(root, 'in'), { onProblem: (problem) => problems.push(problem) })
+    expect(problems.filter(({ code }) => code !== 'missing-file').map(({ code, detail }) => [code, detail])).toEqual([
+      ['several-ids', 'class "cat": 9, before 18'],
+    ])
+    const pictures = set.pictures.map(({ split: _, ...rest }) => rest)
+    const { losses } = await writeDataset({ classes: set.classes, pictures }, join(root, 'out'), { format: 'coco' })
+    expect(losses.map(({ what, example }) => [what, example])).toEqual([
+      ['id of a class, which is taken', 'cow'],
+      ['id of a picture, which is taken', 'c.png'],
+      ['id of an annotation, which is taken', 'c.png'],
+    ])
+    expect(await told('out/annotations/instances.json')).toEqual({
+      images: [
+        [1, 'a.png'],
+        [2, 'c.png'],
+      ],
+      annotations: [
+        [5, 1, 18],
+        [1, 2, 18],
+      ],
+      categories: [
+        [18, 'cat'],
+        [1, 'cow'],
+      ],
+    })
+  })
+
+  test('of panoptic segments are the colours that they were', async () => {
+    const mask = (from: number, length: number) => ({ width: 20, height: 10, counts: [from, length, 200 - from - length] })
+    const one = { name: 'a.png', id: 42, width: 20, height: 10, labels: [], captions: [] }
+    const annotations = [
+      { label: 0, id: 3_226_956, mask: mask(0, 30) },
+      { label: 1, id: 2 ** 24, mask: mask(40, 30) },
+      { label: 1, mask: mask(80, 30) },
+    ]
+    const set = { classes: [cat, dog], pictures: [{ ...one, annotations }] }
+    const { losses } = await writeDataset(set, root, { format: 'coco-panoptic' })
+    expect(losses.map(({ what }) => what)).toEqual(['id of an annotation, which no colour stands for'])
+    const back = await readDataset(root, { onProblem: () => {} })
+    expect(back.classes.map(({ id }) => id)).toEqual([18, 3])
+    expect(back.pictures[0]).toMatchObject({ id: 42, annotations: [{ id: 3_226_956, mask: mask(0, 30) }, { id: 1 }, { id: 2 }] })
+  })
+})
+
 test("COCO's boxes of decimals come back to the last bit, and so do areas that follow from them", async () => {
   const boxes = [
     [0.1, 0.2, 0.7, 0.1],

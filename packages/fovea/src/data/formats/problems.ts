@@ -38,6 +38,7 @@ export const problemCatalogue = {
   'duplicate-image': { severity: 'warning', message: 'two pictures have the same content' },
   'split-leakage': { severity: 'warning', message: 'the same picture or group, or nearly the same picture, is in two splits' },
   'near-duplicate': { severity: 'note', message: 'two pictures look nearly the same' },
+  'several-ids': { severity: 'note', message: 'a class or a picture has another id in another place: the first is kept' },
   'absent-class': { severity: 'note', message: 'that a class is not in a picture is left out' },
   'empty-class': { severity: 'note', message: 'a class is never used' },
   'unlabelled-image': { severity: 'note', message: 'a picture has no labels' },

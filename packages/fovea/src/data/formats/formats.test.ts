@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Annotation } from '../../vision/annotation.ts'
+import { polygonArea } from '../../vision/geometry/polygon.ts'
+import { polygonsMask } from '../../vision/polygon-mask.ts'
 import { toRunLengthText } from '../../vision/run-length-text.ts'
+import { encodeMask, maskArea } from '../../vision/run-lengths.ts'
 import { convertDataset, type OpenDatasetOptions, readDataset, writeDataset } from './dataset-files.ts'
 import { datasetFormatCases } from './format.case.ts'
 import type { DatasetProblem } from './problems.ts'
@@ -377,6 +381,60 @@ test('outlines become masks where a format holds only these', async () => {
   await put('images/a.png', await picture('red'))
   const { pictures } = await readDataset(root, { format: 'mask-folder' })
   expect(pictures[0]!.annotations[0]!.mask!.counts.reduce((sum, count, i) => sum + (i % 2) * count, 0)).toBe(24)
+})
+
+test('masks become outlines where a format holds only these: holes stay, the largest part where there may be one', async () => {
+  const rows = ['....................', '.#####..............', '.#...#....##........', '.#...#....##........', '.#####..............']
+  const pixels = Array.from({ length: 200 }, (_, i) => (rows[Math.floor(i / 20)]?.[i % 20] === '#' ? 1 : 0))
+  const mask = encodeMask(pixels, 20, 10)
+  const ring = encodeMask(
+    pixels.map((one, i) => (i % 20 < 8 ? one : 0)),
+    20,
+    10,
+  )
+  const item = (annotation: Partial<Annotation>, size = { width: 20, height: 10 }) => ({
+    classes: [{ name: 'x' }],
+    pictures: [{ name: 'a.png', file: join(root, 'a.png'), ...size, labels: [], captions: [], annotations: [{ label: 0, ...annotation }] }],
+  })
+  await put('a.png', await picture('red'))
+  const { losses } = await writeDataset(item({ mask, box: { x1: 1, y1: 1, x2: 12, y2: 5 } }), join(root, 'yolo'), { format: 'yolo' })
+  expect(losses.map(({ what }) => what)).toEqual([
+    'further part of an outline',
+    'mask, whose outline is written',
+    'box beside a finer shape',
+  ])
+  const [one] = (await readDataset(join(root, 'yolo'), { format: 'yolo' })).pictures[0]!.annotations
+  expect(polygonsMask(one!.polygons!, 20, 10)).toEqual(ring)
+  // A mask of another size than its picture would lie elsewhere.
+  const other = await writeDataset(item({ mask }, { width: 40, height: 20 }), join(root, 'other'), { format: 'yolo' })
+  expect(other.losses.map(({ what }) => what)).toEqual(['mask'])
+})
+
+test.each(['yolo-obb', 'dota'])('outlines and masks become the smallest turned boxes around them: %s', async (format) => {
+  // Twice as long as wide, turned by the angle whose sine is 3/5.
+  const polygon = [4, 2, 12, 8, 9, 12, 1, 6]
+  const triangle = encodeMask(
+    Array.from({ length: 400 }, (_, i) => (i % 20 > Math.floor(i / 20) + 4 ? 1 : 0)),
+    20,
+    20,
+  )
+  await put('a.png', await picture('red', 20, 20))
+  const annotations = [
+    { label: 0, polygons: [polygon, [5, 5, 6, 6, 5, 6]], box: { x1: 1, y1: 2, x2: 12, y2: 12 } },
+    { label: 0, mask: triangle },
+  ]
+  const one = { name: 'a.png', file: join(root, 'a.png'), width: 20, height: 20, labels: [], captions: [], annotations }
+  const { losses } = await writeDataset({ classes: [{ name: 'x' }], pictures: [one] }, join(root, 'out'), { format })
+  expect(losses.map(({ what }) => what)).toEqual(['outline', 'mask'])
+  const [turned, around] = (await readDataset(join(root, 'out'), { format })).pictures[0]!.annotations.map(
+    ({ orientedBox }) => orientedBox!,
+  )
+  expect(polygonArea(turned!)).toBeCloseTo(50, 4)
+  for (let i = 0; i < 8; i += 2)
+    expect(Math.min(...[0, 2, 4, 6].map((k) => Math.hypot(turned![i]! - polygon[k]!, turned![i + 1]! - polygon[k + 1]!)))).toBeLessThan(
+      1e-4,
+    )
+  expect(maskArea(polygonsMask([around!], 20, 20))).toBeGreaterThanOrEqual(maskArea(triangle))
 })
 
 test('without somebody to tell, what is broken is thrown', async () => {

@@ -182,6 +182,11 @@ describe('without a heading', () => {
   })
 })
 
+test.each(['train.csv', 'train_labels.csv', 'train-export.csv', 'training.csv'])('%s is of the split train', async (name) => {
+  await writeFile(join(root, name), 'image,label\na.png,cat\n')
+  expect((await readDataset(root)).pictures.map(({ split }) => split)).toEqual(['train'])
+})
+
 test('columns that mean nothing are told, and files without a column of pictures; cells beyond the heading are refused', async () => {
   expect((await read('image,label,weather,image\na.png,cat,fair,b.png\n')).problems).toEqual([
     'unknown-column: column 3, "weather"',

@@ -161,6 +161,12 @@ async function sizeOnDisk(path: string | undefined, { listing }: ReadContext): P
   return path === undefined ? undefined : imageSize(listing.full(path)).catch(() => undefined)
 }
 
+/** `train.csv`, `train_labels.csv`, `train-export.csv` and `train/labels.csv` are of the split `train`. */
+function splitByName(file: string): string | undefined {
+  const stem = stemOf(basename(file))
+  return splitName(stem) ?? splitName(stem.split(/[_\s-]/)[0]!) ?? splitByFolder(file)
+}
+
 /** Four numbers in one text, with or without brackets; undefined for anything else. */
 function fourNumbers(text: string): UnorderedBox['numbers'] | undefined {
   const numbers = text
@@ -240,7 +246,7 @@ class TableReader {
     const [file, context, pictures] = [this.#file, this.#context, this.#pictures]
     const stated = cell('image')
     context.inside(stated, '', file)
-    const split = cell('split') || splitName(stemOf(basename(file))) || splitByFolder(file)
+    const split = cell('split') || splitByName(file)
     const key = `${split ?? ''}\0${stated}`
     let growing = pictures.get(key)
     if (growing === undefined) {

@@ -160,11 +160,7 @@ function fitShapes(
   const { width, height } = picture
   let present = finest.filter((shape) => hasShape(annotation, shape))
   // A line or an ellipse, which only its own format knows.
-  if (
-    present.length === 0 &&
-    Object.keys(annotation.attributes ?? {}).some((name) => holds.attributes === 'json' || holds.ownAttributes?.includes(name))
-  )
-    return {}
+  if (present.length === 0 && Object.keys(annotation.attributes ?? {}).some((name) => holds.ownAttributes?.includes(name))) return {}
   const kept: Partial<Mutable> = {}
   if (present.includes('keypoints') && holds.shapes.includes('keypoints') && !holds.visibility) {
     if (annotation.keypoints!.some(({ visibility }) => visibility !== 2)) {

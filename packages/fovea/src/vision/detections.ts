@@ -170,11 +170,12 @@ export class Detections implements DetectionPrediction {
     return this.detections.map((detection) => {
       const outline = outlineOf(detection)
       const track = trackOf(detection)
+      const { x1, y1, x2, y2 } = boundsOf(detection)
       return {
         name: detection.name,
         class: detection.label,
         confidence: detection.score,
-        box: boundsOf(detection),
+        box: { x1, y1, x2, y2 },
         ...(outline && { segments: { x: pointsOf(outline).map(({ x }) => x), y: pointsOf(outline).map(({ y }) => y) } }),
         ...(track !== undefined && { track_id: track }),
       }

@@ -87,3 +87,12 @@ test('an empty folder that is there is filled, through a link too; one that is n
   await expect(writeDataset(set, join(base, 'file'), { format: 'coco' })).rejects.toMatchObject({ code: 'FILE_WRITE' })
   await expect(writeDataset(set, join(base, 'file/below'), { format: 'coco' })).rejects.toMatchObject({ code: 'FILE_WRITE' })
 })
+
+test('two that write to one place do not mix: one is there, the other is told', async () => {
+  const out = join(base, 'both')
+  const results = await Promise.allSettled([writeDataset(set, out, { format: 'voc' }), writeDataset(set, out, { format: 'yolo' })])
+  expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'DATASET_EXISTS' } })
+  expect((await readDataset(out, { onProblem: () => {} })).pictures).toHaveLength(5)
+  expect((await readdir(base)).filter((name) => name.startsWith('both'))).toEqual(['both'])
+})

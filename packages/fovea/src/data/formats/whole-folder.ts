@@ -1,5 +1,6 @@
 // A folder that is written whole or not at all.
 
+import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
@@ -15,7 +16,9 @@ export async function writeWholeFolder<T>(folder: string, write: (staging: strin
   const place = resolve(folder)
   const made = await makeFolder(dirname(place))
   const isThere = await isEmptyFolder(place, folder)
-  const staging = isThere ? join(place, `.${process.pid}.tmp`) : `${place}.${process.pid}.tmp`
+  // Programs in containers all have the same number: a name of its own does not meet what one left that was killed.
+  const own = `${process.pid}-${randomUUID().slice(0, 8)}.tmp`
+  const staging = isThere ? join(place, `.${own}`) : `${place}.${own}`
   try {
     await mkdir(staging).catch((cause) => {
       throw writeError(staging, cause)

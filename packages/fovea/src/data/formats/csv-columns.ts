@@ -7,15 +7,31 @@ import type { BoxOrder } from './csv-box-order.ts'
 export type Role = 'image' | 'label' | 'split' | 'group' | 'caption' | 'width' | 'height' | 'bbox' | BoxRole
 type BoxRole = 'x1' | 'y1' | 'x2' | 'y2' | 'w' | 'h' | 'cx' | 'cy'
 
-/** What columns are called, in lower case without signs between words. `width` and `height` alone mean what `placeSizes` says. */
+/**
+ * What columns are called, in lower case without signs between words; of two columns of one role, the one that is called by the earlier name counts.
+ * `width` and `height` alone mean what `placeSizes` says.
+ */
 const columnNames: Readonly<Record<Role, readonly string[]>> = {
-  image: ['image', 'imagename', 'filename', 'file', 'path', 'imagepath', 'filepath', 'img', 'imageid'],
-  label: ['label', 'labelname', 'class', 'classname', 'category', 'species', 'celltype', 'target'],
+  image: ['filename', 'imagename', 'filepath', 'imagepath', 'path', 'file', 'image', 'img', 'imageid'],
+  label: [
+    'classname',
+    'labelname',
+    'categoryname',
+    'class',
+    'label',
+    'category',
+    'species',
+    'celltype',
+    'target',
+    'classid',
+    'labelid',
+    'categoryid',
+  ],
   split: ['split', 'subset', 'set'],
   group: ['group', 'groupid', 'patient', 'patientid'],
   caption: ['caption', 'text', 'description'],
-  width: ['width', 'imagewidth', 'imgwidth', 'imgw'],
-  height: ['height', 'imageheight', 'imgheight', 'imgh'],
+  width: ['imagewidth', 'imgwidth', 'imgw', 'width'],
+  height: ['imageheight', 'imgheight', 'imgh', 'height'],
   bbox: ['bbox', 'box', 'xyxy', 'bboxxyxy', 'boxxyxy', 'xywh', 'bboxxywh', 'boxxywh'],
   x1: ['x1', 'x', 'xmin', 'left', 'bboxx', 'boxx', 'bboxx1', 'bboxxmin'],
   y1: ['y1', 'y', 'ymin', 'top', 'bboxy', 'boxy', 'bboxy1', 'bboxymin'],
@@ -95,8 +111,11 @@ export function rolesOf(columns: readonly string[]): (Role | undefined)[] {
   const fromZero = names.includes('x0') && names.includes('x1')
   const counted = fromZero ? names.map((name) => name.replace(/^([xy])([01])$/, (_, axis, n) => `${axis}${Number(n) + 1}`)) : names
   const roles = counted.map((name) => (Object.keys(columnNames) as Role[]).find((role) => columnNames[role].includes(name)))
+  const rank = (i: number) => columnNames[roles[i]!].indexOf(counted[i]!)
+  const isBest = (role: Role, i: number) =>
+    roles.every((other, k) => other !== role || k === i || rank(i) < rank(k) || (rank(i) === rank(k) && i < k))
   return placeSizes(
-    roles.map((role, i) => (roles.indexOf(role) === i ? role : undefined)),
+    roles.map((role, i) => (role !== undefined && isBest(role, i) ? role : undefined)),
     names,
   )
 }

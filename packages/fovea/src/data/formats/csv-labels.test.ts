@@ -182,6 +182,14 @@ describe('without a heading', () => {
   })
 })
 
+test('of several columns of pictures or classes, names count before numbers', async () => {
+  expect(await read('image_id,file_name,category_id,category_name,x,y,w,h\n7,a.png,3,cat,1,2,3,4\n')).toMatchObject({
+    boxes: ['a.png cat 1 2 4 6'],
+    problems: ['unknown-column: column 1, "image_id"', 'unknown-column: column 3, "category_id"'],
+  })
+  expect((await read('image_id,class_id,x1,y1,x2,y2\na,3,1,2,3,4\n')).boxes).toEqual(['a.png 3 1 2 3 4'])
+})
+
 test.each(['train.csv', 'train_labels.csv', 'train-export.csv', 'training.csv'])('%s is of the split train', async (name) => {
   await writeFile(join(root, name), 'image,label\na.png,cat\n')
   expect((await readDataset(root)).pictures.map(({ split }) => split)).toEqual(['train'])

@@ -35,6 +35,7 @@ export {
   type WrittenDataset,
   writeDataset,
 } from './data/formats/dataset-files.ts'
+export { equalPictures } from './data/formats/equal-pictures.ts'
 export type { Loss } from './data/formats/fit.ts'
 export type { DatasetFormat, Holdings } from './data/formats/format.ts'
 export { type IndexDatasetOptions, indexDataset, type WrittenIndex } from './data/formats/index-dataset.ts'
@@ -243,6 +244,7 @@ export type { LabelMap } from './vision/geometry/label-map.ts'
 export type { AnnotationRule } from './vision/geometry/move-annotations.ts'
 export type { Image } from './vision/image.ts'
 export type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from './vision/labelled-set.ts'
+export { maskPolygons } from './vision/mask-polygons.ts'
 export { Accuracy, TopKAccuracy } from './vision/metrics/accuracy.ts'
 export { AnomalyMetric, type AnomalyOptions, type AnomalyPicture, type AnomalyReport } from './vision/metrics/anomaly.ts'
 export { BleuMetric, type BleuScores } from './vision/metrics/bleu.ts'

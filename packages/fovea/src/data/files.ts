@@ -1,6 +1,6 @@
 // Files written whole or not at all, and the folders that they need.
 
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type ErrorCode, FoveaError } from '../util/errors.ts'
 
@@ -94,4 +94,19 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
       if (cause.code !== 'EEXIST') throw writeError(folder, cause)
     })
   return missing[0]
+}
+
+/**
+ * What was refused leaves no empty folder behind: neither its own nor those that were made on the way to it.
+ * @param first the outermost to remove, as `makeFolder` gave it
+ */
+export async function removeEmpty(folder: string, first: string): Promise<void> {
+  for (let path = resolve(folder); path.length >= first.length; path = dirname(path))
+    if (
+      !(await rmdir(path).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return
 }

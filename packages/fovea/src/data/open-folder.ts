@@ -11,7 +11,7 @@ import { splitName } from './formats/split-folders.ts'
 import { detectFormat } from './formats/table.ts'
 import { type ImageFolder, type ImageFolderOptions, openImageFolder } from './image-folder.ts'
 
-export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetOptions, 'onProblem' | 'signal' | 'vocOrigin'> {
+export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetOptions, 'onProblem' | 'signal' | 'vocOrigin' | 'csvBox'> {
   /** The format by name, as `datasetFormats` lists them. Default: the likeliest; an ImageFolder where nothing speaks for another. */
   readonly format?: string
   /**
@@ -28,7 +28,7 @@ export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetO
  * @throws what `openImageFolder` and `readDataset` throw; DATA_CLASS_RULE for `classFromName` beside a format that states its classes
  */
 export async function openFolder(root: string, options: OpenFolderOptions = {}): Promise<ImageFolder> {
-  const { format, onProblem, signal, vocOrigin, holdOut = 0, ...folder } = options
+  const { format, onProblem, signal, vocOrigin, csvBox, holdOut = 0, ...folder } = options
   if (folder.classFromName !== undefined && (root.endsWith(indexEnding) || (format !== undefined && format !== 'image-folder')))
     throw new FoveaError('DATA_CLASS_RULE', {
       field: 'classFromName',
@@ -46,6 +46,7 @@ export async function openFolder(root: string, options: OpenFolderOptions = {}):
     ...(onProblem === undefined ? {} : { onProblem }),
     ...(signal === undefined ? {} : { signal }),
     ...(vocOrigin === undefined ? {} : { vocOrigin }),
+    ...(csvBox === undefined ? {} : { csvBox }),
   })
   const { classes } = samplesOf({ classes: set.classes, pictures: [] })
   const parts = [...Map.groupBy(set.pictures, ({ split }) => split)].map(

@@ -51,7 +51,7 @@ export function fuseBoxes(answers: readonly (readonly Detection[])[], { iou = 0.
 function weightedBox(members: Cluster['members']): Box {
   const total = members.reduce((sum, { score }) => sum + score, 0)
   // Scores of 0 weigh alike.
-  const mean = (side: keyof Box) =>
+  const mean = (side: 'x1' | 'y1' | 'x2' | 'y2') =>
     members.reduce((sum, { box, score }) => sum + box[side] * (total > 0 ? score / total : 1 / members.length), 0)
   return { x1: mean('x1'), y1: mean('y1'), x2: mean('x2'), y2: mean('y2') }
 }

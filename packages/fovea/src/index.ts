@@ -310,11 +310,11 @@ export {
   visitRuns,
 } from './vision/run-lengths.ts'
 export { Segmentation } from './vision/segmentation.ts'
-export { type AssignmentProblem, assign } from './vision/tracking/assignment.ts'
+export { type AssignmentProblem, linearAssignment } from './vision/tracking/assignment.ts'
 export type { ClockOptions, FrameTime } from './vision/tracking/clock.ts'
 export type { Track, TrackState } from './vision/tracking/track.ts'
 export { Tracker, type TrackerOptions, trackIdOf } from './vision/tracking/tracker.ts'
 export { type Trail, Trails, type TrailsOptions } from './vision/tracking/trails.ts'
 export { type Anchor, anchorNames } from './vision/zones/anchors.ts'
-export { type LineCrossings, LineZone, type LineZoneOptions, type Point } from './vision/zones/line-zone.ts'
+export { type LineCrossings, LineZone, type LineZoneOptions } from './vision/zones/line-zone.ts'
 export { PolygonZone, type PolygonZoneOptions, type Visit, type ZoneChanges } from './vision/zones/polygon-zone.ts'

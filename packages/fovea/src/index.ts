@@ -35,6 +35,7 @@ export {
   type WrittenDataset,
   writeDataset,
 } from './data/formats/dataset-files.ts'
+export { equalPictures } from './data/formats/equal-pictures.ts'
 export type { Loss } from './data/formats/fit.ts'
 export type { DatasetFormat, Holdings } from './data/formats/format.ts'
 export { type IndexDatasetOptions, indexDataset, type WrittenIndex } from './data/formats/index-dataset.ts'
@@ -51,6 +52,7 @@ export { type AlikePictures, type DatasetReport, type ValidateOptions, validateD
 export type { Placement } from './data/formats/write-context.ts'
 export { type ClassRule, type ImageFolder, type ImageFolderOptions, listImages, openImageFolder } from './data/image-folder.ts'
 export type { LoaderOptions } from './data/loader-options.ts'
+export { mixDatasets } from './data/mix.ts'
 export { readNpy, readNpz, writeNpy, writeNpz } from './data/numpy-file.ts'
 export { type OpenFolderOptions, openFolder } from './data/open-folder.ts'
 export type { CvArgument, CvCallResult } from './data/opencv/call.ts'
@@ -173,6 +175,7 @@ export { type EmbeddingMap, type EmbeddingMapOptions, mapEmbeddings } from './mo
 export type { Features } from './model/extract-features.ts'
 export { addHeads, type HeadSpec } from './model/heads/add-heads.ts'
 export type { Count } from './model/heads/count.ts'
+export { type DetectorLayoutName, detectorLayoutNames } from './model/heads/detector-layouts.ts'
 export type { Head } from './model/heads/head.ts'
 export type { Multilabel } from './model/heads/multilabel.ts'
 export type { HubOptions, HubProgress } from './model/hub/settings.ts'
@@ -188,6 +191,7 @@ export { type LazyTensor, openSafetensors, type SafetensorsFile, writeSafetensor
 export { openSharded } from './model/safetensors/sharded.ts'
 export type { ListedTensor, TensorSource } from './model/safetensors/source.ts'
 export { type ModelSummary, summarize } from './model/summary.ts'
+export type { TilesAsked, ViewOptions } from './model/views.ts'
 export {
   DeepSeekVision,
   type Explanation,
@@ -216,6 +220,7 @@ export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
 export { Random } from './util/random.ts'
 export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from './vision/annotation.ts'
+export { type FusionOptions, fuseBoxes } from './vision/box-fusion.ts'
 export {
   boxArea,
   boxIntersection,
@@ -239,6 +244,7 @@ export type { LabelMap } from './vision/geometry/label-map.ts'
 export type { AnnotationRule } from './vision/geometry/move-annotations.ts'
 export type { Image } from './vision/image.ts'
 export type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from './vision/labelled-set.ts'
+export { maskPolygons } from './vision/mask-polygons.ts'
 export { Accuracy, TopKAccuracy } from './vision/metrics/accuracy.ts'
 export { AnomalyMetric, type AnomalyOptions, type AnomalyPicture, type AnomalyReport } from './vision/metrics/anomaly.ts'
 export { BleuMetric, type BleuScores } from './vision/metrics/bleu.ts'
@@ -310,6 +316,7 @@ export {
   visitRuns,
 } from './vision/run-lengths.ts'
 export { Segmentation } from './vision/segmentation.ts'
+export { type MergeTilesOptions, mergeTiles, type Tile, type TileDetections, type TileOptions, tilesOf } from './vision/tiles.ts'
 export { type AssignmentProblem, linearAssignment } from './vision/tracking/assignment.ts'
 export type { ClockOptions, FrameTime } from './vision/tracking/clock.ts'
 export type { Track, TrackState } from './vision/tracking/track.ts'

@@ -134,6 +134,38 @@ def cases():
            "detections": [{"picture": 0, "label": 0, "score": 0.5, "shape": [10 + i % 3, 10, 40, 40]} for i in range(130)]}
     yield mask_case("masks", 15, 3, 4)
     yield mask_case("masks, equal scores and crowds", 15, 2, 5, ties=3, crowd=0.3)
+    # Whole numbers and eighths have exact areas; decimals do not, and tip over with the last bit.
+    yield decimal_ties("decimals on the thresholds", 30)
+    yield decimal_ties("decimals on the thresholds, one digit, all scores equal", 30, digits=1, ties=1)
+    yield decimal_ties("decimals on the thresholds, crowds", 30, crowd=0.5)
+    yield decimal_areas()
+
+
+def decimal_ties(name, pictures, *, digits=2, crowd=0.0, ties=3):
+    """Detections whose overlap is a threshold but for rounding: sides of decimals, cut or lengthened by the threshold, at corners of decimals."""
+    truths, detections = [], []
+    for picture in range(pictures):
+        for _ in range(int(rng.integers(1, 4))):
+            x, y = np.round(rng.random(2) * 300, digits).tolist()
+            w, h = np.round(rng.integers(1, 40, 2) * rng.choice([0.2, 1.2, 2.6], 2), digits).tolist()
+            row = {"picture": picture, "label": 0, "shape": [x, y, w, h], **({"crowd": True} if rng.random() < crowd else {})}
+            truths.append(row)
+            for _ in range(int(rng.integers(1, 4))):
+                t = float(rng.choice(np.linspace(0.5, 0.95, 10)))
+                t = t if rng.random() < 0.6 else 1 / t
+                wide = rng.random() < 0.5
+                shape = [x, y, round(w * t, 4) if wide else w, h if wide else round(h * t, 4)]
+                detections.append({"picture": picture, "label": 0, "score": score(ties), "shape": shape})
+    return {"name": name, "by": "boxes", "width": 640, "height": 480, "pictures": pictures, "classes": 1, "truths": truths, "detections": detections}
+
+
+def decimal_areas():
+    """Boxes of 32² and 96² pixels, but for rounding, by sides that are decimals."""
+    sides = [(w, area / w) for area in (1024, 9216) for w in (0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 38.4, 51.2)]
+    place = lambda i: [round(0.1 + 0.7 * i, 1), round(0.3 + 1.1 * i, 1)]
+    rows = [{"picture": i, "label": 0, "shape": [*place(i), w, round(h, 4)]} for i, (w, h) in enumerate(sides)]
+    return {"name": "decimal areas on the borders", "by": "boxes", "width": 640, "height": 12000, "pictures": len(sides), "classes": 1, "truths": rows,
+            "detections": [{**row, "score": round(0.9 - 0.05 * i, 2)} for i, row in enumerate(rows)]}
 
 
 def line(case):

@@ -85,6 +85,18 @@ def moved_boxes(function, arguments):
     return [[round(v, 5) for v in box] for box in function(given, **{k: v for k, v in arguments.items() if k not in skipped}).tolist()]
 
 
+def nearest_columns():
+    """Which columns nearest takes, of pictures in which a column falls exactly between two, or nearly: there the way of counting decides."""
+    for size in range(2, 257):
+        for to in range(1, 300):
+            middles = (np.arange(to) + 0.5) * size / to
+            plain = np.minimum(size - 1, middles.astype(np.int64))
+            row = Image.fromarray(np.arange(size, dtype=np.uint8)[None])
+            if size in (5, 41, 64, 224, 256) and to in (3, 9, 31, 97, 224) or (np.any(middles == np.round(middles)) and (size * 37 + to) % 211 == 0):
+                found = np.asarray(F.resize(row, [1, to], InterpolationMode.NEAREST))
+                yield {"from": size, "to": to, "columns": base64.b64encode(found.tobytes()).decode(), "plain": bool((found[0] == plain).all())}
+
+
 def main():
     written = []
     for kind, ours, function, arguments, channels, with_boxes in cases():
@@ -97,6 +109,9 @@ def main():
             written.append(case)
     five = [base64.b64encode(np.asarray(part).tobytes()).decode() for part in F.five_crop(pil(3), [9, 8])]
     result = {"torchvision": torchvision.__version__, "width": width, "height": height, "boxes": boxes, "cases": written, "fiveCrop": five}
+    result["nearest"] = list(nearest_columns())
+    tall = Image.fromarray(np.arange(41 * 64 * 3, dtype=np.uint32).reshape(41, 64, 3).astype(np.uint8))
+    result["nearestPicture"] = base64.b64encode(np.asarray(F.resize(tall, [31, 9], InterpolationMode.NEAREST)).tobytes()).decode()
     (folder / "transforms.json").write_text(json.dumps(result) + "\n")
     print(len(written), "cases")
 

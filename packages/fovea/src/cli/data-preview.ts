@@ -11,6 +11,7 @@ import { parseTransform, type Transform } from '../data/transforms/compose.ts'
 import type { AnnotatedImage } from '../data/transforms/sample.ts'
 import { type AugmentationName, augmentation, augmentations } from '../train/augment.ts'
 import { FoveaError } from '../util/errors.ts'
+import { minOf } from '../util/extremes.ts'
 import { Random } from '../util/random.ts'
 import type { LabelledPicture } from '../vision/labelled-set.ts'
 import { parseDrawing } from './pictures.ts'
@@ -87,7 +88,7 @@ function titleOf(spec: string, transform: Transform): string {
 }
 
 function shorterSide(samples: readonly AnnotatedImage[]): number {
-  return Math.min(...samples.map(({ image }) => Math.min(image.width, image.height)))
+  return minOf(samples.map(({ image }) => Math.min(image.width, image.height)))
 }
 
 /** @throws DATA_TRANSFORM_INVALID, DATA_FILE_NOT_FOUND */

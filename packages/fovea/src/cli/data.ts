@@ -6,6 +6,7 @@ import { drawAlike } from '../data/draw-alike.ts'
 import { writePng } from '../data/encode.ts'
 import { loadFont } from '../data/font.ts'
 import { convertDataset, openDataset, readDataset, type WrittenDataset, writeDataset } from '../data/formats/dataset-files.ts'
+import { equalPictures } from '../data/formats/equal-pictures.ts'
 import { indexDataset } from '../data/formats/index-dataset.ts'
 import { indexEnding } from '../data/formats/index-sources.ts'
 import { openIndexedDataset } from '../data/formats/indexed-dataset.ts'
@@ -24,6 +25,7 @@ import { interruptSignal, LiveLine, parseNumber, parsePattern } from './terminal
 interface ReadFlags {
   format?: string
   vocOrigin?: 'one' | 'zero'
+  csvBox?: 'xyxy' | 'xywh'
   json?: boolean
 }
 
@@ -46,37 +48,51 @@ function reading(command: Command): Command {
     .argument('<data>', 'a folder, one of its label files, or its index')
     .addOption(new Option('--format <name>', 'the format, where it cannot be told').choices(formatNames))
     .addOption(new Option('--voc-origin <pixel>', 'Pascal VOC: the number of the first pixel').choices(['one', 'zero']))
+    .addOption(
+      new Option('--csv-box <order>', 'CSV: four numbers of a box are corners, or a corner, width and height').choices(['xyxy', 'xywh']),
+    )
     .option('--json', 'print JSON')
 }
 
-function readOptions({ format, vocOrigin }: ReadFlags) {
-  return { ...(format === undefined ? {} : { format }), ...(vocOrigin === undefined ? {} : { vocOrigin }) }
+function readOptions({ format, vocOrigin, csvBox }: ReadFlags) {
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(vocOrigin === undefined ? {} : { vocOrigin }),
+    ...(csvBox === undefined ? {} : { csvBox }),
+  }
 }
 
 function validateCommand(): Command {
   return reading(new Command('validate'))
     .description('report every problem of a data set')
-    .option('--no-open', 'do not open the pictures: quick, but finds no duplicates and no wrong sizes')
+    .option('--quick', 'do not decode the pictures: their headers and bytes are looked at, damage further on is not found')
+    .option('--no-open', 'do not open the pictures at all: finds no duplicates and no wrong sizes either')
     .option('--near [bits]', 'also find pictures that look alike: at most so many of 64 bits differ (default: 4)', parseNumber)
     .option('--sheet <file>', 'draw the pictures that look alike there as PNG', parseDrawing)
     .option('--strict', 'exit with 1 where there is a problem')
-    .action(async (source: string, flags: ReadFlags & { open: boolean; near?: number | true; sheet?: string; strict?: boolean }) => {
-      const near = flags.near ?? (flags.sheet === undefined ? undefined : true)
-      const report = await working((line, signal) =>
-        validateDataset(source, {
-          ...readOptions(flags),
-          openPictures: flags.open,
-          ...(near === undefined ? {} : { near: near === true ? 4 : near }),
-          onPicture: (count) => line.update(`${count} images`),
-          signal,
-        }),
-      )
-      const { nearPairs = [] } = report
-      if (flags.sheet !== undefined && nearPairs.length > 0) await writePng(flags.sheet, await drawAlike(nearPairs))
-      if (flags.json) print(report)
-      else process.stdout.write(`${report.format}\n${statisticsText(report)}\n${problemsText(report.problems)}`)
-      if (flags.strict && report.problems.length > 0) process.exitCode = 1
-    })
+    .action(
+      async (
+        source: string,
+        flags: ReadFlags & { open: boolean; quick?: boolean; near?: number | true; sheet?: string; strict?: boolean },
+      ) => {
+        const near = flags.near ?? (flags.sheet === undefined ? undefined : true)
+        const report = await working((line, signal) =>
+          validateDataset(source, {
+            ...readOptions(flags),
+            openPictures: flags.open,
+            quick: flags.quick === true,
+            ...(near === undefined ? {} : { near: near === true ? 4 : near }),
+            onPicture: (count) => line.update(`${count} images`),
+            signal,
+          }),
+        )
+        const { nearPairs = [] } = report
+        if (flags.sheet !== undefined && nearPairs.length > 0) await writePng(flags.sheet, await drawAlike(nearPairs))
+        if (flags.json) print(report)
+        else process.stdout.write(`${report.format}\n${statisticsText(report)}\n${problemsText(report.problems)}`)
+        if (flags.strict && report.problems.length > 0) process.exitCode = 1
+      },
+    )
 }
 
 function statsCommand(): Command {
@@ -144,7 +160,9 @@ function lossesText({ losses, format }: Pick<WrittenDataset, 'losses' | 'format'
 
 function splitCommand(): Command {
   return reading(new Command('split'))
-    .description('write a data set with new splits: the same mixture of classes in each, groups kept together')
+    .description(
+      'write a data set with new splits: the same mixture of classes in each; groups, and pictures of equal bytes, are kept together',
+    )
     .argument('<out>', 'a new folder')
     .requiredOption('--parts <list>', 'such as train=0.7,val=0.2,test=0.1', parseParts)
     .addOption(new Option('--to <name>', 'the new format (default: as it was)').choices(formatNames))
@@ -160,31 +178,33 @@ function splitCommand(): Command {
         const { groupFromName: pattern } = flags
         const groupBy =
           pattern === undefined ? {} : { groupBy: ({ name }: { name: string }) => pattern.exec(name)?.[1] ?? pattern.exec(name)?.[0] }
+        const problems: DatasetProblem[] = []
         const result = await working(async (line, signal) => {
-          const set = await readDataset(source, { ...readOptions(flags), signal })
+          const set = await readDataset(source, { ...readOptions(flags), onProblem: (problem) => problems.push(problem), signal })
           if (pattern !== undefined && !set.pictures.some(({ name }) => pattern.test(name)))
             throw new FoveaError('DATA_OPTION_INVALID', {
               field: '--group-from-name',
               expected: 'an expression that fits names of pictures',
               found: `${pattern.source}, which fits none such as ${set.pictures[0]?.name}`,
             })
-          const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, ...groupBy })
-          const { splits } = await datasetStatistics(parted)
           const format = flags.to ?? set.format
           checkParts(flags.parts, format)
+          const equalBy = await equalPictures(set.pictures, { signal })
+          const parted = splitDataset(set, { parts: flags.parts, seed: flags.seed, equalBy, ...groupBy })
+          const { splits } = await datasetStatistics(parted)
           const written = await writeDataset(parted, out, {
             format,
             pictures: flags.pictures,
             onPicture: (count) => line.update(`${count} images`),
             signal,
           })
-          return { ...written, splits }
+          return { ...written, splits, problems }
         })
-        if (flags.json) print(result)
-        else
-          process.stdout.write(
-            `${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n${lossesText(result)}`,
-          )
+        if (flags.json) return print(result)
+        process.stdout.write(
+          `${textTable(Object.entries(result.splits).map(([split, count]) => [split || 'none', String(count)]))}\n${lossesText(result)}`,
+        )
+        if (problems.length > 0) process.stdout.write(problemsText(problems))
       },
     )
 }

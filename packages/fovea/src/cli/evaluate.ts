@@ -5,12 +5,11 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
 import { makeFolder, writeFileAtomically } from '../data/files.ts'
-import { readDataset } from '../data/formats/dataset-files.ts'
 import type { DatasetProblem } from '../data/formats/problems.ts'
 import { datasetFormats } from '../data/formats/table.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import { openFolder } from '../data/open-folder.ts'
-import { applyThresholds } from '../evaluate/apply-thresholds.ts'
+import { applyThresholds, checkScaling } from '../evaluate/apply-thresholds.ts'
 import {
   applyCalibration,
   applyRejection,
@@ -21,7 +20,7 @@ import {
 } from '../evaluate/calibrate.ts'
 import { classificationOf } from '../evaluate/classifier.ts'
 import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
-import { choosePart, chooseSplit, type EvaluationData } from '../evaluate/data.ts'
+import { choosePart, type EvaluationData } from '../evaluate/data.ts'
 import type { VisionEvaluation } from '../evaluate/evaluation.ts'
 import { VisionEvaluator } from '../evaluate/evaluator.ts'
 import { headToMeasure } from '../evaluate/head.ts'
@@ -98,7 +97,7 @@ export function evaluateCommand(): Command {
     )
     .option('--in-place', 'let --write-thresholds write over the model')
     .option('--report <file>', 'write a report as one HTML file that opens offline')
-    .option('--sheet <file>', 'draw the hardest pictures there as PNG', parseDrawing)
+    .option('--sheet <file>', 'draw the most wrong pictures there as PNG', parseDrawing)
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
     .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
     .option('--seed <n>', 'of these drawings', parseNumber, 0)
@@ -126,6 +125,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
         expected: 'a model that classifies',
         found: model.metadata.task,
       })
+    if (target !== undefined) checkScaling(model.metadata)
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
     for (const warning of warnings) line.print(pc.yellow(warning))
     const evaluation = { ...(await evaluateWith(model, pictures, name, flags, line, signal)), part: name }
@@ -268,11 +268,7 @@ async function openData(
   flags: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<{ pictures: EvaluationData; name: string; warnings: readonly string[] }> {
-  const { format, split: wanted } = flags
-  if (format !== undefined && format !== 'image-folder') {
-    const { data: pictures, name } = chooseSplit(await readDataset(data, { format, signal }), wanted)
-    return { pictures, name, warnings: [] }
-  }
+  const { split: wanted } = flags
   const folder = await openAny(data, flags, signal)
   const { splits, warnings } = folder
   if (wanted === undefined) {
@@ -286,9 +282,10 @@ async function openData(
 }
 
 /** A data set of whichever format, or an index; how much of it is wrong is told, and left out. */
-async function openAny(data: string, { classFromName }: EvaluateFlags, signal: AbortSignal): Promise<ImageFolder> {
+async function openAny(data: string, { classFromName, format }: EvaluateFlags, signal: AbortSignal): Promise<ImageFolder> {
   const problems: DatasetProblem[] = []
   const folder = await openFolder(data, {
+    ...(format === undefined ? {} : { format }),
     validationFraction: 0,
     minClasses: 1,
     onEmptyClass: 'warn',

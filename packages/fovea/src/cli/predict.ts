@@ -27,6 +27,9 @@ interface PredictFlags extends SourceFlags, ModelFlags, TrackFlags {
   topK: number
   confidence?: number
   iou?: number
+  tile?: number | true
+  overlap?: number
+  flip?: boolean
   reject?: number
   json?: boolean
 }
@@ -52,12 +55,20 @@ export function predictCommand(): Command {
       parseNumber,
     )
     .option(
+      '--tile [pixels]',
+      'of a detector: look at the picture in tiles too, of this many pixels a side (default: what the model sees)',
+      parseCount,
+    )
+    .option('--overlap <share>', 'with --tile: the part of a tile that the next one sees as well (default: 0.2)', parseNumber)
+    .option('--flip', 'look at the mirror image too and answer with the mean')
+    .option(
       '--reject <probability>',
       'of a classifier: below this the answer is "don\'t know" (default: that of the model, else 0)',
       parseNumber,
     )
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
+      if (flags.overlap !== undefined && flags.tile === undefined) command.error("error: option '--overlap' needs '--tile'")
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
       // Pictures of a folder that are to be tracked are the frames of something.
       const isSequence = asksTracking(flags) && pictures.length === 1 && statSync(pictures[0]!, { throwIfNoEntry: false })?.isDirectory()
@@ -187,11 +198,14 @@ async function predictOne(
   process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
 }
 
-function askedOf({ topK, confidence, iou, reject }: PredictFlags): PredictOptions {
+function askedOf({ topK, confidence, iou, tile, overlap, flip, reject }: PredictFlags): PredictOptions {
+  const tiles = { ...(typeof tile === 'number' && { size: tile }), ...(overlap !== undefined && { overlap }) }
   return {
     topK,
     ...(confidence !== undefined && { confidence }),
     ...(iou !== undefined && { iou }),
+    ...(tile !== undefined && { tiles }),
+    ...(flip && { flip }),
     ...(reject !== undefined && { reject }),
   }
 }

@@ -8,6 +8,7 @@ import { writeFileAtomically } from '../data/files.ts'
 import { loadFont } from '../data/font.ts'
 import type { DatasetProblem } from '../data/formats/problems.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
+import { mixDatasets } from '../data/mix.ts'
 import { openFolder } from '../data/open-folder.ts'
 import type { VisionEvaluation } from '../evaluate/evaluation.ts'
 import { VisionEvaluator } from '../evaluate/evaluator.ts'
@@ -33,55 +34,93 @@ export type TrainedTask = (typeof headTasks)[number]
 
 export interface HeadRun {
   readonly result: HeadTrainResult
-  readonly folder: ImageFolder
+  readonly folders: readonly ImageFolder[]
   readonly evaluations: Readonly<Record<string, VisionEvaluation>>
   readonly plots: readonly string[]
 }
 
 /** Reads the data, trains with progress on stderr, evaluates every head on the pictures held out, draws the curves. */
 export async function runHeadTraining(
-  data: string,
+  data: readonly string[],
   task: TrainedTask,
   options: Omit<HeadTrainOptions, 'train' | 'heads' | 'validation' | 'signal' | 'onEvent'> & { readonly valFraction?: number | undefined },
   signal: AbortSignal,
 ): Promise<HeadRun> {
   const line = new LiveLine()
   const { valFraction, ...training } = options
-  const problems: DatasetProblem[] = []
-  const seed = options.seed ?? 0
-  const folder = await openFolder(data, {
-    seed,
-    signal,
-    onProblem: (problem) => problems.push(problem),
-    holdOut: valFraction ?? 0.2,
-  })
-  for (const warning of [...folder.warnings, ...problemWarnings(problems, data)]) line.print(pc.yellow(warning))
-  const { train, val, test } = folder.splits
-  if (train === undefined)
-    throw new FoveaError('DATA_NO_IMAGES', { expected: 'a split "train"', found: Object.keys(folder.splits).join(', '), file: data })
-  const heads = headsFor(task, train)
+  const folders: ImageFolder[] = []
+  for (const folder of data) folders.push(await openData(folder, { seed: options.seed ?? 0, valFraction, signal }, line))
+  const heads = headsOf(task, folders)
+  const { train, validation } = partsOf(folders)
   const progress = new HeadProgress(line)
   const result = await new HeadTrainer({
     ...training,
     train,
-    ...(val === undefined ? {} : { validation: val }),
-    heads,
+    ...(validation && { validation }),
+    heads: heads.map(({ spec }) => spec),
     signal,
     hub: hubOptions(line),
     onEvent: (event) => progress.show(event),
   }).run()
   line.clear()
   reportFailures(line, result.failures)
-  const held = [test, val].find((part) => part !== undefined && part.samples.length > 0)
-  const evaluations = held === undefined ? {} : await evaluateHeads(result, held, line, signal)
+  const evaluations = await evaluateHeads(result, heads, line, signal)
   const { out } = options
   const plots = await drawCurves(out, result)
   await writeFileAtomically(join(out, 'report.txt'), headsText(evaluations))
-  return { result, folder, evaluations, plots }
+  return { result, folders, evaluations, plots }
+}
+
+/** @throws FoveaError DATA_NO_IMAGES without a split to train on */
+async function openData(
+  root: string,
+  { seed, valFraction, signal }: { readonly seed: number; readonly valFraction: number | undefined; readonly signal: AbortSignal },
+  line: LiveLine,
+): Promise<ImageFolder> {
+  const problems: DatasetProblem[] = []
+  const folder = await openFolder(root, { seed, signal, onProblem: (problem) => problems.push(problem), holdOut: valFraction ?? 0.2 })
+  for (const warning of [...folder.warnings, ...problemWarnings(problems, root)]) line.print(pc.yellow(warning))
+  if (folder.splits.train !== undefined) return folder
+  throw new FoveaError('DATA_NO_IMAGES', { expected: 'a split "train"', found: Object.keys(folder.splits).join(', '), file: root })
+}
+
+function partsOf(folders: readonly ImageFolder[]): { train: ImageDataset; validation: ImageDataset | undefined } {
+  const train = mixDatasets(folders.map(({ splits }) => splits.train!))
+  if (!folders.some(({ splits }) => splits.val !== undefined)) return { train, validation: undefined }
+  // Classes are those of all, also where one data set has no pictures to validate by.
+  return { train, validation: mixDatasets(folders.map(({ classes, splits }) => splits.val ?? { classes, samples: [] })) }
+}
+
+/** A head to be trained, and the data sets that teach it. */
+interface PlannedHead {
+  readonly spec: HeadSpec
+  readonly folders: readonly ImageFolder[]
+}
+
+/** Data sets of the same classes teach one head of a task, others each one of their own. */
+function headsOf(task: TrainedTask, folders: readonly ImageFolder[]): PlannedHead[] {
+  const planned = folders.flatMap((folder) => tasksOf(task, folder.splits.train!, folders.length > 1).map((each) => ({ each, folder })))
+  const groups = [...Map.groupBy(planned, ({ each, folder }) => JSON.stringify([each, folder.classes])).values()]
+  if (task === 'multi' && groups.length < 2)
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'task',
+      expected: 'pictures that teach two heads or more',
+      found: `pictures that teach to ${groups[0]?.[0]?.each ?? 'nothing'}`,
+    })
+  const taken = new Map<string, number>()
+  return groups.map((group) => {
+    const { each, folder } = group[0]!
+    const count = (taken.get(each) ?? 0) + 1
+    taken.set(each, count)
+    return {
+      spec: { task: each, name: count === 1 ? each : `${each}${count}`, labels: folder.classes },
+      folders: group.map((one) => one.folder),
+    }
+  })
 }
 
 /** What can be learnt from these pictures: what has boxes is found, what has masks is segmented, what has classes as a whole is named. */
-function headsFor(task: TrainedTask, { classes, samples }: ImageDataset): HeadSpec[] {
+function tasksOf(task: TrainedTask, { classes, samples }: ImageDataset, isMixed: boolean): HeadSpec['task'][] {
   const marked = (test: (annotation: Annotation) => boolean) => samples.some(({ annotations = [] }) => annotations.some(test))
   const hasOutlines = marked(({ polygons, mask }) => (polygons ?? mask) !== undefined)
   const hasBoxes = hasOutlines || marked(({ box }) => box !== undefined)
@@ -95,33 +134,46 @@ function headsFor(task: TrainedTask, { classes, samples }: ImageDataset): HeadSp
   }
   // Boxes count things already: a head that counts is for those who ask for it.
   const wanted = task === 'multi' ? (['detect', 'segment', 'classify'] as const).filter((each) => possible[each]) : [task]
-  const least = task === 'multi' ? 2 : 1
+  const least = task === 'multi' && !isMixed ? 2 : 1
   if (wanted.length < least || !wanted.every((each) => possible[each])) {
     const found = Object.entries(possible).filter(([, is]) => is)
     throw new FoveaError('TRAIN_OPTION', {
       field: 'task',
-      expected: task === 'multi' ? 'pictures that teach two heads or more' : `pictures that teach to ${task}`,
+      expected:
+        least === 2
+          ? 'pictures that teach two heads or more'
+          : `pictures that teach to ${task === 'multi' ? 'detect, segment or classify' : task}`,
       found: found.length === 0 ? 'pictures with nothing marked' : `pictures for ${found.map(([name]) => name).join(', ')}`,
     })
   }
-  return wanted.map((each) => ({ task: each, labels: classes }))
+  return wanted
 }
 
+/** Each head on the pictures of its own data sets: those for a test, else those of the validation. */
 async function evaluateHeads(
   { model, recipe }: HeadTrainResult,
-  held: ImageDataset,
+  heads: readonly PlannedHead[],
   line: LiveLine,
   signal: AbortSignal,
 ): Promise<Record<string, VisionEvaluation>> {
-  const metadata = readMetadata(model)
-  const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { device: recipe.device, threads: recipe.threads })
+  const loaded = await DeepSeekVision.of<'multi'>(model, readMetadata(model), { device: recipe.device, threads: recipe.threads })
   const evaluations: Record<string, VisionEvaluation> = {}
   try {
-    for (const { name } of metadata.heads!)
-      evaluations[name] = await new VisionEvaluator({ head: name, bootstrap: { samples: 200 } }).evaluate(loaded, held, {
-        signal,
-        onProgress: (done, total, stage) => line.update(`${name}, ${stage}  ${bar(done / Math.max(1, total))}  ${done}/${total}`),
-      })
+    for (const { spec, folders } of heads) {
+      const { name = spec.task, labels: classes } = spec
+      const samples = folders.flatMap(
+        ({ splits }) => [splits.test, splits.val].find((part) => part !== undefined && part.samples.length > 0)?.samples ?? [],
+      )
+      if (samples.length === 0) continue
+      evaluations[name] = await new VisionEvaluator({ head: name, bootstrap: { samples: 200 } }).evaluate(
+        loaded,
+        { classes, samples },
+        {
+          signal,
+          onProgress: (done, total, stage) => line.update(`${name}, ${stage}  ${bar(done / Math.max(1, total))}  ${done}/${total}`),
+        },
+      )
+    }
   } finally {
     await loaded.close()
     line.clear()

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
 import { writeFileAtomically } from '../data/files.ts'
@@ -17,6 +17,8 @@ import { DeepSeekVision } from '../model/vision-model.ts'
 import { augmentations } from '../train/augment.ts'
 import type { TrainEvent } from '../train/events.ts'
 import type { TrainOptions } from '../train/options.ts'
+import type { LossWeights } from '../train/tasks/joint-loss.ts'
+import type { HeadTrainOptions } from '../train/tasks/options.ts'
 import { Trainer, type TrainResult } from '../train/trainer.ts'
 import { FoveaError } from '../util/errors.ts'
 import { drawHistory } from '../vision/drawing/plots/line-plot.ts'
@@ -59,6 +61,9 @@ export interface TrainFlags {
   weightDecay?: number
   schedule?: TrainOptions['schedule']
   loss?: TrainOptions['loss']
+  dice?: number
+  boundary?: number
+  lossWeights?: LossWeights
   balance?: TrainOptions['balance']
   augment?: string
   mixup?: number
@@ -84,7 +89,10 @@ function choice(name: string, description: string, words: readonly string[]): Op
 export function trainCommand(): Command {
   return new Command('train')
     .description('train a model on pictures: a classifier on folders of classes, a detector on a data set with boxes')
-    .argument('<data>', 'folder: DATA/<class>/*.jpg, DATA/{train,val,test}/<class>/*.jpg, or a data set of any format with boxes')
+    .argument(
+      '<data...>',
+      'folder: DATA/<class>/*.jpg, DATA/{train,val,test}/<class>/*.jpg, or a data set of any format with boxes; several with --task multi',
+    )
     .addOption(choice('--task <name>', 'the question to be answered (default: classify)', ['classify', ...headTasks]))
     .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
     .option('--from-scratch', 'draw fresh weights for an architecture for which some are shipped')
@@ -94,7 +102,10 @@ export function trainCommand(): Command {
     .option('--epochs <n>', 'passes over the pictures', parseNumber)
     .option('--batch <n>', 'pictures in one step', parseNumber)
     .option('--imgsz <size>', 'side of the pictures in pixels; of a detector also HEIGHTxWIDTH', parseSize)
-    .option('--freeze <spec>', 'none, head, blocks:N (train the last N residual blocks) or a stage name')
+    .option(
+      '--freeze <spec>',
+      'none, head, blocks:N (train the last N residual blocks) or a stage name; with --task none, backbone or a stage name',
+    )
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--resume', 'go on from the checkpoint in --out')
     .addOption(new Option('--overwrite', 'train anew in a folder that holds a training already, which is lost').conflicts('resume'))
@@ -104,7 +115,10 @@ export function trainCommand(): Command {
     .option('--lr <rate>', 'largest learning rate', parseNumber)
     .option('--weight-decay <rate>', 'weight decay', parseNumber)
     .addOption(choice('--schedule <name>', 'course of the learning rate', ['cosine', 'one-cycle', 'step', 'constant']))
-    .addOption(choice('--loss <name>', 'what training lessens', ['cross-entropy', 'focal']))
+    .addOption(choice('--loss <name>', 'what training lessens, of classes or pixels', ['cross-entropy', 'focal']))
+    .option('--dice <weight>', 'of a segmenter: weight of the overlap beside the loss of pixels (default: 1)', parseNumber)
+    .option('--boundary <weight>', 'of a segmenter: how much more pixels on borders count (default: 0)', parseNumber)
+    .option('--loss-weights <weights>', 'of several heads: detect=1,segment=0.5, or uncertainty to learn them', parseLossWeights)
     .option('--label-smoothing <share>', 'share of the target spread over all classes', parseNumber)
     .addOption(choice('--balance <how>', 'what is done about unequal classes', ['auto', 'none', 'weights', 'sampling']))
     .addOption(choice('--augment <preset>', 'how pictures are varied', augmentations))
@@ -120,15 +134,21 @@ export function trainCommand(): Command {
     .option('--threads <n>', 'threads of the training step', parseNumber)
     .addOption(choice('--layout <name>', 'memory layout of convolutions', ['auto', 'standard', 'blocked']))
     .option('--json', 'print the result as JSON')
-    .action(async (data: string, flags: TrainFlags) => {
+    .action(async (data: string[], flags: TrainFlags, command: Command) => {
+      const isPlain = flags.task === undefined || flags.task === 'classify'
+      if (isPlain && data.length > 1) command.error('error: a classifier is trained on one folder; several data sets need --task multi')
       const { signal, release } = interruptSignal()
       try {
         if (flags.task !== undefined && flags.task !== 'classify') {
           const run = await runHeadTraining(data, flags.task, headOptionsOf(flags), signal)
-          process.stdout.write(flags.json ? `${JSON.stringify(headsJson(run))}\n` : `${headsText(run.evaluations)}\n${nextSteps(run)}\n`)
+          process.stdout.write(
+            flags.json
+              ? `${JSON.stringify(headsJson(run))}\n`
+              : `${headsText(run.evaluations)}\n${nextSteps({ ...run, folder: run.folders[0]! })}\n`,
+          )
           return
         }
-        const result = await runTraining(data, flags, signal)
+        const result = await runTraining(data[0]!, flags, signal)
         if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result))}\n`)
         else process.stdout.write(`${evaluationOf(result)}\n${nextSteps(result)}\n`)
       } finally {
@@ -147,6 +167,9 @@ export interface TrainingRun {
 
 /** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
 export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
+  const strange = (['dice', 'boundary', 'lossWeights'] as const).find((name) => flags[name] !== undefined)
+  if (strange !== undefined)
+    throw new FoveaError('TRAIN_OPTION', { field: strange, expected: 'a --task that has it, such as segment or multi', found: 'classify' })
   const line = new LiveLine()
   const folder = await openImageFolder(data, {
     seed: flags.seed ?? 0,
@@ -219,7 +242,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
 
 /** What only classifiers know is refused: an option that did nothing would be taken for one that did. */
 function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2] {
-  const classifiers = ['freeze', 'loss', 'labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
+  const classifiers = ['labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
   const strange = classifiers.find((name) => flags[name] !== undefined)
   if (strange !== undefined)
     throw new FoveaError('TRAIN_OPTION', {
@@ -227,21 +250,35 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
       expected: `no such option with --task ${flags.task}`,
       found: String(flags[strange]),
     })
-  const {
-    imageSize: _,
-    freeze: __,
-    loss: ___,
-    labelSmoothing: ____,
-    balance: _____,
-    mix: ______,
-    ...common
-  } = optionsOf({ ...flags, imgsz: undefined })
+  const { imageSize: _, loss: __, labelSmoothing: ___, balance: ____, mix: _____, ...common } = optionsOf({ ...flags, imgsz: undefined })
   return {
     ...common,
     out: flags.out ?? freshFolder(flags.resume ?? false),
     valFraction: flags.valFraction,
     ...(flags.imgsz === undefined ? {} : { imageSize: flags.imgsz }),
+    ...(flags.lossWeights === undefined ? {} : { lossWeights: flags.lossWeights }),
+    ...segmentLossOf(flags),
   }
+}
+
+function segmentLossOf({ loss, dice, boundary }: TrainFlags): Pick<HeadTrainOptions, 'segmentLoss'> {
+  if (loss === undefined && dice === undefined && boundary === undefined) return {}
+  return {
+    segmentLoss: {
+      ...(loss && { pixels: loss }),
+      ...(dice === undefined ? {} : { dice }),
+      ...(boundary === undefined ? {} : { boundary }),
+    },
+  }
+}
+
+/** `uncertainty`, or numbers by the names of heads. */
+function parseLossWeights(text: string): LossWeights {
+  if (text === 'uncertainty') return text
+  const parts = text.split(',').map((part) => part.split('='))
+  if (parts.some(([name, value]) => !name || value === undefined || value === '' || !Number.isFinite(Number(value))))
+    throw new InvalidArgumentError('Write uncertainty, or detect=1,segment=0.5.')
+  return Object.fromEntries(parts.map(([name, value]) => [name, Number(value)]))
 }
 
 /** @throws FoveaError TRAIN_OPTION for a rectangle */

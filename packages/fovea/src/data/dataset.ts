@@ -20,6 +20,8 @@ export interface Sample {
   readonly annotations?: readonly Annotation[]
   /** A class for each pixel of the upright picture. */
   readonly labelMap?: LabelMap
+  /** In a mix of data sets: the classes that were looked for in this picture; of others nothing is known. Default all. */
+  readonly covers?: readonly number[]
 }
 
 export interface ImageDataset {

@@ -5,9 +5,10 @@ import { FoveaError } from '../util/errors.ts'
 import type { PictureSize } from '../vision/geometry/geometry.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import type { DecodeOptions } from './decode.ts'
-import { type ImageFormat, jpegFrame } from './image-format.ts'
+import { type ImageFormat, jpegFrame, jpegScan } from './image-format.ts'
 import { noSuchPage, tooManyPixels } from './limits.ts'
 import { samplesToRgb } from './samples.ts'
+import { extraSamples } from './tiff-extras.ts'
 
 type VipsFormat = Exclude<ImageFormat, 'bmp' | 'dicom'>
 type Settled = Omit<DecodeOptions, 'maxPixels' | 'background' | 'page' | 'color'> &
@@ -41,7 +42,15 @@ async function decode(bytes: Uint8Array, format: VipsFormat, options: Settled): 
   const samples = deep
     ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2)
     : new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-  return createImage(info.width, info.height, 3, samplesToRgb(samples, info.channels, background), name)
+  const alphaAt = format === 'tiff' ? tiffAlpha(extraSamples(bytes, options.page), info.channels) : undefined
+  return createImage(info.width, info.height, 3, samplesToRgb(samples, info.channels, background, alphaAt), name)
+}
+
+/** Behind the three colours come the further samples in their order; libvips takes the first for alpha, whatever it is. */
+function tiffAlpha(extra: readonly number[] | undefined, channels: number): number | undefined {
+  if (extra === undefined) return undefined
+  const place = extra.findIndex((kind) => kind !== 0)
+  return place >= 0 && 3 + place < channels ? 3 + place : -1
 }
 
 function open(bytes: Uint8Array, { maxPixels, page }: Settled, ignoreIcc: boolean): Sharp {
@@ -86,9 +95,11 @@ export function shrinkFactor(from: PictureSize, [height, width]: readonly [numbe
 
 function decodeError(error: unknown, bytes: Uint8Array, format: VipsFormat, { maxPixels, name }: Settled): FoveaError {
   const text = error instanceof Error ? error.message : String(error)
-  const found = text.split('\n').find((line) => line.trim() !== '') ?? 'an unknown fault'
   if (/pixel limit/i.test(text)) return tooManyPixels(maxPixels, 'more', name, error)
   const cut = endsTooEarly(bytes, format) || /premature end|truncated|unexpected end|end of file|not enough data/i.test(text)
+  // libvips has one text for all threads: of pictures that are decoded at the same time, one clears what was said of the other.
+  const unknown = cut ? 'it ends too early' : 'an unknown fault'
+  const found = /unknown error/i.test(text) ? unknown : (text.split('\n').find((line) => line.trim() !== '') ?? unknown)
   return new FoveaError(cut ? 'DATA_TRUNCATED' : 'DATA_UNREADABLE_IMAGE', {
     found: `${format.toUpperCase()}: ${found}`,
     file: name,
@@ -96,8 +107,14 @@ function decodeError(error: unknown, bytes: Uint8Array, format: VipsFormat, { ma
   })
 }
 
-/** PNG readers say "read error" for everything, so the end chunk is looked for; every PNG has one in its last bytes. */
+/** PNG readers say "read error" for everything, and all may say nothing, so the end is looked for: every PNG and every JPEG has a mark of it. */
 function endsTooEarly(bytes: Uint8Array, format: VipsFormat): boolean {
-  if (format !== 'png') return bytes.length < 24
-  return !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('IEND')
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (format === 'png') return !buffer.includes('IEND')
+  if (format !== 'jpeg' || bytes.length < 24) return bytes.length < 24
+  const scan = jpegScan(bytes)
+  return scan !== undefined && buffer.lastIndexOf(endOfJpeg) < scan
 }
+
+/** The marker EOI (ITU T.81, B.2.1). One before the scan is that of a thumbnail. */
+const endOfJpeg = Buffer.from([0xff, 0xd9])

@@ -167,6 +167,24 @@ describe('decodeImage refuses', () => {
     }
   })
 
+  test('a truncated JPEG by that name while others are decoded, though libvips has one text of errors for all threads', async () => {
+    const whole = await raw(64, 64, 3).toFormat('jpeg').toBuffer()
+    // With a thumbnail that is whole, as cameras put it before the picture.
+    const thumbnail = Buffer.concat([Buffer.from([0xff, 0xe5, 0, 6]), Buffer.from([1, 2, 0xff, 0xd9])])
+    const cut = Buffer.concat([whole.subarray(0, 2), thumbnail, whole.subarray(2, whole.length - 300)])
+    const codes = new Set<string>()
+    for (let i = 0; i < 300; i++) {
+      const [, code, other] = await Promise.all([
+        decodeImage(whole),
+        codeOf(decodeImage(cut)),
+        codeOf(decodeImage(cut)),
+        decodeImage(whole),
+      ])
+      codes.add(code).add(other)
+    }
+    expect([...codes]).toEqual(['DATA_TRUNCATED'])
+  })
+
   test('more pixels than allowed, before unpacking them', async () => {
     const bytes = await sharp({ create: { width: 2000, height: 2000, channels: 3, background: '#fff' } })
       .png()

@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
+import { said } from '../util/said.ts'
 import { drawAnnotations } from '../vision/drawing/annotations.ts'
 import type { SheetOptions } from '../vision/drawing/plots/picture-sheet.ts'
 import type { TextFont } from '../vision/drawing/text.ts'
@@ -34,14 +35,16 @@ export interface TransformSheetCell extends AnnotatedImage {
 export function layOutTransforms(
   samples: readonly AnnotatedImage[],
   transform: Transform,
-  { variants = 5, seed = 0, rule = {} }: TransformSheetOptions = {},
+  options: TransformSheetOptions = {},
 ): TransformSheetCell[] {
+  const fail = (field: string, expected: string, found: unknown) =>
+    new FoveaError('DATA_OPTION_INVALID', { field, expected, found: said(found) })
+  if (!Array.isArray(samples)) throw fail('samples', 'a list of images with annotations', samples)
+  if (typeof options !== 'object' || options === null) throw fail('options', 'an object', options)
+  const { variants = 5, seed = 0, rule = {} } = options
+  if (!Number.isFinite(seed)) throw fail('seed', 'a number', seed)
   if (!Number.isSafeInteger(variants) || variants < 1 || variants > mostVariants)
-    throw new FoveaError('DATA_OPTION_INVALID', {
-      field: 'variants',
-      expected: `a whole number from 1 to ${mostVariants}`,
-      found: String(variants),
-    })
+    throw fail('variants', `a whole number from 1 to ${mostVariants}`, variants)
   return samples.flatMap((sample, i) => {
     const changed = Array.from({ length: variants }, (_, v) => transformSample(sample, transform, new Random(seed, 'preview', i, v), rule))
     return [sample, ...changed].map((cell, v) => ({ ...cell, caption: captionOf(cell, sample, v) }))

@@ -19,7 +19,8 @@ export async function encodeJpeg(image: Image, quality = 90): Promise<Uint8Array
 }
 
 /**
- * An SVG drawn at its stated size, times `scale`. Text must already be paths (`vision/drawing/text.ts`): a machine may have no font.
+ * An SVG drawn at its stated size, times `scale`. Text should be paths (`vision/drawing/text.ts`): a machine may have no font. What is `<text>` is
+ * drawn by the fonts of the machine.
  * @throws DRAWING_INVALID where it is no SVG
  */
 export async function renderSvg(svg: string, { scale = 1 }: { readonly scale?: number } = {}): Promise<Image> {

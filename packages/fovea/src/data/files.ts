@@ -1,20 +1,22 @@
 // Files written whole or not at all, and the folders that they need.
 
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type ErrorCode, FoveaError } from '../util/errors.ts'
 
 /**
  * Writes a file under a temporary name in the same folder, flushes it to the disk, then renames it: a reader sees the old
- * file or the new one, never a part.
+ * file or the new one, never a part. Who may read and write the old one may do so with the new one.
  *
  * @throws FoveaError FILE_WRITE with the reason (disk full, folder missing or read-only)
  */
 export async function writeFileAtomically(file: string, chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array> | string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`
   try {
+    const before = await stat(file).catch(() => undefined)
     const handle = await open(temporary, 'w')
     try {
+      if (before?.isFile()) await handle.chmod(before.mode & 0o777)
       for await (const chunk of typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks) await handle.writeFile(chunk)
       await handle.sync()
     } finally {
@@ -92,4 +94,19 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
       if (cause.code !== 'EEXIST') throw writeError(folder, cause)
     })
   return missing[0]
+}
+
+/**
+ * What was refused leaves no empty folder behind: neither its own nor those that were made on the way to it.
+ * @param first the outermost to remove, as `makeFolder` gave it
+ */
+export async function removeEmpty(folder: string, first: string): Promise<void> {
+  for (let path = resolve(folder); path.length >= first.length; path = dirname(path))
+    if (
+      !(await rmdir(path).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return
 }

@@ -205,7 +205,7 @@ async function walk(root: string, extensions: readonly string[], depth = 0): Pro
   const paths: string[] = []
   for (const entry of await listFolder(root)) {
     const path = join(root, entry.name)
-    if (entry.directory) paths.push(...(await walk(path, extensions, depth + 1)))
+    if (entry.directory) for (const inner of await walk(path, extensions, depth + 1)) paths.push(inner)
     else if (extensions.includes(extname(entry.name).toLowerCase())) paths.push(path)
   }
   return paths

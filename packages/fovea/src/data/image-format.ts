@@ -102,6 +102,12 @@ export function jpegFrame(bytes: Uint8Array): JpegFrame | undefined {
   return undefined
 }
 
+/** Where the first scan of a JPEG begins (ITU T.81, B.2.3); undefined where there is none. */
+export function jpegScan(bytes: Uint8Array): number | undefined {
+  for (const { marker, at } of jpegSegments(bytes)) if (marker === 0xda) return at
+  return undefined
+}
+
 /** The mean step of the finest quantization table of a JPEG (ITU T.81, B.2.4.1): the smaller, the finer; NaN where there is none. */
 export function finestStep(bytes: Uint8Array): number {
   let finest = Number.NaN

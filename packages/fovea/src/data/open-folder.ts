@@ -11,7 +11,7 @@ import { splitName } from './formats/split-folders.ts'
 import { detectFormat } from './formats/table.ts'
 import { type ImageFolder, type ImageFolderOptions, openImageFolder } from './image-folder.ts'
 
-export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetOptions, 'onProblem' | 'signal' | 'vocOrigin'> {
+export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetOptions, 'onProblem' | 'signal' | 'vocOrigin' | 'csvBox'> {
   /** The format by name, as `datasetFormats` lists them. Default: the likeliest; an ImageFolder where nothing speaks for another. */
   readonly format?: string
   /**
@@ -25,10 +25,18 @@ export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetO
  * The layout of an ImageFolder with its options, or a data set of another format with annotations, all of its label files read and no picture
  * opened; or an index, whose samples are read when it is their turn. Splits are those that the data set names, else all is `train`; the seeded
  * split of an ImageFolder is made only there.
- * @throws what `openImageFolder` and `readDataset` throw
+ * @throws what `openImageFolder` and `readDataset` throw; DATA_CLASS_RULE for `classFromName` beside a format that states its classes
  */
 export async function openFolder(root: string, options: OpenFolderOptions = {}): Promise<ImageFolder> {
-  const { format, onProblem, signal, vocOrigin, holdOut = 0, ...folder } = options
+  const { format, onProblem, signal, vocOrigin, csvBox, holdOut = 0, ...folder } = options
+  if (folder.classFromName !== undefined && (root.endsWith(indexEnding) || (format !== undefined && format !== 'image-folder')))
+    throw new FoveaError('DATA_CLASS_RULE', {
+      field: 'classFromName',
+      expected: 'a folder of pictures',
+      found: format ?? 'an index',
+      file: root,
+      remedy: 'Leave the rule out: the data set states its classes.',
+    })
   if (root.endsWith(indexEnding)) return openIndexFile(root, options)
   const [likeliest] = format === undefined && folder.classFromName === undefined ? await detectFormat(root) : []
   const name = format ?? likeliest?.format ?? 'image-folder'
@@ -38,6 +46,7 @@ export async function openFolder(root: string, options: OpenFolderOptions = {}):
     ...(onProblem === undefined ? {} : { onProblem }),
     ...(signal === undefined ? {} : { signal }),
     ...(vocOrigin === undefined ? {} : { vocOrigin }),
+    ...(csvBox === undefined ? {} : { csvBox }),
   })
   const { classes } = samplesOf({ classes: set.classes, pictures: [] })
   const parts = [...Map.groupBy(set.pictures, ({ split }) => split)].map(

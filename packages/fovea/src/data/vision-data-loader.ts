@@ -1,6 +1,7 @@
 // Batches of pictures with what is marked in them, made ahead of time in worker threads, in an order that only the seed decides.
 
 import { FoveaError } from '../util/errors.ts'
+import { maxOf } from '../util/extremes.ts'
 import { Random } from '../util/random.ts'
 import type { Annotation } from '../vision/annotation.ts'
 import type { LabelMap } from '../vision/geometry/label-map.ts'
@@ -304,7 +305,10 @@ async function datasetOf(source: LoaderSource): Promise<ImageDataset> {
     const name = path ?? image?.source ?? `sample ${samples.length}`
     if (path === undefined && image === undefined) throw invalid(`samples[${samples.length}]`, 'a path or an image', 'neither')
     samples.push({ path: name, label, ...(image && { image }), ...(annotations && { annotations }), ...(labelMap && { labelMap }) })
-    classes = Math.max(classes, label + 1, ...(annotations ?? []).map((annotation) => annotation.label + 1))
+    classes = maxOf(
+      (annotations ?? []).map((annotation) => annotation.label + 1),
+      Math.max(classes, label + 1),
+    )
   }
   return { classes: Array.from({ length: classes }, (_, i) => `${i}`), samples }
 }

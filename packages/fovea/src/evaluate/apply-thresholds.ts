@@ -3,6 +3,7 @@
 import { copyModel } from '../graph/copy.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
+import { inputWords } from '../model/input-spec.ts'
 import { type ModelMetadata, writeMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Sweep } from './sweep.ts'
@@ -11,10 +12,12 @@ import type { Sweep } from './sweep.ts'
  * The model with `fovea.thresholds` of a sweep; the given one is left as it was. Classes that the sweep could not tell anything of (no
  * truth, no score) get null. Of a model that tells several classes of a picture they are what its graph decides by (`NAME_confidence`), and so does `predict`.
  *
- * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's
+ * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's; EVALUATE_SWEEP where the scaling of its pixels was
+ *   guessed at import
  */
 export function applyThresholds({ model, metadata }: { readonly model: Model; readonly metadata: ModelMetadata }, sweep: Sweep): Model {
   const { goal, samples, nms, overall } = sweep
+  checkScaling(metadata)
   const found = sweep.perClass.map((one) => one.class)
   if (found.length > 0 && found.join('\n') !== metadata.labels.join('\n'))
     throw new FoveaError('EVALUATE_CLASSES', { expected: metadata.labels.join(', '), found: found.join(', ') })
@@ -46,4 +49,15 @@ function withConfidence(model: Model, { heads = [] }: ModelMetadata, perClass: r
     ),
   )
   return result
+}
+
+/** The file would hold the guess in its graph from then on, as a fact. @throws FoveaError EVALUATE_SWEEP */
+export function checkScaling({ scaleIsGuessed, preprocessing }: ModelMetadata): void {
+  if (scaleIsGuessed)
+    throw new FoveaError('EVALUATE_SWEEP', {
+      field: 'thresholds',
+      expected: 'a model whose scaling of pixels is stated',
+      found: `"${preprocessing.scale}", which was guessed`,
+      remedy: `State it with the option input (--input): ${inputWords.join('|')}.`,
+    })
 }

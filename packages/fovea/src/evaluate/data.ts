@@ -2,12 +2,11 @@
 
 import { type ImageDataset, readableHashes } from '../data/dataset.ts'
 import { IndexedDataset } from '../data/formats/indexed-dataset.ts'
-import { splitName } from '../data/formats/split-folders.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Annotation } from '../vision/annotation.ts'
-import type { LabelledPicture, LabelledSet, LabelledStream } from '../vision/labelled-set.ts'
+import type { LabelledPicture, LabelledStream } from '../vision/labelled-set.ts'
 import type { EvaluationSample } from './records/records.ts'
 
 /** Pictures with what is known of them, those in memory with their pixels. */
@@ -44,7 +43,10 @@ export async function evaluationPart(data: EvaluationData, split: ModelMetadata[
   }
 }
 
-/** `test`, else `val`, else the pictures that the model's training held out, known by content, else all. */
+/**
+ * `test`, else `val`, else the pictures that the model's training held out, known by content, else all.
+ * @throws FoveaError DATA_NO_IMAGES where there is no split of these names
+ */
 export async function choosePart(
   { splits }: Pick<ImageFolder, 'splits'>,
   split: ModelMetadata['split'],
@@ -52,7 +54,13 @@ export async function choosePart(
 ): Promise<{ dataset: ImageDataset; name: string }> {
   if (splits.test !== undefined) return { dataset: splits.test, name: 'test' }
   if (splits.val !== undefined) return { dataset: splits.val, name: 'val' }
-  const all = splits.train!
+  const all = splits.train
+  if (all === undefined)
+    throw new FoveaError('DATA_NO_IMAGES', {
+      field: 'splits',
+      expected: 'test, val or train',
+      found: Object.keys(splits).join(', ') || 'none',
+    })
   const held = new Set(split?.held ?? [])
   if (held.size === 0) return { dataset: all, name: 'all' }
   const hashes = await readableHashes(all.samples, signal)
@@ -60,28 +68,22 @@ export async function choosePart(
   return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
 }
 
-/** The pictures of one split of a data set of any format: the wanted one, else `test`, else `val`, else all. @throws FoveaError DATA_NO_IMAGES */
-export function chooseSplit({ classes, pictures }: LabelledSet, wanted?: string): { data: EvaluationStream; name: string } {
-  const splits = new Set(pictures.flatMap(({ split }) => split ?? []))
-  // Splits go by many names: `valid`, `val2017`, `Validation`.
-  const means = (split: string | undefined) => (split === undefined ? undefined : (splitName(split) ?? split))
-  const known = new Set([...splits].map(means))
-  const name = wanted ?? ['test', 'val'].find((split) => known.has(split)) ?? 'all'
-  const chosen = name === 'all' && wanted === undefined ? pictures : pictures.filter(({ split }) => means(split) === name)
-  if (chosen.length === 0)
-    throw new FoveaError('DATA_NO_IMAGES', { expected: `a split "${name}"`, found: [...splits].join(', ') || 'none' })
-  return { data: { classes, pictures: chosen }, name }
-}
-
 function partOf({ classes, samples }: ImageDataset, name: string): EvaluationPart {
   return { classes, total: samples.length, name, samples: samples.map(pictureOf) }
 }
 
-function pictureOf({ path, label, labels, image, annotations = [], labelMap }: ImageDataset['samples'][number]): EvaluationSample {
+function pictureOf({
+  path,
+  label,
+  labels = label < 0 ? [] : [label],
+  image,
+  annotations = [],
+  labelMap,
+}: ImageDataset['samples'][number]): EvaluationSample {
   return {
     name: path,
     ...(image === undefined ? { file: path } : { image, width: image.width, height: image.height }),
-    labels: labels ?? (label < 0 ? [] : [label]),
+    labels,
     annotations,
     ...(labelMap && { labelMap }),
     captions: [],

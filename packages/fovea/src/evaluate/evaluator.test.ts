@@ -15,7 +15,7 @@ import { VocMetric } from '../vision/metrics/voc.ts'
 import { encodeMask } from '../vision/run-lengths.ts'
 import { classificationOf } from './classifier.ts'
 import { compareEvaluations } from './compare.ts'
-import { chooseSplit, type EvaluationStream } from './data.ts'
+import type { EvaluationStream } from './data.ts'
 import { VisionEvaluator } from './evaluator.ts'
 import { mcnemarExact } from './normal.ts'
 import type { EvaluationSample } from './records/records.ts'
@@ -283,13 +283,21 @@ describe('truth as data sets have it', () => {
     expect([figures.accuracy, failures.map(({ path }) => path)]).toEqual([1, ['two.png']])
   })
 
-  test('splits go by many names', () => {
-    const pictures = ['train', 'valid', 'Validation', 'val2017'].map((split) => ({ ...sampleOf(split), split }))
-    const { data, name } = chooseSplit({ classes: [], pictures })
-    expect([name, [...(data.pictures as Iterable<EvaluationSample>)].map((one) => one.split)]).toEqual([
-      'val',
-      ['valid', 'Validation', 'val2017'],
-    ])
+  test('of the samples of a data set too', async () => {
+    const samples = [
+      { path: 'one', label: 1, image },
+      { path: 'two', label: 0, labels: [0, 1], image },
+    ]
+    const { failures } = await new VisionEvaluator(few).evaluate(() => ({ task: 'classify', probabilities: [0, 1] }), {
+      classes: ['a', 'b'],
+      samples,
+    })
+    expect(failures.map(({ path }) => path)).toEqual(['two'])
+  })
+
+  test('a folder none of whose splits is known is refused', async () => {
+    const evaluating = new VisionEvaluator(few).evaluate(() => ({ task: 'count', count: 1 }), { classes: ['a'], splits: {} })
+    await expect(evaluating).rejects.toMatchObject({ code: 'DATA_NO_IMAGES' })
   })
 
   test('a list with something else in it is an answer that cannot be measured', async () => {
@@ -313,6 +321,71 @@ describe('truth as data sets have it', () => {
       setOf(['pit'], samples),
     )
     expect(figures.pixelAuroc).toBeGreaterThan(0.999)
+  })
+
+  test('boxes are no truth for the pixels of anomalies, alone or beside outlines, and that is told', async () => {
+    const [polygons, box] = [[[0, 0, 32, 0, 32, 48, 0, 48]], { x1: 32, y1: 0, x2: 64, y2: 48 }]
+    const samples = [
+      sampleOf('outlined', { annotations: [{ label: 0, polygons }] }),
+      sampleOf('boxed', { annotations: [{ label: 0, box }] }),
+      sampleOf('both', {
+        annotations: [
+          { label: 0, polygons },
+          { label: 0, box },
+        ],
+      }),
+      sampleOf('sound'),
+    ]
+    // Only right where the outlined picture alone counts.
+    const data = (name: string) => Float32Array.from({ length: 64 * 48 }, (_, i) => (name === 'sound' ? 0 : Number(i % 64 < 32)))
+    const evaluate = (given: typeof samples, hasMap = true) =>
+      new VisionEvaluator(few).evaluate(
+        (_, { name }) => ({
+          task: 'anomaly',
+          score: name === 'sound' ? 0 : 1,
+          ...(hasMap ? { map: { width: 64, height: 48, data: data(name) } } : {}),
+        }),
+        setOf(['pit'], given),
+      )
+    const { figures, warnings } = await evaluate(samples)
+    expect(figures.pixelAuroc).toBe(1)
+    expect(warnings.join()).toContain('2 of 3 anomalous pictures do not count in the figures of pixels: only masks and outlines tell')
+    for (const { warnings: none } of [await evaluate([samples[0]!, samples[3]!]), await evaluate(samples, false)])
+      expect(none.join()).not.toContain('figures of pixels')
+  })
+
+  test('what is said of the anomalies that went wrong follows from the threshold', async () => {
+    const scores = {
+      missed: 0.2,
+      caught: 0.9,
+      'other caught': 0.8,
+      alarm: 0.85,
+      sound: 0.1,
+      'sound too': 0.3,
+      'nearly an alarm': 0.5,
+      'as near': 0.4,
+    }
+    const samples = Object.keys(scores).map((name) => sampleOf(name, { labels: [/caught|missed/.test(name) ? 1 : 0] }))
+    const evaluate = (given: typeof samples) =>
+      new VisionEvaluator(few).evaluate(
+        (_, { name }) => ({ task: 'anomaly', score: scores[name as keyof typeof scores] }),
+        setOf(['good', 'pit'], given),
+      )
+    const notes = Object.fromEntries((await evaluate(samples)).worst.map(({ name, note, isMistake }) => [name, [isMistake, note]]))
+    expect(notes).toEqual({
+      missed: [true, 'anomalous, but below the threshold 0.800: missed'],
+      alarm: [true, 'sound, but from the threshold 0.800 on: a false alarm'],
+      caught: [false, 'anomalous, and from the threshold 0.800 on: caught'],
+      'other caught': [false, 'anomalous, and from the threshold 0.800 on: caught'],
+      sound: [false, 'sound, and below the threshold 0.800'],
+      'sound too': [false, 'sound, and below the threshold 0.800'],
+      'as near': [false, 'sound, and below the threshold 0.800'],
+      'nearly an alarm': [false, 'sound, and below the threshold 0.800'],
+    })
+    const { worst } = await evaluate(samples.filter(({ labels: [label] }) => label === 0))
+    expect(new Set(worst.map(({ isMistake, note }) => `${isMistake} ${note}`))).toEqual(
+      new Set(['false sound; without anomalies there is no threshold']),
+    )
   })
 })
 

@@ -199,7 +199,7 @@ class Run {
     } finally {
       await loader.close()
     }
-    this.#failures.push(...loader.failures.map(({ path, message }) => ({ path, reason: message })))
+    for (const { path, message } of loader.failures) this.#failures.push({ path, reason: message })
   }
 
   async predict(predict: PredictFunction): Promise<void> {
@@ -223,7 +223,8 @@ class Run {
   }
 
   told(records: TaskRecords) {
-    return { milliseconds: this.#milliseconds, worst: this.#worst.list(records), failures: this.#failures, warnings: this.#warnings }
+    const warnings = [...this.#warnings, ...(records.warnings ?? [])]
+    return { milliseconds: this.#milliseconds, worst: this.#worst.list(records), failures: this.#failures, warnings }
   }
 
   /** The pictures one after another, the next being read meanwhile. */

@@ -1,5 +1,6 @@
 // The plots that belong to an evaluation, by its task.
 
+import { loadWebFont } from '../data/font.ts'
 import { drawBarChart } from '../vision/drawing/plots/bar-chart.ts'
 import { drawConfusion } from '../vision/drawing/plots/confusion-plot.ts'
 import { type Curve, drawCurves } from '../vision/drawing/plots/curve-plot.ts'
@@ -13,7 +14,7 @@ import { ClassifyRecords } from './records/classify.ts'
 import { CountRecords } from './records/count.ts'
 import { DetectRecords } from './records/detect.ts'
 import { MultilabelRecords } from './records/multilabel.ts'
-import { knownMean, partText } from './records/records.ts'
+import { knownMean, partText, type TaskRecords } from './records/records.ts'
 import { SegmentRecords } from './records/segment.ts'
 import { classScores, detectionScores, multilabelScores, type SweepPoint, type SweptScores, sweepScores } from './sweep.ts'
 
@@ -27,9 +28,18 @@ export interface EvaluationPlot {
 
 /** Classes beyond this many get no curves of their own: a plot of them could not be read. */
 const maxCurves = 100
+/** Of more classes than have curves, the bars of so many. */
+const maxBars = 60
 
-/** Those that can be drawn of this evaluation; none for captions. */
-export function evaluationPlots({ records }: VisionEvaluation, font: TextFont): EvaluationPlot[] {
+/**
+ * Those that can be drawn of this evaluation; none for captions. @param font Of their texts. @default the font that is bundled; scripts that it lacks
+ * become `<text>`, for the fonts of whoever shows the SVG
+ */
+export async function evaluationPlots({ records }: VisionEvaluation, font?: TextFont): Promise<EvaluationPlot[]> {
+  return plotsOf(records, font ?? (await loadWebFont()))
+}
+
+function plotsOf(records: TaskRecords, font: TextFont): EvaluationPlot[] {
   if (records instanceof ClassifyRecords) return classifyPlots(records, font)
   if (records instanceof MultilabelRecords) return multilabelPlots(records, font)
   if (records instanceof DetectRecords) return detectPlots(records, font)
@@ -114,13 +124,23 @@ function segmentPlots(records: SegmentRecords, font: TextFont): EvaluationPlot[]
   const bars = records.labels
     .map((label, c) => ({ label, value: values[records.figures.length + c * records.classFigures.length]! }))
     .filter(({ value }) => !Number.isNaN(value))
+  const title = 'IoU by class'
+  const weakest = new Set(bars.toSorted((a, b) => a.value - b.value).slice(0, maxBars))
+  const chart =
+    bars.length <= maxCurves
+      ? { title, bars }
+      : {
+          title,
+          subtitle: `the ${maxBars} weakest of ${bars.length.toLocaleString('en')} classes`,
+          bars: bars.filter((bar) => weakest.has(bar)),
+        }
   return [
     {
       name: 'confusion',
       title: 'Confusion matrix of pixels',
       svg: drawConfusion({ counts: records.confusion, classes: records.labels, title: 'Confusion matrix of pixels' }, font),
     },
-    { name: 'iou', title: 'IoU by class', svg: drawBarChart({ title: 'IoU by class', bars, high: 1, text: partText }, font) },
+    ...(bars.length === 0 ? [] : [{ name: 'iou', title, svg: drawBarChart({ ...chart, high: 1, text: partText }, font) }]),
   ]
 }
 

@@ -12,8 +12,10 @@ import type { Comparison } from './compare.ts'
 import type { VisionEvaluation } from './evaluation.ts'
 import { pText } from './html/report.ts'
 import { wilsonInterval } from './normal.ts'
+import { DetectRecords } from './records/detect.ts'
+import { SegmentRecords } from './records/segment.ts'
 import type { Sweep, ThresholdSweep } from './sweep.ts'
-import { figureText, intervalText } from './words.ts'
+import { differenceIntervalText, differenceText, figureText, intervalText } from './words.ts'
 
 /** A table for people: one line per class, then the averages and the figures of the whole. */
 export function evaluationText(evaluation: Evaluation): string {
@@ -68,10 +70,11 @@ export function evaluationJson(evaluation: Evaluation): Record<string, unknown> 
 
 /**
  * An evaluation as scripts read it. Of a classifier all keys of `evaluationJson`, and in `perClass` and `intervals` how sure they are; of
- * other tasks the figures under their names.
+ * other tasks the figures under their names. `confusion` is whole, however many classes there are: of detections with background as last row and
+ * column, of segmentation in pixels.
  */
 export function visionEvaluationJson(evaluation: VisionEvaluation): Record<string, unknown> {
-  const { task, samples, part, figures, intervals, perClass, timing, bootstrap, labels, failures, warnings, worst } = evaluation
+  const { task, samples, part, figures, intervals, perClass, timing, bootstrap, labels, failures, warnings, worst, records } = evaluation
   const rows = perClass.map(({ class: name, support, figures: own, intervals: sure }) => ({
     class: name,
     ...own,
@@ -82,6 +85,7 @@ export function visionEvaluationJson(evaluation: VisionEvaluation): Record<strin
     task,
     part,
     ...(task === 'classify' ? evaluationJson(classificationOf(evaluation)) : { ...figures, samples, labels, failures, warnings }),
+    ...(records instanceof DetectRecords || records instanceof SegmentRecords ? { confusion: records.confusion } : {}),
     ...(task === 'classify' && figures.auroc !== undefined ? { auroc: figures.auroc, averagePrecision: figures.averagePrecision } : {}),
     perClass: rows,
     figures,
@@ -99,8 +103,9 @@ export function comparisonText({ figures, samples, onlyFirst, onlySecond }: Comp
     .filter(({ first: value }) => !Number.isNaN(value))
     .map(({ about, first: a, second: b, interval, difference, p, better }) => [
       about.title,
-      ...[a, b, difference].map((value) => figureText(value, about.unit)),
-      interval === undefined ? '' : intervalText(interval, about.unit),
+      ...[a, b].map((value) => figureText(value, about.unit)),
+      differenceText(difference, about.unit),
+      interval === undefined ? '' : differenceIntervalText(interval, about.unit),
       pText(p),
       better === undefined ? '' : better === 'first' ? 'better' : 'worse',
     ])

@@ -107,6 +107,10 @@ describe('evaluations', () => {
       perClass: sweep.perClass.map(({ threshold }) => threshold),
     })
     expect(readMetadata(model).thresholds).toBeUndefined()
+    const guessed = { model, metadata: { ...readMetadata(model), scaleIsGuessed: true as const } }
+    expect(() => applyThresholds(guessed, sweep)).toThrowError(
+      /scaling of pixels is stated, found "imagenet", which was guessed.*--input.*EVALUATE_SWEEP/,
+    )
     const other = { model, metadata: { ...readMetadata(model), labels: ['x', 'y'] } }
     expect(() => applyThresholds(other, sweep)).toThrowError(/EVALUATE_CLASSES/)
     written.metadata.set('fovea.thresholds', '{"goal":{},"samples":1,"perClass":[1]}')

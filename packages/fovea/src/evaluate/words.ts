@@ -16,6 +16,16 @@ export function figureText(value: number, unit: FigureInfo['unit']): string {
   return Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(3)
 }
 
+/** The difference of two figures with its sign; of parts in points, since `+5 %` could be taken for a twentieth of the figure. */
+export function differenceText(value: number, unit: FigureInfo['unit']): string {
+  return `${value > 0 ? '+' : ''}${figureText(value, unit).replace(/ %$/, ' points')}`
+}
+
+/** Both ends of a difference, the unit once: `-1.2 to +3.4 points`. */
+export function differenceIntervalText({ low, high }: Interval, unit: FigureInfo['unit']): string {
+  return `${differenceText(low, unit).replace(/ points$/, '')} to ${differenceText(high, unit)}`
+}
+
 /** Both ends, the unit once: `88.6 to 95.9 %`. */
 export function intervalText({ low, high }: Interval, unit: FigureInfo['unit']): string {
   const text = (value: number) => figureText(value, unit).replace(' %', '')
@@ -61,8 +71,10 @@ function classifyWords(evaluation: VisionEvaluation, records: ClassifyRecords): 
   const sentences = [`The model is right on ${right.toLocaleString('en')} of ${pictures(samples)}: ${named}.`]
   sentences.push(...classWords(evaluation, records.classFigures[2]))
   const { confusion } = records
-  const pairs = confusion.flatMap((row, t) => row.map((count, p) => ({ t, p, count, part: count / row.reduce((a, b) => a + b, 0) })))
-  const worst = pairs.filter(({ t, p, count }) => t !== p && count > 0).sort((a, b) => b.count - a.count)[0]
+  let worst: { t: number; p: number; count: number; part: number } | undefined
+  for (const [t, row] of confusion.entries())
+    for (const [p, count] of row.entries())
+      if (t !== p && count > (worst?.count ?? 0)) worst = { t, p, count, part: count / row.reduce((a, b) => a + b, 0) }
   if (worst !== undefined)
     sentences.push(
       `Most often it takes ${quoted(labels[worst.t]!)} for ${quoted(labels[worst.p]!)}: ${worst.count} times, ${figureText(worst.part, 'part')} of the true ones.`,

@@ -36,15 +36,26 @@ async function loadWorst(worst: readonly WorstPicture[], count: number): Promise
 }
 
 /**
- * A sheet of the hardest and most wrong pictures: things that were found are green, what is not there red, missed ones yellow. Undefined
- * where there are none.
+ * A sheet of the most wrong pictures, and of no other: things that were found are green, what is not there red, missed ones yellow. Where none
+ * is wrong, the hardest of the right ones, and the title says so. Undefined where there are none.
  */
 export async function drawWorst(
   evaluation: VisionEvaluation,
   { count = 24, side = 176 }: WorstSheetOptions = {},
 ): Promise<Image | undefined> {
-  const loaded = await loadWorst(evaluation.worst, count)
+  const isWrong = evaluation.worst.some(({ isMistake }) => isMistake)
+  const loaded = await loadWorst(
+    evaluation.worst.filter(({ isMistake }) => isMistake === isWrong),
+    count,
+  )
   if (loaded.length === 0) return undefined
+  const tones = new Set(loaded.flatMap(({ worst }) => worst.marks.map(({ tone }) => tone)))
+  const keys = [
+    ['found', 'green: found'],
+    ['wrong', evaluation.task === 'segment' ? 'red: wrong pixels' : 'red: not there, or of another class'],
+    ['missed', evaluation.task === 'anomaly' ? 'yellow: anomalous by the truth' : 'yellow: missed'],
+  ] as const
+  const legend = keys.flatMap(([tone, text]) => (tones.has(tone) ? [text] : [])).join(', ')
   const font = await loadFont()
   const pictures = loaded.map(({ worst, image }) => {
     const { scale, width, height } = fitted(image, side)
@@ -56,7 +67,8 @@ export async function drawWorst(
       overlay: drawOutcomes(worst.marks, scale, { width, height }, font),
     }
   })
-  return drawSheet(pictures, { title: 'Hardest pictures', subtitle: 'green: found, red: not there, yellow: missed', side, font })
+  const title = isWrong ? 'Most wrong pictures' : 'No picture is wrong; the hardest right ones'
+  return drawSheet(pictures, { title, ...(legend === '' ? {} : { subtitle: legend }), side, font })
 }
 
 export interface Thumbnail {

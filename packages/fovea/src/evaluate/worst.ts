@@ -44,7 +44,7 @@ export class WorstPictures {
   /** Worst first, mistakes before near misses, the kinds of mistakes in turn. What is a mistake only once all is known, the records tell. */
   list(records: TaskRecords): WorstPicture[] {
     const lists = [...this.#kinds.values()].map((kept) => {
-      const list = kept.map((one) => ({ ...one, isMistake: records.isMistake?.(one.picture) ?? one.isMistake }))
+      const list = kept.map((one) => ({ ...one, ...records.judge?.(one.picture) }))
       return [...list.filter(({ isMistake }) => isMistake), ...list.filter(({ isMistake }) => !isMistake)]
     })
     const turns = Math.max(0, ...lists.map((list) => list.length))

@@ -9,6 +9,8 @@ import { type GivenInput, givenParts, inputWords, replacedNotes } from './input-
 export interface DescribedInput {
   readonly preprocessing: Preprocessing
   readonly notes: readonly string[]
+  /** Neither user nor file state the scaling of pixels. */
+  readonly scaleIsGuessed: boolean
 }
 
 /** Side of the picture where nothing tells. */
@@ -39,7 +41,7 @@ export function describeInput(body: CleanModel, options: GivenInput): DescribedI
     // The front turns bytes with the channels last into what the model takes.
     layout: 'nhwc',
   })
-  return { preprocessing, notes }
+  return { preprocessing, notes, scaleIsGuessed: guess?.stated === false }
 }
 
 function sizeOf(body: CleanModel, given: Partial<Preprocessing>): { size: readonly [number, number]; note?: string } {

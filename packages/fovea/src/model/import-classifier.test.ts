@@ -7,6 +7,7 @@ import { evaluateModel } from '../ops/evaluate.ts'
 import { type NDArray, ndarray } from '../ops/ndarray.ts'
 import { Random } from '../util/random.ts'
 import { importClassifier, readNames } from './import-classifier.ts'
+import { readMetadata } from './metadata.ts'
 
 const list = (n: number) => `{${Array.from({ length: n }, (_, i) => ((i % 7) - 3) / 4).join(', ')}}`
 
@@ -207,7 +208,12 @@ describe('importClassifier', () => {
       ),
     ])
     expect(model.metadata.get('fovea.task')).toBe('classify')
-    expect(importClassifier(source, { labels: ['a', 'b', 'c', 'd'], input: 'raw' }).metadata.labels).toEqual(['a', 'b', 'c', 'd'])
+    const stated = importClassifier(source, { labels: ['a', 'b', 'c', 'd'], input: 'raw' }).metadata
+    expect(stated.labels).toEqual(['a', 'b', 'c', 'd'])
+    // What is written holds neither: a file that is ours is no guess.
+    expect([metadata.scaleIsGuessed, stated.scaleIsGuessed, readMetadata(model).scaleIsGuessed]).toEqual([true, undefined, undefined])
+    source.metadata.set('pretrained_cfg', '{"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}')
+    expect(importClassifier(source).metadata.scaleIsGuessed).toBeUndefined()
   })
 
   it.each([

@@ -11,6 +11,7 @@ import { FoveaError } from '../util/errors.ts'
 import { cleanUp } from './clean-up.ts'
 import { describeInput } from './describe-input.ts'
 import { completeClassifier } from './front.ts'
+import type { DetectorLayoutName } from './heads/detector-layouts.ts'
 import type { InputSpec } from './input-spec.ts'
 import { checkLabels } from './labels.ts'
 import { type ModelMetadata, type Task, writeMetadata } from './metadata.ts'
@@ -22,6 +23,8 @@ export interface ImportOptions {
   /** Height and width of the pictures, where the model takes any. @default what the file says, else the usual one, which is reported */
   readonly imageSize?: readonly [height: number, width: number]
   readonly labels?: readonly string[]
+  /** The form in which another tool's detector answers, such as `fastestdet`. @default what metadata as Ultralytics writes them tell */
+  readonly detector?: DetectorLayoutName
   /** Opens a model as one of features even where its output could be scores. @default what the model looks like */
   readonly task?: Task
   readonly file?: string
@@ -45,7 +48,7 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
   const { file } = options
   const body = cleanUp(justScores(source, file), { file })
   const { model, classes, head } = scoresInRows(body.model, file)
-  const { preprocessing, notes } = describeInput({ ...body, model }, options)
+  const { preprocessing, notes, scaleIsGuessed } = describeInput({ ...body, model }, options)
   const labels = options.labels ?? readNames(source.metadata.get('names'), classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
   checkLabels(labels, classes, { field: 'labels' })
 
@@ -56,6 +59,7 @@ export function importClassifier(source: Model, options: ImportOptions = {}): Im
     preprocessing,
     framework: frameworkRange,
     stages: { ...findStages(complete.model, complete.stages.pixels), ...complete.stages },
+    ...(scaleIsGuessed ? { scaleIsGuessed } : {}),
   }
   return { model: writeMetadata(complete.model, metadata), metadata, notes: [...body.notes, ...notes] }
 }

@@ -11,20 +11,31 @@ import { cleanUp } from './clean-up.ts'
 import { describeInput } from './describe-input.ts'
 import { completeFeatures } from './front.ts'
 import { type ImportedModel, type ImportOptions, importClassifier } from './import-classifier.ts'
+import { detectorLayout, importDetector } from './import-detector.ts'
 import { type ModelMetadata, writeMetadata } from './metadata.ts'
 import { frameworkRange } from './version.ts'
 
 export type { ImportedModel, ImportOptions } from './import-classifier.ts'
 
 /**
- * Imports a model. One whose first output is a row of scores from a linear layer or a softmax becomes a classifier; every other
- * (backbone, detector, segmenter) a model of features, with all its outputs.
+ * Imports a model. One whose layout as a detector is given, or told by metadata as Ultralytics writes them, becomes a detector; one whose
+ * first output is a row of scores from a linear layer or a softmax a classifier; every other (backbone, segmenter) a model of features,
+ * with all its outputs.
  *
  * @throws FoveaError MODEL_NOT_VISION where it has not one picture input, OPSET_UNSUPPORTED, PREPROCESSING_INVALID;
- *   MODEL_LABELS where labels were given and do not fit, MODEL_NOT_CLASSIFIER where they were and it has no scores
+ *   MODEL_LABELS where labels were given and do not fit, MODEL_NOT_CLASSIFIER where they were and it has no scores; MODEL_NOT_DETECTOR
+ *   where its outputs are not those of the layout, or a detector was asked for and none is told; MODEL_OPTION for a layout that there is not
  */
 export function importModel(source: Model, options: ImportOptions = {}): ImportedModel {
   if (options.task === 'features') return importFeatures(source, options)
+  const layout = options.task === 'classify' ? undefined : detectorLayout(source, options)
+  if (layout !== undefined) return importDetector(source, layout, options)
+  if (options.task === 'detect')
+    throw new FoveaError('MODEL_NOT_DETECTOR', {
+      file: options.file,
+      expected: 'metadata that tell of a detector, or the option detector',
+      found: 'neither',
+    })
   const wanted = options.task === 'classify' || options.labels !== undefined
   try {
     const imported = importClassifier(source, options)
@@ -59,7 +70,7 @@ export function importFeatures(source: Model, options: ImportOptions = {}): Impo
   const body = cleanUp(source, { file, keepFixedBatch: true })
   if (typeof body.batch === 'number' && body.batch !== 1)
     throw new FoveaError('MODEL_NOT_VISION', { file, expected: 'a batch that is free, or 1', found: `a batch fixed to ${body.batch}` })
-  const { preprocessing, notes } = describeInput(body, options)
+  const { preprocessing, notes, scaleIsGuessed } = describeInput(body, options)
   const complete = completeFeatures(withoutSizes(body.model), preprocessing, body.batch === 1 ? { batch: 1 } : {})
   const metadata: ModelMetadata = {
     task: 'features',
@@ -67,6 +78,7 @@ export function importFeatures(source: Model, options: ImportOptions = {}): Impo
     preprocessing,
     framework: frameworkRange,
     stages: { ...findStages(complete.model, complete.stages.pixels), ...complete.stages },
+    ...(scaleIsGuessed ? { scaleIsGuessed } : {}),
   }
   const told = 'The model is no classifier: it is opened for its features, and predict needs a head.'
   return { model: writeMetadata(complete.model, metadata), metadata, notes: [...body.notes, told, ...notes] }

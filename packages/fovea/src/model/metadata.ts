@@ -43,6 +43,8 @@ export interface ModelMetadata {
   readonly licence?: string
   /** From which score on an answer counts, as a sweep found it (`applyThresholds`). */
   readonly thresholds?: ModelThresholds
+  /** Of a model just imported, in memory alone: nothing stated how its pixels are scaled. What hangs on the scaling must not make it a fact. */
+  readonly scaleIsGuessed?: true
   /** How probabilities were calibrated, by the name of the head; '' for a classifier without heads. The graph divides by the temperature. */
   readonly calibration?: Readonly<Record<string, ModelCalibration>>
   /** From which probability on a class is told, by the name of the head; '' for a classifier without heads. */

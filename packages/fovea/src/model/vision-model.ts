@@ -21,6 +21,8 @@ import { checkContract } from './check-contract.ts'
 import { checkCount, checkLayers } from './check-options.ts'
 import { type Features, joinBatches, strideOf } from './extract-features.ts'
 import { buildGradCam, gradCamPorts } from './grad-cam.ts'
+import type { DetectorLayoutName } from './heads/detector-layouts.ts'
+import type { Head } from './heads/head.ts'
 import { checkHeadOptions, type HeadOptions, type PlacedBatch, runHeads, thresholdFeeds, withThresholdInputs } from './heads/run.ts'
 import type { InputSpec } from './input-spec.ts'
 import { checkLabels } from './labels.ts'
@@ -28,6 +30,7 @@ import { LayerSessions } from './layer-sessions.ts'
 import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
 import { openSource, type SourceOptions } from './open-source.ts'
+import { answerByViews, asksForViews, type ViewOptions, type ViewRun } from './views.ts'
 
 /** How a model runs. */
 export interface ModelRunOptions {
@@ -58,12 +61,14 @@ export interface LoadOptions extends ModelRunOptions, Pick<SourceOptions, 'archi
   readonly imageSize?: readonly [height: number, width: number]
   /** Class names of a file that carries none, or as many in the place of those that it carries. */
   readonly labels?: readonly string[]
+  /** The form in which another tool's detector answers, such as `fastestdet`. @default what metadata as Ultralytics writes them tell */
+  readonly detector?: DetectorLayoutName
   /** Opens a foreign file, or weights, as a model of features even where it could give scores. @default what it looks like */
   readonly task?: Task
 }
 
 /** What `predict` is asked for. */
-export type PredictOptions = HeadOptions
+export interface PredictOptions extends HeadOptions, ViewOptions {}
 
 export interface FeatureOptions<Layer extends string | readonly string[]> {
   /** A name or several: stages, or values of the graph. */
@@ -177,11 +182,44 @@ export class DeepSeekVision<T extends Task = 'classify'> {
     checkCount('topK', options.topK ?? 5)
     const several = isList(pictures)
     const images = await Promise.all((several ? pictures : [pictures]).map((picture) => loadImage(picture)))
+    const answers = (await this.#answerImages(images, options)) as AnswerOf<T>[]
+    return several ? answers : answers[0]!
+  }
+
+  async #answerImages(images: readonly Image[], options: PredictOptions): Promise<(HeadAnswer | MultiAnswer)[]> {
+    const { tiles = false, flip = false, ...plain } = options
+    if (!asksForViews(this.metadata, { tiles, flip })) return this.#answerPlainly(images, plain)
+    const run = this.#viewRun(plain)
+    const answers: HeadAnswer[] = []
+    for (const image of images) answers.push(await answerByViews(image, { tiles, flip }, run))
+    return answers
+  }
+
+  async #answerPlainly(images: readonly Image[], options: HeadOptions): Promise<(HeadAnswer | MultiAnswer)[]> {
     const { preprocessing } = this.metadata
     const placements = images.map(({ width, height }) => placementOf(width, height, preprocessing))
-    const batch = packTensor(images.map((image) => preprocessImage(image, preprocessing)))
-    const answers = (await this.answer({ images: batch, placements }, options)) as AnswerOf<T>[]
-    return several ? answers : answers[0]!
+    return this.answer({ images: packTensor(images.map((image) => preprocessImage(image, preprocessing))), placements }, options)
+  }
+
+  /** What several looks at a picture have to keep to. */
+  #viewRun(options: HeadOptions): ViewRun {
+    const { labels, preprocessing, heads } = this.metadata
+    const head = heads?.find((one) => one.task === 'detect')
+    const feeds = thresholdFeeds(this.model, heads, options)
+    const numbers = (name: string | undefined) => (name === undefined ? undefined : feeds[name]?.data)
+    const confidence = numbers(head?.thresholds.confidence)
+    // A mean of all classes needs the probabilities of all.
+    const asked = head === undefined ? { ...options, topK: labels.length } : options
+    return {
+      size: preprocessing.size,
+      labels,
+      topK: options.topK ?? 5,
+      // Of a head that answers once, doubles come from the looks alone.
+      iou: head?.suppression === 'none' ? 0.6 : Number(numbers(head?.thresholds.iou)?.[0] ?? 0.6),
+      limit: Number(numbers(head?.thresholds.limit)?.[0] ?? 300),
+      confidence: (label) => Number(confidence?.[label] ?? 0),
+      answer: async (images) => (await this.#answerPlainly(images, asked)) as HeadAnswer[],
+    }
   }
 
   /** Holds that the model answers. @throws FoveaError MODEL_NO_HEAD for a model of features, saying how to get a head */
@@ -195,7 +233,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
    *
    * @throws FoveaError MODEL_NO_HEAD, MODEL_OPTION, MODEL_SCORES where one is not a finite number, RUNTIME_*
    */
-  async answer({ images, placements }: PlacedBatch, options: PredictOptions = {}): Promise<(HeadAnswer | MultiAnswer)[]> {
+  async answer({ images, placements }: PlacedBatch, options: HeadOptions = {}): Promise<(HeadAnswer | MultiAnswer)[]> {
     this.requireHead()
     const { task, labels, heads, rejection } = this.metadata
     checkHeadOptions(heads, options)
@@ -206,12 +244,28 @@ export class DeepSeekVision<T extends Task = 'classify'> {
         classification(labels, scores.subarray(i * labels.length, (i + 1) * labels.length), options.topK ?? 5, reject),
       )
     }
-    const answers = await runHeads(this.#session, { heads, model: this.model, rejection }, { images, placements }, options)
+    const answers = await this.#runHeads(heads, { images, placements }, options)
     if (task !== 'multi') return answers[heads[0]!.name]!
     return placements.map((_, i) => ({
       task: 'multi',
       heads: Object.fromEntries(Object.entries(answers).map(([name, list]) => [name, list[i]!])),
     }))
+  }
+
+  async #runHeads(heads: readonly Head[], batch: PlacedBatch, options: HeadOptions): Promise<Record<string, HeadAnswer[]>> {
+    const { images, placements } = batch
+    const asked = { heads, model: this.model, rejection: this.metadata.rejection }
+    if (placements.length === 1 || typeof this.#session.inputs[0]!.dims[0] !== 'number')
+      return runHeads(this.#session, asked, batch, options)
+    // A batch that the file fixes to one: picture by picture.
+    const answers: Record<string, HeadAnswer[]> = Object.fromEntries(heads.map(({ name }) => [name, []]))
+    const bytes = images.size / placements.length
+    for (const [i, placement] of placements.entries()) {
+      const one = Tensor.of('uint8', [1, ...images.dims.slice(1)], (images.data as Uint8Array).slice(i * bytes, (i + 1) * bytes))
+      const found = await runHeads(this.#session, asked, { images: one, placements: [placement] }, options)
+      for (const { name } of heads) answers[name]!.push(...found[name]!)
+    }
+    return answers
   }
 
   /**

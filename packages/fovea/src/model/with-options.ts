@@ -19,7 +19,7 @@ const inGraph: readonly (keyof Preprocessing)[] = ['scale', 'mean', 'std', 'colo
  * size where the graph takes any; class names replace as many. A note says what was replaced.
  *
  * @throws FoveaError PREPROCESSING_INVALID for another size than the graph is fixed to, or another scaling than it holds; MODEL_OPTION
- *   for the task features of a classifier; MODEL_NO_HEAD where classes are asked of a model of features; MODEL_LABELS for
+ *   for the task features of a classifier, or the layout of a detector; MODEL_NO_HEAD where classes are asked of a model of features; MODEL_LABELS for
  *   another number of labels
  */
 export function withOptions({ model, metadata }: Pick<OpenedModel, 'model' | 'metadata'>, options: ImportOptions): OpenedModel {
@@ -39,6 +39,14 @@ export function withOptions({ model, metadata }: Pick<OpenedModel, 'model' | 'me
 }
 
 function checkTask({ task, name }: ModelMetadata, asked: ImportOptions): void {
+  if (asked.detector !== undefined)
+    throw new FoveaError('MODEL_OPTION', {
+      file: asked.file,
+      field: 'detector',
+      expected: "another tool's file; this one states its answers itself",
+      found: JSON.stringify(asked.detector),
+      remedy: 'Leave it out.',
+    })
   if (task === 'features' && (asked.task === 'classify' || asked.labels !== undefined))
     throw new FoveaError('MODEL_NO_HEAD', { field: name, file: asked.file, expected: 'the task classify', found: task })
   if (task === 'classify' && asked.task === 'features')

@@ -3,6 +3,7 @@
 import { type Dim, formatDims } from '../graph/dims.ts'
 import { tensorType } from '../graph/model.ts'
 import { sizeOf } from '../graph/tensor.ts'
+import { maxOf } from '../util/extremes.ts'
 import { bilinearTaps } from './bilinear.ts'
 import { type NDArray, ndarray } from './ndarray.ts'
 import type { Attributes, EvaluateContext, InferContext, InferredValue, OperatorFamily } from './operator.ts'
@@ -69,7 +70,7 @@ function evaluateRoiAlign(ctx: EvaluateContext): NDArray[] {
         const sum = () =>
           parts.reduce((total, values) => total + values.reduce((all, value) => all + value, 0), 0) / Math.max(1, parts.length)
         // The maximum is taken over the weighted neighbours, as the standard's own cases have it.
-        const most = () => (parts.length === 0 ? 0 : Math.max(...parts.map((values) => Math.max(...(values.length === 0 ? [0] : values)))))
+        const most = () => (parts.length === 0 ? 0 : maxOf(parts.map((values) => maxOf(values.length === 0 ? [0] : values))))
         y.data[(r * C + c) * height * width + p] = takesMaximum ? most() : sum()
       }
     }

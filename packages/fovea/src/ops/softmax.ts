@@ -1,5 +1,6 @@
 // Softmax, LogSoftmax and Hardmax.
 
+import { maxOf } from '../util/extremes.ts'
 import { checkedAxis } from './elements.ts'
 import { reduced } from './emit.ts'
 import { type NDArray, zipArrays } from './ndarray.ts'
@@ -60,7 +61,7 @@ export const softmaxes: OperatorFamily = {
   ),
   Hardmax: operator((x, axes) => {
     // The first of equal maxima wins: positions are found by counting the elements of each group as they pass.
-    const top = reduceArray(x, axes, true, (values) => values.indexOf(Math.max(...values)))
+    const top = reduceArray(x, axes, true, (values) => values.indexOf(maxOf(values)))
     const order = reduceArray(x, axes, true, () => 0).data
     const position = zipArrays(x, { ...top, data: Float64Array.from(order.keys()) }, (_, group) => order[group]!++)
     return zipArrays(position, top, (at, best) => Number(at === best), x.dtype)

@@ -7,9 +7,12 @@ import { openSession } from '../runtime/session.ts'
 import { buildTrainingStep } from './training-step.ts'
 
 it.each([
-  [1, 0.75],
-  [2, 0.75 ** 0.5],
-])('averages running statistics with the weights that they belong to, %i batches to an update', async (accumulate, decay) => {
+  [1, 40],
+  [2, 40],
+  [1, 1],
+  [2, 1],
+])('averages running statistics with the weights that they belong to, %i batches to an update, at step %i', async (accumulate, at) => {
+  const decay = Math.min(0.75, (1 + at) / (10 + at)) ** (1 / accumulate)
   const model = readModel(`
     graph main(x: float32[4,1]) -> (y: float32[4,1])
       scale: float32[1] = {1.0}
@@ -31,7 +34,7 @@ it.each([
       await session.run({
         x: Tensor.float32([4, 1], [center - 1, center - 1, center + 1, center + 1]),
         learning_rate: Tensor.scalar(0.1),
-        step: Tensor.scalar(1),
+        step: Tensor.scalar(at),
         ...(accumulate > 1 ? { apply: Tensor.of('bool', [], Uint8Array.of(1)) } : {}),
       })
       mean = 0.9 * mean + 0.1 * center

@@ -59,7 +59,10 @@ export interface TrainingStepOptions {
   readonly optimizer: UpdateRule
   /** Emits gradients scaled so that their global norm is at most this; see `nn/optimizers`. */
   readonly clip?: (b: GraphBuilder, gradients: readonly string[]) => { gradients: readonly string[]; norm: string }
-  /** Keeps an exponential moving average of the parameters with this decay. */
+  /**
+   * Keeps an exponential moving average of the parameters with this decay, and with (1 + step) / (10 + step) as long as that is less: the first
+   * weights, which know nothing, are forgotten at once (as TensorFlow's ExponentialMovingAverage does with `num_updates`).
+   */
   readonly averageDecay?: number
   /** Number of batches whose gradients are averaged before one update; a group may also end earlier. @default 1 */
   readonly accumulate?: number
@@ -160,6 +163,8 @@ class StepBuilder {
   readonly #b: GraphBuilder
   readonly #options: TrainingStepOptions
   readonly #accumulates: boolean
+  /** Rates of averages, by the number of batches that share one. */
+  readonly #rates = new Map<number, string>()
 
   constructor(model: Model, options: TrainingStepOptions) {
     this.#model = model
@@ -168,6 +173,7 @@ class StepBuilder {
     this.#accumulates = (options.accumulate ?? 1) > 1
     this.#b.input(stepInputs.learningRate, 'float32', [])
     this.#b.input(stepInputs.step, 'float32', [])
+    if (options.averageDecay !== undefined) this.#averageRate()
     if (!this.#accumulates) return
     this.#b.input(stepInputs.apply, 'bool', [])
     this.#b.input(gathered, 'float32', [])
@@ -208,7 +214,7 @@ class StepBuilder {
     const average = slotName(name, 'average')
     this.#b.input(average, tensor.dtype, tensor.dims)
     this.initialState[average] = tensor
-    this.#carry(average, emitAverage(this.#b, average, next, averageDecay ** (1 / accumulate)))
+    this.#carry(average, emitAverage(this.#b, average, next, this.#averageRate(accumulate)))
   }
 
   clip(gradients: readonly string[]): readonly string[] {
@@ -229,6 +235,19 @@ class StepBuilder {
     for (const [name, value] of Object.entries(outputs)) this.#report(name, value)
   }
 
+  /** What the average takes over of a new value; `batches` share one update's. Emitted once, and outside of the branches that use it. */
+  #averageRate(batches = 1): string {
+    const b = this.#b
+    const known = this.#rates.get(batches)
+    if (known !== undefined) return known
+    const least = b.scalar(1 - this.#options.averageDecay!)
+    const whole = b.op('Max', [least, b.op('Div', [b.scalar(9), b.op('Add', [stepInputs.step, b.scalar(10)])])])
+    const rest = () => b.op('Pow', [b.op('Sub', [b.scalar(1), whole]), b.scalar(1 / batches)])
+    const rate = batches === 1 ? whole : b.op('Sub', [b.scalar(1), rest()])
+    this.#rates.set(batches, rate)
+    return rate
+  }
+
   #emitUpdates(gradients: readonly string[], carry: (name: string, next: string) => void): void {
     const { parameters, optimizer, averageDecay } = this.#options
     const b = this.#b
@@ -242,7 +261,7 @@ class StepBuilder {
       for (const slot of optimizer.slots) carry(slotName(name, slot), updated.slots[slot]!)
       if (averageDecay === undefined) return
       const average = slotName(name, 'average')
-      carry(average, emitAverage(b, average, updated.parameter, averageDecay))
+      carry(average, emitAverage(b, average, updated.parameter, this.#averageRate()))
     })
   }
 
@@ -315,7 +334,7 @@ class StepBuilder {
   }
 }
 
-/** Emits average + (1 - decay) * (value - average). */
-function emitAverage(b: GraphBuilder, average: string, value: string, decay: number): string {
-  return b.op('Add', [average, b.op('Mul', [b.op('Sub', [value, average]), b.scalar(1 - decay)])])
+/** Emits average + rate * (value - average). */
+function emitAverage(b: GraphBuilder, average: string, value: string, rate: string): string {
+  return b.op('Add', [average, b.op('Mul', [b.op('Sub', [value, average]), rate])])
 }

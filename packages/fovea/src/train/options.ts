@@ -8,6 +8,7 @@ import { type BatchMix, parseMix } from '../data/transforms/mix.ts'
 import type { HubOptions } from '../model/hub/settings.ts'
 import type { InputSpec } from '../model/input-spec.ts'
 import { parseDevice } from '../runtime/device.ts'
+import { maxOf, minOf } from '../util/extremes.ts'
 import { parseVersion } from '../util/semver.ts'
 import { type AugmentationName, augmentation, augmentations } from './augment.ts'
 import { invalid, OptionReader } from './check-options.ts'
@@ -57,7 +58,7 @@ export interface TrainOptions {
   readonly warmupEpochs?: number
   /** Global norm to which gradients are clipped; 0 leaves them. @default 5 */
   readonly clipNorm?: number
-  /** Decay of the moving average of the weights, which is then validated and saved; 0 keeps none. @default 0 */
+  /** Decay of the moving average of the weights, which is then validated and saved; less in the first steps; 0 keeps none. @default 0 */
   readonly averageDecay?: number
   /** Batches whose gradients are averaged for one update. @default 1 */
   readonly accumulate?: number
@@ -259,7 +260,7 @@ function presetOf(name: string, imageSize: readonly [number, number]): Transform
 function balanceOf(train: ImageDataset, balance: NonNullable<TrainOptions['balance']>): Pick<Recipe, 'classWeights' | 'sampling'> {
   const counts = classCounts(train)
   const present = counts.filter((count) => count > 0)
-  const uneven = Math.max(...present) / Math.min(...present) >= 1.5
+  const uneven = maxOf(present) / minOf(present) >= 1.5
   if (balance === 'sampling') return { classWeights: undefined, sampling: 'balanced' }
   if (balance === 'none' || (balance === 'auto' && !uneven)) return { classWeights: undefined, sampling: 'shuffled' }
   const raw = counts.map((count) => (count === 0 ? 0 : 1 / Math.sqrt(count)))

@@ -1,8 +1,7 @@
 // The folder of a training: what is in it already, and what is left of a training that was refused.
 
-import { rmdir } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { makeFolder } from '../data/files.ts'
+import { join } from 'node:path'
+import { makeFolder, removeEmpty } from '../data/files.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts'
 import { refuseOccupied, trainFiles } from './loop.ts'
@@ -36,16 +35,4 @@ export async function inTrainingFolder<T>(
     if (signal?.aborted && !isFoveaError(error)) throw new FoveaError('CANCELLED', { cause: error })
     throw error
   }
-}
-
-/** A training that was refused leaves no empty folder behind: neither its own nor those that were made on the way to it. */
-async function removeEmpty(folder: string, first: string): Promise<void> {
-  for (let path = resolve(folder); path.length >= first.length; path = dirname(path))
-    if (
-      !(await rmdir(path).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return
 }

@@ -334,6 +334,11 @@ export const errorCatalogue = {
     message: 'The model cannot be used as a classifier of pictures',
     remedy: 'Use a model with one picture input and one score per class; `fovea inspect` shows what this one has.',
   },
+  MODEL_NOT_DETECTOR: {
+    message: 'The model cannot be used as a detector',
+    remedy:
+      'Name the form of its answers with the option detector (--detector): ultralytics, yolov5, yolox, end-to-end, fastestdet, rt-detr or detr; `fovea inspect` shows its outputs.',
+  },
   MODEL_NOT_VISION: {
     message: 'The model cannot be fed with pictures alone',
     remedy: 'Use a model whose one input is a picture; `fovea inspect` shows the inputs that this one has.',

@@ -6,6 +6,11 @@ export interface Box {
   readonly y1: number
   readonly x2: number
   readonly y2: number
+  /**
+   * Width and height as a file states them beside the first corner (COCO), where the corners' distances differ from them by rounding: `cornerSize` gives the
+   * right ones of any box. It says nothing where x1 + width is not x2, as of a box that was moved.
+   */
+  readonly statedSize?: readonly [width: number, height: number]
 }
 
 /** An outline: x and y of its corners in turn, in pixels as those of a box; it closes by itself. */

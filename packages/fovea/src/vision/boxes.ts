@@ -3,8 +3,9 @@
 import type { Box } from './annotation.ts'
 
 /** Pixels; 0 for a box whose corners are the wrong way round. */
-export function boxArea({ x1, y1, x2, y2 }: Box): number {
-  return Math.max(0, x2 - x1) * Math.max(0, y2 - y1)
+export function boxArea(box: Box): number {
+  const [, , width, height] = toCornerSize(box)
+  return Math.max(0, width) * Math.max(0, height)
 }
 
 /** Pixels that both cover. */
@@ -51,11 +52,18 @@ export type CornerSize = readonly [x: number, y: number, width: number, height: 
 /** Centre, width, height: YOLO's order, in whichever unit. */
 export type CentreSize = readonly [x: number, y: number, width: number, height: number]
 
+/** Width and height are kept where the corners do not give them back to the last bit, as of most decimals. */
 export function fromCornerSize([x, y, width, height]: CornerSize): Box {
-  return { x1: x, y1: y, x2: x + width, y2: y + height }
+  const [x2, y2] = [x + width, y + height]
+  const exact = Object.is(x2 - x, width) && Object.is(y2 - y, height)
+  return { x1: x, y1: y, x2, y2, ...(exact ? {} : { statedSize: [width, height] }) }
 }
 
-export function toCornerSize({ x1, y1, x2, y2 }: Box): CornerSize {
+/** Width and height as they were stated, else as the corners have them. */
+export function toCornerSize({ x1, y1, x2, y2, statedSize }: Box): CornerSize {
+  const [width, height] = statedSize ?? [0, 0]
+  // Whoever moved a corner may have left the sizes as they were.
+  if (statedSize !== undefined && x1 + width === x2 && y1 + height === y2) return [x1, y1, width, height]
   return [x1, y1, x2 - x1, y2 - y1]
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { fromCornerSize } from './boxes.ts'
 import { Detections } from './detections.ts'
 import { encodeMask } from './run-lengths.ts'
 
@@ -29,6 +30,12 @@ test('a thing with a mask alone has the box around it', () => {
   pixels[5] = 1
   const one = new Detections([{ label: 0, score: 1, mask: encodeMask(pixels, 4, 3) }], { labels, width: 4, height: 3 })
   expect(one.toUltralytics()[0]!.box).toEqual({ x1: 1, y1: 1, x2: 2, y2: 2 })
+})
+
+test('a width that is stated is written for COCO to the last bit, and for nobody else', () => {
+  const one = new Detections([{ label: 0, score: 1, box: fromCornerSize([0.1, 0.2, 0.7, 0.1]) }], { labels, width: 9, height: 9 })
+  expect(one.toCoco(1)[0]!.bbox).toEqual([0.1, 0.2, 0.7, 0.1])
+  expect(Object.keys(one.toUltralytics()[0]!.box)).toEqual(['x1', 'y1', 'x2', 'y2'])
 })
 
 test('a label beyond the names is refused', () => {

@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../util/errors.ts'
 import type { Annotation, Box, Detection, Polygon } from './annotation.ts'
-import { boxArea, boxIoUs } from './boxes.ts'
+import { boxArea, boxIoUs, toCornerSize } from './boxes.ts'
 import { boxOf } from './metrics/detections.ts'
 import { type NmsOptions, nonMaxSuppression } from './nms.ts'
 import type { DetectionPrediction } from './predictions.ts'
@@ -170,11 +170,12 @@ export class Detections implements DetectionPrediction {
     return this.detections.map((detection) => {
       const outline = outlineOf(detection)
       const track = trackOf(detection)
+      const { x1, y1, x2, y2 } = boundsOf(detection)
       return {
         name: detection.name,
         class: detection.label,
         confidence: detection.score,
-        box: boundsOf(detection),
+        box: { x1, y1, x2, y2 },
         ...(outline && { segments: { x: pointsOf(outline).map(({ x }) => x), y: pointsOf(outline).map(({ y }) => y) } }),
         ...(track !== undefined && { track_id: track }),
       }
@@ -191,8 +192,8 @@ export class Detections implements DetectionPrediction {
   /** @param categoryIds the data set's number of each class; from 1 on unless given, as most files count */
   toCoco(imageId: number | string, categoryIds: readonly number[] = this.labels.map((_, i) => i + 1)): CocoDetection[] {
     return this.detections.map((detection) => {
-      const { x1, y1, x2, y2 } = boundsOf(detection)
-      return { image_id: imageId, category_id: categoryIds[detection.label]!, bbox: [x1, y1, x2 - x1, y2 - y1], score: detection.score }
+      const bbox = toCornerSize(boundsOf(detection))
+      return { image_id: imageId, category_id: categoryIds[detection.label]!, bbox, score: detection.score }
     })
   }
 

@@ -19,12 +19,25 @@ export type Rgb = readonly [red: number, green: number, blue: number]
 
 /**
  * An image over `data`, or a black one. The bytes are kept, not copied.
- * @throws IMAGE_INVALID where the sizes are not positive integers or do not match the data.
+ * @throws IMAGE_INVALID where the sizes are not positive integers, do not match the data, or ask for more memory than there is.
  */
 export function createImage(width: number, height: number, channels: ChannelCount, data?: Uint8Array, source?: string): Image {
   checkShape({ width, height, channels }, source)
-  const image = { width, height, channels, data: data ?? new Uint8Array(width * height * channels) }
+  const image = { width, height, channels, data: data ?? blank(width, height, channels, source) }
   return verifyImage(source === undefined ? image : { ...image, source })
+}
+
+function blank(width: number, height: number, channels: number, file: string | undefined): Uint8Array {
+  try {
+    return new Uint8Array(width * height * channels)
+  } catch (cause) {
+    throw new FoveaError('IMAGE_INVALID', {
+      expected: 'a picture that fits into memory',
+      found: `${width}x${height}x${channels}`,
+      file,
+      cause,
+    })
+  }
 }
 
 /**
@@ -46,7 +59,11 @@ export function verifyImage(image: Image): Image {
 
 function checkShape({ width, height, channels }: Pick<Image, 'width' | 'height' | 'channels'>, file: string | undefined): void {
   if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height) || width < 1 || height < 1)
-    throw new FoveaError('IMAGE_INVALID', { expected: 'a width and height of at least 1', found: `${width}x${height}`, file })
+    throw new FoveaError('IMAGE_INVALID', {
+      expected: 'a width and height of at least 1',
+      found: `${String(width)}x${String(height)}`,
+      file,
+    })
   if (channels !== 1 && channels !== 3 && channels !== 4)
     throw new FoveaError('IMAGE_INVALID', { expected: '1, 3 or 4 channels', found: String(channels), file })
 }

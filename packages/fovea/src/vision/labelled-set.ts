@@ -5,6 +5,8 @@ import type { Annotation } from './annotation.ts'
 /** A class of things or pictures; annotations name it by its index in the data set. */
 export interface LabelClass {
   readonly name: string
+  /** What a file calls it by, which others may join on (COCO's `category_id`): not its index. */
+  readonly id?: number | string
   readonly supercategory?: string
   /** Names of the keypoints of a thing, in the order of its annotations. */
   readonly keypoints?: readonly string[]
@@ -20,6 +22,8 @@ export interface LabelClass {
 export interface LabelledPicture {
   /** Its name inside the data set, with `/` between folders: the same whatever the format, and one of its kind within its split. */
   readonly name: string
+  /** What a file calls it by, one of its kind within its split (COCO's `image_id`). */
+  readonly id?: number | string
   /** Where the picture lies; absent where it is missing. */
   readonly file?: string
   /** Size of the upright picture in pixels, as the format states it. */

@@ -136,6 +136,20 @@ describe('laws', () => {
     ).toBe(28)
   })
 
+  test('width and height come back to the last bit, but not those of a box that was moved', () => {
+    const number = fc.double({ min: -1e4, max: 1e4, noNaN: true })
+    const side = fc.double({ min: 0, max: 1e4, noNaN: true })
+    fc.assert(
+      fc.property(fc.tuple(number, number, side, side), (corner) => {
+        expect(toCornerSize(fromCornerSize(corner))).toEqual(corner)
+        expect(boxArea(fromCornerSize(corner))).toBe(corner[2] * corner[3])
+      }),
+    )
+    const box = fromCornerSize([0.1, 0.1, 0.7, 0.2])
+    expect(box.statedSize).toEqual([0.7, 0.2])
+    expect(toCornerSize({ ...box, x2: 5.1 })).toEqual([0.1, 0.1, 5, box.y2 - box.y1])
+  })
+
   test('boxes', () => {
     const box = { x1: 1, y1: 2, x2: 4, y2: 8 }
     const picture = { width: 10, height: 20 }
@@ -144,6 +158,7 @@ describe('laws', () => {
     expect(boxIoU(box, box)).toBe(1)
     expect(boxIoU(box, { x1: 4, y1: 2, x2: 9, y2: 8 })).toBe(0)
     expect(fromCornerSize(toCornerSize(box))).toEqual(box)
+    expect(fromCornerSize([1, 2, 3, 6])).toEqual(box)
     expect(fromCentreSize(toCentreSize(box))).toEqual(box)
     expect(toAbsolute(toRelative(box, picture), picture)).toEqual(box)
     expect(clipBox({ x1: -3, y1: 5, x2: 40, y2: 40 }, picture)).toEqual({ x1: 0, y1: 5, x2: 10, y2: 20 })

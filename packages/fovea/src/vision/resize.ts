@@ -151,18 +151,31 @@ function nearestRegion(
 ): Image {
   const { channels, data } = image
   const out = createImage(window.width, window.height, channels, undefined, image.source)
-  const at = (i: number, size: number, from: number) => Math.min(from - 1, Math.floor(((i + 0.5) * from) / size))
+  const across = nearestPlaces(region.width, width, window.left + window.width)
+  const down = nearestPlaces(region.height, height, window.top + window.height)
   const columns = Int32Array.from({ length: window.width }, (_, x) => {
     const column = window.left + (mirrorX ? window.width - 1 - x : x)
-    return (region.left + at(column, width, region.width)) * channels
+    return (region.left + across[column]!) * channels
   })
   let to = 0
   for (let y = 0; y < window.height; y++) {
-    const row = region.top + at(window.top + (mirrorY ? window.height - 1 - y : y), height, region.height)
+    const row = region.top + down[window.top + (mirrorY ? window.height - 1 - y : y)]!
     const start = row * image.width * channels
     for (const column of columns) for (let c = 0; c < channels; c++) out.data[to++] = data[start + column + c]!
   }
   return out
+}
+
+/**
+ * Where the first `count` of `size` samples lie among `from`. The step is added up in float64, as Pillow does: where a middle falls exactly between
+ * two samples, the rounding of the sum decides.
+ */
+function nearestPlaces(from: number, size: number, count: number): Int32Array {
+  const step = from / size
+  const places = new Int32Array(count)
+  let at = step * 0.5
+  for (let i = 0; i < count; i++, at += step) places[i] = Math.min(from - 1, Math.floor(at))
+  return places
 }
 
 function reverseRows(data: Uint8Array, stride: number): Uint8Array {

@@ -103,14 +103,17 @@ function onReference(step: TrainingStep, one: Case): Outcome {
   }
 }
 
-/** Norm of the difference over the norm. */
+/**
+ * Norm of the difference over the norm. A gradient that is 0 by mathematics, as that of a bias before a normalisation, is rounding alone
+ * (1e-16 in float64, 1e-7 in float32): it has nothing to be relative to, and the norm of the difference counts as it is.
+ */
 function distance(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let [difference, norm] = [0, 1e-12]
+  let [difference, norm] = [0, 0]
   for (let i = 0; i < expected.length; i++) {
     difference += (found[i]! - expected[i]!) ** 2
     norm += expected[i]! ** 2
   }
-  return Math.sqrt(difference / norm)
+  return Math.sqrt(norm < 1e-24 ? difference : difference / norm)
 }
 
 function worst(found: Outcome, expected: Outcome): { name: string; value: number } {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
@@ -75,6 +75,26 @@ test('data split deals the pictures out anew', async () => {
   const { stdout } = await fovea(['data', 'split', await yoloSet('whole'), out, '--parts', 'train=0.5,test=0.5', '--json'])
   expect(JSON.parse(stdout)).toMatchObject({ splits: { train: 1, test: 1 }, losses: [] })
   expect((await filesIn(out)).filter((file) => file.includes('/images/test/'))).toHaveLength(1)
+})
+
+test('data split goes on without what is malformed, keeps equal pictures together, and refuses parts that would be empty', async () => {
+  const root = await yoloSet('parted')
+  for (const name of ['again', 'oncemore']) {
+    await copyFile(join(root, 'images/train/red.png'), join(root, 'images/val', `${name}.png`))
+    await writeFile(join(root, 'labels/val', `${name}.txt`), '0 0.5 0.5 0.2\n0 0.5 0.5 0.2 0.4\n')
+  }
+  const out = join(folder, 'parted-out')
+  const { stdout } = await fovea(['data', 'split', root, out, '--parts', 'train=0.9,val=0.1', '--json'])
+  const { splits, problems } = JSON.parse(stdout) as { splits: Record<string, number>; problems: { code: string; file: string }[] }
+  expect(problems.filter(({ code }) => code === 'malformed-entry').map(({ file }) => file)).toEqual([
+    'labels/val/again.txt',
+    'labels/val/oncemore.txt',
+  ])
+  expect(splits).toEqual({ train: 3, val: 1 })
+  const red = (await filesIn(out)).filter((file) => /(red|again|oncemore)\.png$/.test(file))
+  expect(red.filter((file) => file.includes('images/train'))).toHaveLength(3)
+  const refused = await fovea(['data', 'split', root, join(folder, 'parted-3'), '--parts', 'train=0.6,val=0.2,test=0.2'])
+  expect(refused.stderr).toContain('DATASET_SPLIT')
 })
 
 test('data preview draws samples and variants of them; a wrong transform is named', async () => {

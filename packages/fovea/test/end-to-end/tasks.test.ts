@@ -1,13 +1,14 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadImage } from '../../src/data/decode.ts'
 import { encodePng } from '../../src/data/encode.ts'
 import { writeDataset } from '../../src/data/formats/dataset-files.ts'
 import { ffmpeg } from '../../src/data/video/tools.ts'
+import { filledImage } from '../../src/vision/image.ts'
 import { drawnSquares, squareClasses, squareSide } from '../drawn-squares.ts'
 import { describeWithFfmpeg } from '../ffmpeg.ts'
-import { fovea, temporaryFolder } from './cli.ts'
+import { filesIn, fovea, temporaryFolder } from './cli.ts'
 
 const folder = await temporaryFolder('tasks')
 const [data, out, model] = [join(folder, 'data'), join(folder, 'run'), join(folder, 'run', 'model.onnx')]
@@ -60,6 +61,47 @@ describe('a detector, from the command line', () => {
     expect(await readdir(folder)).toContain('report.html')
   })
 
+  it('is trained beside a classifier that other pictures teach', async () => {
+    const states = join(folder, 'states')
+    for (const [name, light] of [
+      ['dim', 60],
+      ['lit', 190],
+    ] as const) {
+      await mkdir(join(states, name), { recursive: true })
+      for (let i = 0; i < 10; i++) {
+        const level = light + 3 * i
+        await writeFile(join(states, name, `${i}.png`), await encodePng(filledImage(squareSide, squareSide, [level, level, level])))
+      }
+    }
+    const both = join(folder, 'both')
+    const flags =
+      '--task multi --model deepseek-vision-tiny --imgsz 64 --batch 8 --epochs 6 --lr 0.003 --augment none --threads 2 --loss-weights uncertainty --json'
+    const { code, stdout, stderr } = await fovea(['train', data, states, ...flags.split(' '), '--out', both])
+    expect(code, stderr).toBe(0)
+    const { heads, history, recipe } = JSON.parse(stdout)
+    expect(Object.keys(heads)).toEqual(['detect', 'classify'])
+    expect([heads.detect.labels, heads.classify.labels]).toEqual([squareClasses, ['dim', 'lit']])
+    expect([heads.detect.samples, heads.classify.samples, recipe.lossWeights]).toEqual([6, 4, 'uncertainty'])
+    // What is learnt at once counts more and more.
+    expect(history.at(-1).terms.classify_weight).toBeGreaterThan(history.at(-1).terms.detect_weight)
+    const answer = await fovea(['predict', join(both, 'model.onnx'), join(states, 'lit', '9.png'), '--json'])
+    expect(JSON.parse(answer.stdout).heads.classify.task).toBe('classify')
+  })
+
+  it('is measured on a data set whose format is stated, and problems are told and left out', async () => {
+    const damaged = join(folder, 'damaged')
+    await cp(data, damaged, { recursive: true })
+    const label = (await filesIn(damaged)).find((file) => /labels.*\.txt$/.test(file))!
+    await writeFile(label, '0 0.5 0.5 nowhere 0.2\n')
+    const flags = ['--format', 'yolo', '--bootstrap', '0', '--json']
+    const { code, stdout, stderr } = await fovea(['evaluate', model, damaged, ...flags])
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(stdout).split).toBe('held out at training')
+    expect(stderr).toMatch(/has problems, and what they concern is left out \(1 malformed-/)
+    const refused = await fovea(['evaluate', model, damaged, ...flags, '--class-from-name', '(.)'])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/a folder of pictures, found yolo.*DATA_CLASS_RULE/s)])
+  })
+
   it.each([
     [['predict', model, picture, '--track'], 2, 'are for frames'],
     [['predict', model, picture, '--draw', 'out.mp4'], 2, 'takes a folder for pictures'],
@@ -73,6 +115,9 @@ describe('a detector, from the command line', () => {
   })
 
   it.each([
+    [['train', data, data], '', 'several data sets need --task multi'],
+    [['train', data, '--dice', '1'], 'TRAIN_OPTION', 'a --task that has it'],
+    [['train', data, '--task', 'detect', '--boundary', '1'], 'TRAIN_OPTION', 'a head that segments'],
     [['train', data, '--task', 'segment'], 'TRAIN_OPTION', 'pictures that teach to segment'],
     [['train', data, '--task', 'detect', '--mixup', '0.2'], 'TRAIN_OPTION', 'no such option with --task detect'],
     [['train', data, '--task', 'detect', '--imgsz', '8'], 'TRAIN_OPTION', '32 to 4096'],

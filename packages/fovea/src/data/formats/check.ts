@@ -5,6 +5,7 @@ import { boundsOf } from '../../vision/geometry/polygon.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
 import { hasShape } from './fit.ts'
 import type { ProblemCode } from './problems.ts'
+import { boxOf } from './shapes.ts'
 
 /** Formats round to parts of a pixel: only what reaches further out is reported. */
 const tolerance = 0.01
@@ -24,6 +25,28 @@ export function checkShapes(picture: LabelledPicture, report: (code: ProblemCode
     const far = reachesOut(annotation, picture)
     if (far !== undefined) report('outside-image', `${name}: ${boxText(far)} in ${sizeText(picture)}`)
   })
+  checkDoubles(picture, report)
+}
+
+/** Annotations of one class with one box, of which no finer shapes speak for two things. */
+function checkDoubles({ annotations }: LabelledPicture, report: (code: ProblemCode, detail: string) => void): void {
+  const byBox = new Map<string, { readonly name: string; readonly finer: string | undefined }[]>()
+  annotations.forEach((annotation, i) => {
+    const box = boxOf(annotation)
+    if (box === undefined) return
+    const key = [annotation.label, box.x1, box.y1, box.x2, box.y2].join(' ')
+    const others = byBox.get(key)
+    const one = { name: `annotation ${annotation.id ?? i}`, finer: finerOf(annotation) }
+    const twin = others?.find(({ finer }) => finer === undefined || one.finer === undefined || finer === one.finer)
+    if (twin !== undefined) report('duplicate-annotation', `${one.name}: the same as ${twin.name}, ${boxText(box)}`)
+    else if (others === undefined) byBox.set(key, [one])
+    else others.push(one)
+  })
+}
+
+function finerOf({ orientedBox, polygons, mask, keypoints }: Annotation): string | undefined {
+  const shapes = [orientedBox, polygons, mask?.counts, keypoints]
+  return shapes.every((shape) => shape === undefined) ? undefined : JSON.stringify(shapes)
 }
 
 function checkBox(box: Box | undefined, name: string, report: (code: ProblemCode, detail: string) => void): void {

@@ -7,6 +7,7 @@ import type { Annotation, RunLengths } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import { encodeMask, maskArea, maskBounds, visitRuns } from '../../vision/run-lengths.ts'
 import type { AdaptContext, DatasetFormat } from './format.ts'
+import { IdMaker, idsOf } from './ids.ts'
 import { isObject, JsonFile, type JsonObject } from './json.ts'
 import { readJsonLists } from './json-lists.ts'
 import { Labels } from './labels.ts'
@@ -24,9 +25,11 @@ export const cocoPanoptic: DatasetFormat = {
     labels: 'none',
     shapes: ['mask'],
     isCrowd: true,
+    ids: 'number',
+    pictureIds: true,
     sizes: true,
     unusedClasses: true,
-    classDetails: ['supercategory', 'isThing'],
+    classDetails: ['id', 'supercategory', 'isThing'],
     namesByStem: true,
   },
   needsSize: true,
@@ -84,6 +87,11 @@ async function readFile(context: ReadContext, file: string, labels: Labels, told
   })
   labels.declare(categories.map(([, one]) => one))
   const classes = new Map(categories.map(([id, one]) => [id, labels.of(one.name, file)]))
+  for (const [id, label] of classes) {
+    const first = labels.classes[label]?.id
+    if (first !== undefined && first !== id)
+      context.report('several-ids', file, `class "${labels.classes[label]!.name.slice(0, 100)}": ${String(id)}, before ${first}`)
+  }
   const named = filePattern.exec(basename(file))
   const folder = basename(dirname(file))
   const split = named === null ? (folder === '.' || folder === 'annotations' ? undefined : folder) : named[1]
@@ -91,7 +99,8 @@ async function readFile(context: ReadContext, file: string, labels: Labels, told
   lists.images.forEach((value, i) => {
     entry(() => {
       const image = take.object(value, `images[${i}]`)
-      images.set(take.id(image.id, `images[${i}].id`), readPicture(context, take, image, `images[${i}]`, split))
+      const id = take.id(image.id, `images[${i}].id`)
+      images.set(id, { id, ...readPicture(context, take, image, `images[${i}]`, split) })
     })
   })
   const left = new Map(images)
@@ -121,9 +130,11 @@ async function readFile(context: ReadContext, file: string, labels: Labels, told
 
 function readClass(take: JsonFile, value: unknown, field: string): [unknown, LabelClass] {
   const { id, name, supercategory, isthing } = take.object(value, field)
+  const known = take.id(id, `${field}.id`)
   return [
-    take.id(id, `${field}.id`),
+    known,
     {
+      id: known,
       name: take.text(name, `${field}.name`),
       ...(typeof supercategory === 'string' && supercategory !== '' ? { supercategory } : {}),
       ...(isthing === 0 || isthing === 1 ? { isThing: isthing === 1 } : {}),
@@ -157,7 +168,7 @@ async function readSegments(context: ReadContext, { mask, segments, file }: Told
     return segments.flatMap(({ id, label, isCrowd }): Annotation[] => {
       const found = masks.get(swapped(id))
       if (found === undefined) context.report('orphan-labels', file, `segment ${id} has no pixel in ${mask}`)
-      return found === undefined ? [] : [{ label, mask: found, ...(isCrowd ? { isCrowd: true } : {}) }]
+      return found === undefined ? [] : [{ label, id, mask: found, ...(isCrowd ? { isCrowd: true } : {}) }]
     })
   }
   return (await context.attempt('malformed-file', mask, read)) ?? []
@@ -231,50 +242,66 @@ function adapt(picture: LabelledPicture, { lose }: AdaptContext): LabelledPictur
 }
 
 async function write(set: LabelledStream, context: WriteContext): Promise<void> {
-  const outputs = new Map<string | undefined, { images: JsonObject[]; annotations: JsonObject[] }>()
-  let image_id = 0
+  const outputs = new Map<string | undefined, { images: JsonObject[]; annotations: JsonObject[]; ids: IdMaker }>()
+  const categoryIds = idsOf(
+    set.classes.map(({ id }) => id),
+    (i) => context.lose('id of a class, which is taken', set.classes[i]!.name),
+  )
   for await (const picture of set.pictures) {
     const { name, split, width = 0, height = 0 } = picture
-    const output = outputs.get(split) ?? { images: [], annotations: [] }
+    const output = outputs.get(split) ?? { images: [], annotations: [], ids: new IdMaker() }
     outputs.set(split, output)
-    image_id++
+    const image_id = output.ids.take(picture.id, () => context.lose('id of a picture, which is taken', name))
+    const segmentIds = segmentIdsOf(picture, () => context.lose('id of an annotation, which no colour stands for', name))
     output.images.push({ id: image_id, file_name: name, width, height })
     const file_name = `${name.replace(/\.[^./]*$/, '')}.png`
     const segments_info = picture.annotations.map(({ label, mask, isCrowd }, i) => {
       const { x1, y1, x2, y2 } = maskBounds(mask!)!
-      return { id: i + 1, category_id: label + 1, area: maskArea(mask!), bbox: [x1, y1, x2 - x1, y2 - y1], iscrowd: isCrowd ? 1 : 0 }
+      return {
+        id: segmentIds[i],
+        category_id: categoryIds[label],
+        area: maskArea(mask!),
+        bbox: [x1, y1, x2 - x1, y2 - y1],
+        iscrowd: isCrowd ? 1 : 0,
+      }
     })
     output.annotations.push({ image_id, file_name, segments_info })
     if (width > 0 && height > 0)
       await context.write(
         posix.join('annotations', split === undefined ? 'panoptic' : `panoptic_${split}`, file_name),
-        await idPicture(picture),
+        await idPicture(picture, segmentIds),
       )
     await context.placePicture(picture, posix.join('images', split ?? '', name))
   }
   const categories = set.classes.map(({ name, supercategory, isThing }, i) => ({
-    id: i + 1,
+    id: categoryIds[i],
     name,
     supercategory: supercategory ?? '',
     ...(isThing === undefined ? {} : { isthing: isThing ? 1 : 0 }),
   }))
-  for (const [split, output] of outputs)
+  for (const [split, { images, annotations }] of outputs)
     await context.write(
       `annotations/panoptic${split === undefined ? '' : `_${split}`}.json`,
-      `${JSON.stringify({ info: {}, licenses: [], categories, ...output })}\n`,
+      `${JSON.stringify({ info: {}, licenses: [], categories, images, annotations })}\n`,
     )
 }
 
-async function idPicture({ width = 0, height = 0, annotations, name }: LabelledPicture): Promise<Uint8Array> {
+/** Segments by the colour that stands for them: their own ids where these are colours, each once. */
+function segmentIdsOf({ annotations, name }: LabelledPicture, changed: () => void): number[] {
   if (annotations.length >= 2 ** 24)
     throw new FoveaError('DATASET_UNSUPPORTED', {
       field: name,
       expected: 'fewer than 16.7 million segments',
       found: String(annotations.length),
     })
+  const ids = new IdMaker(2 ** 24 - 1)
+  return annotations.map(({ id }) => ids.take(id, changed) as number)
+}
+
+async function idPicture({ width = 0, height = 0, annotations }: LabelledPicture, ids: readonly number[]): Promise<Uint8Array> {
   const pixels = new Uint8Array(3 * width * height)
   annotations.forEach(({ mask }, i) => {
-    const id = i + 1
+    const id = ids[i]!
     visitRuns(mask!, (x, top, bottom) => {
       for (let y = top; y < bottom; y++) pixels.set([id & 0xff, (id >>> 8) & 0xff, id >>> 16], 3 * (y * width + x))
     })

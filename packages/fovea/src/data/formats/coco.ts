@@ -3,11 +3,13 @@
 import { basename, dirname, posix } from 'node:path'
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import type { Annotation, Keypoint, RunLengths } from '../../vision/annotation.ts'
+import { type CornerSize, fromCornerSize, toCornerSize } from '../../vision/boxes.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import { fromRunLengthText } from '../../vision/run-length-text.ts'
 import { checkRunLengths } from '../../vision/run-lengths.ts'
 import { compareText } from '../dataset.ts'
 import type { DatasetFormat } from './format.ts'
+import { IdMaker, idsOf } from './ids.ts'
 import { isObject, JsonFile, type JsonObject } from './json.ts'
 import { type JsonListReader, readJsonLists } from './json-lists.ts'
 import { type ReadContext, readHead } from './read-context.ts'
@@ -36,7 +38,8 @@ export const coco: DatasetFormat = {
     attributes: 'json',
     sizes: true,
     unusedClasses: true,
-    classDetails: ['supercategory', 'keypoints', 'skeleton'],
+    pictureIds: true,
+    classDetails: ['id', 'supercategory', 'keypoints', 'skeleton'],
   },
   wantsSize: true,
   derives: ['box', 'area'],
@@ -83,6 +86,8 @@ class CocoReader {
   readonly #labels = new Map<string, number>()
   /** Numbers of pictures by split and name. */
   readonly #numbers = new Map<string, number>()
+  /** Their ids, as they were first told. */
+  readonly #ids: (number | string)[] = []
   readonly #told: SpilledLists<Told>
 
   constructor(context: ReadContext) {
@@ -109,7 +114,8 @@ class CocoReader {
         else
           this.#entry(file, () => {
             const image = take.object(value, field)
-            images.set(take.id(image.id, `${field}.id`), this.#addPicture(take, image, field, split, bytes))
+            const id = take.id(image.id, `${field}.id`)
+            images.set(id, this.#addPicture(take, image, id, field, split, bytes))
           })
       },
       other: (key, value) => {
@@ -148,7 +154,8 @@ class CocoReader {
     categories.forEach((value, i) => {
       this.#entry(take.file, () => {
         const category = take.object(value, `categories[${i}]`)
-        labels.set(take.id(category.id, `categories[${i}].id`), this.#addClass(take, category, `categories[${i}]`))
+        const id = take.id(category.id, `categories[${i}].id`)
+        labels.set(id, this.#addClass(take, category, id, `categories[${i}]`))
       })
     })
     return labels
@@ -158,13 +165,16 @@ class CocoReader {
     this.#context.attemptNow('malformed-entry', file, read)
   }
 
-  #addClass(take: JsonFile, category: JsonObject, field: string): number {
+  #addClass(take: JsonFile, category: JsonObject, id: number | string, field: string): number {
     const name = take.text(category.name, `${field}.name`)
     const known = this.#labels.get(name)
+    const first = known === undefined ? id : this.classes[known]!.id
+    if (first !== id) this.#context.report('several-ids', take.file, `class "${name.slice(0, 100)}": ${id}, before ${first}`)
     if (known !== undefined && (this.classes[known]!.keypoints ?? category.keypoints) === this.classes[known]!.keypoints) return known
     const { supercategory, keypoints, skeleton } = category
     const one: LabelClass = {
       name,
+      id,
       ...(typeof supercategory === 'string' && supercategory !== '' ? { supercategory } : {}),
       ...(keypoints === undefined
         ? {}
@@ -174,17 +184,20 @@ class CocoReader {
         : { skeleton: take.list(skeleton, `${field}.skeleton`).map((pair) => pairOf(take, pair, `${field}.skeleton`)) }),
     }
     const label = known ?? this.classes.length
-    this.classes[label] = { ...this.classes[label], ...one }
+    this.classes[label] = { ...this.classes[label], ...one, ...(first === undefined ? {} : { id: first }) }
     this.#labels.set(name, label)
     return label
   }
 
-  #addPicture(take: JsonFile, image: JsonObject, field: string, split: string | undefined, bytes: number): number {
+  #addPicture(take: JsonFile, image: JsonObject, id: number | string, field: string, split: string | undefined, bytes: number): number {
     const stated = take.text(image.file_name, `${field}.file_name`)
     const name = this.#context.inside(stated, '', take.file)
     const key = `${split ?? ''}\0${name}`
     const known = this.#numbers.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      if (this.#ids[known] !== id) this.#context.report('several-ids', take.file, `picture ${name}: ${id}, before ${this.#ids[known]}`)
+      return known
+    }
     const folder = dirname(take.file)
     const splits = split === undefined ? [] : [`images/${split}`, split]
     const path = this.#context.listing.first([...splits, folder, 'images', ''].map((place) => posix.join(place, name)))
@@ -192,6 +205,7 @@ class CocoReader {
     const sized = typeof width === 'number' && typeof height === 'number' && width > 0 && height > 0
     const picture: LabelledPicture = {
       name,
+      id,
       ...this.#context.picture(path, name),
       ...(sized ? { width, height } : {}),
       ...(split === undefined ? {} : { split }),
@@ -201,6 +215,7 @@ class CocoReader {
     }
     const number = this.#numbers.size
     this.#numbers.set(key, number)
+    this.#ids.push(id)
     this.#told.add(number, { picture }, bytes)
     return number
   }
@@ -270,12 +285,11 @@ function readAnnotation(take: JsonFile, entry: JsonObject, field: string, label:
   const { bbox, segmentation, keypoints, area, iscrowd, id, attributes } = entry
   const corners = bbox === undefined || bbox === null ? [] : take.numbers(bbox, `${field}.bbox`)
   if (corners.length !== 0 && corners.length !== 4) take.fail(`${field}.bbox`, '[x, y, width, height]', bbox)
-  const [x, y, width, height] = corners as [number, number, number, number]
   const outline = segmentation === undefined || segmentation === null ? {} : readSegmentation(take, segmentation, `${field}.segmentation`)
   const points = keypoints === undefined || keypoints === null ? [] : readKeypoints(take, keypoints, `${field}.keypoints`)
   return {
     label,
-    ...(corners.length === 4 ? { box: { x1: x, y1: y, x2: x + width, y2: y + height } } : {}),
+    ...(corners.length === 4 ? { box: fromCornerSize(corners as unknown as CornerSize) } : {}),
     ...outline,
     ...(points.length > 0 ? { keypoints: points } : {}),
     ...(typeof area === 'number' && Number.isFinite(area) ? { area } : {}),
@@ -323,25 +337,39 @@ interface Output {
   readonly annotations: string[]
   readonly captions: string[]
   readonly labels: string[]
+  readonly imageIds: IdMaker
+  readonly annotationIds: IdMaker
 }
 
 async function write(set: LabelledStream, context: WriteContext): Promise<void> {
   const outputs = new Map<string | undefined, Output>()
-  let imageId = 0
-  const ids = new IdMaker()
+  const categoryIds = idsOf(
+    set.classes.map(({ id }) => id),
+    (i) => context.lose('id of a class, which is taken', set.classes[i]!.name),
+  )
   for await (const picture of set.pictures) {
-    const output = outputs.get(picture.split) ?? { images: [], annotations: [], captions: [], labels: [] }
+    const output = outputs.get(picture.split) ?? {
+      images: [],
+      annotations: [],
+      captions: [],
+      labels: [],
+      imageIds: new IdMaker(),
+      annotationIds: new IdMaker(),
+    }
     outputs.set(picture.split, output)
-    const image_id = ++imageId
+    const image_id = output.imageIds.take(picture.id, () => context.lose('id of a picture, which is taken', picture.name))
+    const takeId = (id: Annotation['id']) =>
+      output.annotationIds.take(id, () => context.lose('id of an annotation, which is taken', picture.name))
     output.images.push(JSON.stringify({ id: image_id, file_name: picture.name, width: picture.width ?? 0, height: picture.height ?? 0 }))
-    for (const annotation of picture.annotations) output.annotations.push(JSON.stringify(writeAnnotation(annotation, image_id, ids)))
+    for (const annotation of picture.annotations)
+      output.annotations.push(JSON.stringify(writeAnnotation(annotation, takeId(annotation.id), image_id, categoryIds)))
     for (const caption of picture.captions) output.captions.push(JSON.stringify({ id: output.captions.length + 1, image_id, caption }))
     for (const label of picture.labels)
-      output.labels.push(JSON.stringify({ id: output.labels.length + 1, image_id, category_id: label + 1 }))
+      output.labels.push(JSON.stringify({ id: output.labels.length + 1, image_id, category_id: categoryIds[label] }))
     await context.placePicture(picture, posix.join('images', picture.split ?? '', picture.name))
   }
   const categories = set.classes.map(({ name, supercategory, keypoints, skeleton }, i) =>
-    JSON.stringify({ id: i + 1, name, supercategory: supercategory ?? '', keypoints, skeleton }),
+    JSON.stringify({ id: categoryIds[i], name, supercategory: supercategory ?? '', keypoints, skeleton }),
   )
   for (const [split, { images, annotations, captions, labels }] of outputs) {
     const ending = split === undefined ? '.json' : `_${split}.json`
@@ -351,29 +379,18 @@ async function write(set: LabelledStream, context: WriteContext): Promise<void> 
   }
 }
 
-/** Ids that annotations bring along are kept where no other has them; the rest get the next free ones. */
-class IdMaker {
-  readonly #taken = new Set<number>()
-  #next = 1
-
-  take(wanted: number | string | undefined): number {
-    if (typeof wanted === 'number' && !this.#taken.has(wanted)) {
-      this.#taken.add(wanted)
-      return wanted
-    }
-    while (this.#taken.has(this.#next)) this.#next++
-    this.#taken.add(this.#next)
-    return this.#next++
-  }
-}
-
-function writeAnnotation(annotation: Annotation, image_id: number, ids: IdMaker): JsonObject {
-  const { label, box, polygons, mask, keypoints, area, isCrowd, id, attributes } = annotation
+function writeAnnotation(
+  annotation: Annotation,
+  id: number | string,
+  image_id: number | string,
+  categoryIds: readonly (number | string)[],
+): JsonObject {
+  const { label, box, polygons, mask, keypoints, area, isCrowd, attributes } = annotation
   return {
-    id: ids.take(id),
+    id,
     image_id,
-    category_id: label + 1,
-    ...(box === undefined ? {} : { bbox: [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1] }),
+    category_id: categoryIds[label],
+    ...(box === undefined ? {} : { bbox: toCornerSize(box) }),
     area,
     segmentation: mask === undefined ? (polygons ?? []) : { size: [mask.height, mask.width], counts: mask.counts },
     iscrowd: isCrowd ? 1 : 0,

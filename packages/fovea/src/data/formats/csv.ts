@@ -5,15 +5,24 @@ import { FoveaError } from '../../util/errors.ts'
 
 /**
  * Rows of text cells. Blank lines are left out, cells are trimmed.
+ * @param most reads no more rows
  * @throws DATASET_MALFORMED, as for a quote that never ends
  */
-export function parseCsv(text: string, file: string, delimiter = ','): string[][] {
+export function parseCsv(text: string, file: string, delimiter = ',', most?: number): string[][] {
   try {
-    return parse(text, { delimiter, relax_column_count: true, skip_empty_lines: true, trim: true, bom: true, max_record_size: 10_000_000 })
+    return parse(text, {
+      delimiter,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      trim: true,
+      bom: true,
+      max_record_size: 10_000_000,
+      ...(most === undefined ? {} : { to: most }),
+    })
   } catch (cause) {
     throw new FoveaError('DATASET_MALFORMED', {
       file,
-      expected: 'comma-separated values',
+      expected: `values separated by ${delimiter === '\t' ? 'tabs' : `"${delimiter}"`}`,
       found: (cause as Error).message.slice(0, 200),
       cause,
     })

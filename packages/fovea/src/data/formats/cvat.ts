@@ -55,7 +55,8 @@ async function read(context: ReadContext): Promise<LabelledStream> {
       const root = parseXml(await context.text(file), file)
       if (root.name !== 'annotations') return
       labels.declare(readLabels(root))
-      pictures.push(...readTracks(root, file, context, labels, (element, field, size) => readAnnotation(element, field, file, size)))
+      for (const picture of readTracks(root, file, context, labels, (element, field, size) => readAnnotation(element, field, file, size)))
+        pictures.push(picture)
       childrenOf(root, 'image').forEach((image, i) => {
         const picture = context.attemptNow('malformed-entry', file, () => readPicture(image, `image[${i}]`, file, context, labels))
         if (picture !== undefined) pictures.push(picture)

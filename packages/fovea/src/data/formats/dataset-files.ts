@@ -1,9 +1,7 @@
 // Data sets on disk, whatever their format: open, read, write, convert.
 
-import { readdir } from 'node:fs/promises'
 import { FoveaError } from '../../util/errors.ts'
 import type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from '../../vision/labelled-set.ts'
-import { makeFolder } from '../files.ts'
 import { checkShapes } from './check.ts'
 import { fitClasses, fitPicture, type Loss, Losses } from './fit.ts'
 import { foreignFormat } from './foreign-formats.ts'
@@ -15,6 +13,7 @@ import { type Listing, listDataset, stemOf } from './listing.ts'
 import type { DatasetProblem } from './problems.ts'
 import { insidePath, ReadContext, type ReadOptions } from './read-context.ts'
 import { formatByName, recognitions } from './table.ts'
+import { writeWholeFolder } from './whole-folder.ts'
 import { type Placement, WriteContext } from './write-context.ts'
 
 export interface OpenDatasetOptions extends ReadOptions {
@@ -117,14 +116,12 @@ export interface WrittenDataset {
 }
 
 /**
- * Writes a data set into a folder that is empty or not there yet. What the format cannot hold is left out and listed; where it holds
+ * Writes a data set into a folder that is empty or not there yet: all of it, or nothing where it fails or is cancelled. What the format cannot hold is left out and listed; where it holds
  * boxes only, the box around an outline is written, and the outline is listed as lost.
  * @throws DATASET_EXISTS, DATASET_UNKNOWN_FORMAT, DATASET_PATH for a picture's name that leads out of the folder, FILE_WRITE, CANCELLED
  */
 export async function writeDataset(set: LabelledStream, folder: string, options: WriteDatasetOptions): Promise<WrittenDataset> {
   const format = formatByName(options.format)
-  await makeFolder(folder)
-  if ((await readdir(folder)).length > 0) throw new FoveaError('DATASET_EXISTS', { file: folder })
   const losses = new Losses()
   let count = 0
   const classes = fitClasses(set.classes, format, losses)
@@ -141,7 +138,12 @@ export async function writeDataset(set: LabelledStream, folder: string, options:
       yield fitted
     }
   }
-  await format.write({ classes, pictures: { [Symbol.asyncIterator]: pictures } }, new WriteContext(folder, options.pictures))
+  await writeWholeFolder(folder, (staging) =>
+    format.write(
+      { classes, pictures: { [Symbol.asyncIterator]: pictures } },
+      new WriteContext(staging, options.pictures, (what, example) => losses.add(what, example)),
+    ),
+  )
   if (!format.holds.unusedClasses) noteUnused(set.classes, used, losses)
   return { format: format.name, pictures: count, losses: losses.list }
 }

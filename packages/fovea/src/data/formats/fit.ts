@@ -1,7 +1,9 @@
 // Makes a data set fit a format: takes out what the format cannot hold, and counts what was lost.
 
-import type { Annotation } from '../../vision/annotation.ts'
+import type { Annotation, Polygon } from '../../vision/annotation.ts'
+import { convexHull, polygonArea, smallestRectangle } from '../../vision/geometry/polygon.ts'
 import type { LabelClass, LabelledPicture } from '../../vision/labelled-set.ts'
+import { maskPolygons } from '../../vision/mask-polygons.ts'
 import { polygonsMask } from '../../vision/polygon-mask.ts'
 import type { DatasetFormat, Holdings, Shape } from './format.ts'
 import { areaOf, asTurnedBox, boxOf, turnedBox } from './shapes.ts'
@@ -35,7 +37,7 @@ export class Losses {
 export function fitClasses(classes: readonly LabelClass[], { holds }: DatasetFormat, losses: Losses): LabelClass[] {
   return classes.map((one) => {
     const kept: Record<string, unknown> = { name: one.name }
-    for (const detail of ['supercategory', 'keypoints', 'skeleton', 'color', 'isThing'] as const) {
+    for (const detail of ['id', 'supercategory', 'keypoints', 'skeleton', 'color', 'isThing'] as const) {
       if (one[detail] === undefined) continue
       if (holds.classDetails?.includes(detail)) kept[detail] = one[detail]
       else losses.add(`${detail} of a class`, one.name)
@@ -68,8 +70,10 @@ export function fitPicture(
   const keepsSplit = Array.isArray(holds.splits) ? holds.splits.includes(picture.split ?? '') : holds.splits === true
   if (picture.split !== undefined && !keepsSplit) lose('split')
   if (picture.group !== undefined && !holds.groups) lose('group')
+  if (picture.id !== undefined && !holds.pictureIds) lose('id of a picture')
   const fitted: LabelledPicture = {
     name: withoutFolders(picture.name, format.reservedFolders),
+    ...(picture.id === undefined || !holds.pictureIds ? {} : { id: picture.id }),
     ...(picture.file === undefined ? {} : { file: picture.file }),
     ...(picture.width === undefined || picture.height === undefined ? {} : { width: picture.width, height: picture.height }),
     ...(picture.split === undefined || !keepsSplit ? {} : { split: picture.split }),
@@ -149,17 +153,14 @@ const finest: readonly Shape[] = ['mask', 'polygons', 'orientedBox', 'box', 'key
 /** The shapes that the format holds; the nearest other one where it holds none of them; undefined where nothing is left. */
 function fitShapes(
   annotation: Annotation,
-  { width, height }: LabelledPicture,
+  picture: LabelledPicture,
   holds: Holdings,
   lose: (what: string) => void,
 ): Partial<Mutable> | undefined {
+  const { width, height } = picture
   let present = finest.filter((shape) => hasShape(annotation, shape))
   // A line or an ellipse, which only its own format knows.
-  if (
-    present.length === 0 &&
-    Object.keys(annotation.attributes ?? {}).some((name) => holds.attributes === 'json' || holds.ownAttributes?.includes(name))
-  )
-    return {}
+  if (present.length === 0 && Object.keys(annotation.attributes ?? {}).some((name) => holds.ownAttributes?.includes(name))) return {}
   const kept: Partial<Mutable> = {}
   if (present.includes('keypoints') && holds.shapes.includes('keypoints') && !holds.visibility) {
     if (annotation.keypoints!.some(({ visibility }) => visibility !== 2)) {
@@ -171,29 +172,51 @@ function fitShapes(
   if (holds.together === 'outline' && held.includes('mask') && held.includes('polygons'))
     held = held.filter((shape) => shape !== 'polygons')
   else if (!holds.together) held = held.slice(0, 1)
+  const traced = traceMask(annotation, present, picture, holds)
+  if (traced.length > 0 && !holds.together) held = []
   for (const shape of held) Object.assign(kept, { [shape]: annotation[shape] })
   // A turned box is an outline of four corners, and a box is one that is not turned.
-  if (held.length === 0 && present.includes('orientedBox') && holds.shapes.includes('polygons')) kept.polygons = [annotation.orientedBox!]
+  if (traced.length > 0) kept.polygons = traced
+  else if (held.length === 0 && present.includes('orientedBox') && holds.shapes.includes('polygons'))
+    kept.polygons = [annotation.orientedBox!]
   else if (held.length === 0 && holds.shapes.includes('mask') && width !== undefined && height !== undefined) {
     const outlines = annotation.polygons ?? (annotation.orientedBox === undefined ? [] : [annotation.orientedBox])
     if (outlines.length > 0) kept.mask = polygonsMask(outlines, width, height)
   } else if (held.length === 0 && (holds.shapes.includes('box') || holds.shapes.includes('orientedBox'))) {
     const box = boxOf(annotation)
     if (box !== undefined && holds.shapes.includes('box')) kept.box = box
-    else if (box !== undefined) kept.orientedBox = turnedBox(box, 0)
+    else if (box !== undefined) kept.orientedBox = smallestTurnedBox(annotation) ?? turnedBox(box, 0)
   }
   if (kept.polygons !== undefined && kept.polygons.length > 1 && !holds.parts) {
     lose('further part of an outline')
-    kept.polygons = kept.polygons.slice(0, 1)
+    kept.polygons = [kept.polygons.reduce((largest, one) => (polygonArea(one) > polygonArea(largest) ? one : largest))]
   }
   for (const shape of present) {
     if (kept[shape] !== undefined) continue
     if (shape === 'box' && sameBox(annotation, kept)) continue
-    lose(shapeNames[shape])
+    lose(shape === 'mask' && traced.length > 0 ? 'mask, whose outline is written' : shapeNames[shape])
   }
   if (Object.keys(kept).length > 0) return kept
   lose('annotation')
   return undefined
+}
+
+/** The outlines of a mask that the format cannot hold, where it holds outlines, and there are none besides; a mask of another size lies elsewhere. */
+function traceMask(
+  { mask }: Annotation,
+  present: readonly Shape[],
+  { width, height }: LabelledPicture,
+  holds: Holdings,
+): readonly Polygon[] {
+  if (mask === undefined || holds.shapes.includes('mask') || !holds.shapes.includes('polygons') || present.includes('polygons')) return []
+  return (width ?? mask.width) === mask.width && (height ?? mask.height) === mask.height ? maskPolygons(mask) : []
+}
+
+/** The turned box of least area around an outline or a mask; undefined where there is none, or nothing in it. */
+function smallestTurnedBox({ polygons, mask }: Annotation): Polygon | undefined {
+  const outlines = polygons !== undefined && polygons.length > 0 ? polygons : mask === undefined ? [] : maskPolygons(mask)
+  const hull = convexHull(outlines)
+  return hull.length < 6 ? undefined : smallestRectangle(hull)
 }
 
 const shapeNames: Readonly<Record<Shape, string>> = {

@@ -30,6 +30,8 @@ export interface Holdings {
   readonly area?: boolean
   /** Ids of annotations. */
   readonly ids?: 'number' | 'any'
+  /** Ids of pictures. */
+  readonly pictureIds?: boolean
   /** Any attribute: as it is, or as text. */
   readonly attributes?: 'json' | 'text'
   /** Attributes that it has a place of its own for. */
@@ -39,7 +41,7 @@ export interface Holdings {
   /** Classes that no picture has, and their order. */
   readonly unusedClasses?: boolean
   /** Which of the facts of a class. */
-  readonly classDetails?: readonly ('supercategory' | 'keypoints' | 'skeleton' | 'color' | 'isThing')[]
+  readonly classDetails?: readonly ('id' | 'supercategory' | 'keypoints' | 'skeleton' | 'color' | 'isThing')[]
   /** Pictures of different splits may have the same name. Default true. */
   readonly namesPerSplit?: boolean
   /** Pictures are told apart by their names without the ending. */

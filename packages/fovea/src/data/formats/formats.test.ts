@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Annotation } from '../../vision/annotation.ts'
+import { polygonArea } from '../../vision/geometry/polygon.ts'
+import { polygonsMask } from '../../vision/polygon-mask.ts'
 import { toRunLengthText } from '../../vision/run-length-text.ts'
+import { encodeMask, maskArea } from '../../vision/run-lengths.ts'
 import { convertDataset, type OpenDatasetOptions, readDataset, writeDataset } from './dataset-files.ts'
 import { datasetFormatCases } from './format.case.ts'
 import type { DatasetProblem } from './problems.ts'
@@ -161,6 +165,53 @@ describe('validateDataset', () => {
     ])
   })
 
+  test('decodes the pictures, so that a JPEG which is cut is told; headers alone do not tell it', async () => {
+    const noise = Buffer.from(Array.from({ length: 64 * 48 * 3 }, (_, i) => (i * i * 7919) % 251))
+    const jpeg = await sharp(noise, { raw: { width: 64, height: 48, channels: 3 } })
+      .jpeg()
+      .toBuffer()
+    await put('x/whole.jpg', jpeg)
+    await put('x/cut.jpg', jpeg.subarray(0, jpeg.length - 700))
+    await put('x/copy.jpg', jpeg)
+    for (let i = 0; i < 20; i++) await put(`x/more ${i}.png`, await picture('red', 20 + i))
+    const codes = async (options: Parameters<typeof validateDataset>[1]) => {
+      const counts: number[] = []
+      const { problems } = await validateDataset(root, { ...options, onPicture: (count) => counts.push(count) })
+      expect(counts).toEqual(Array.from({ length: 23 }, (_, i) => i + 1))
+      return problems.map(({ code, file, detail }) => [code, file, ...(code === 'unreadable-image' ? [detail.split(':')[0]] : [])])
+    }
+    const duplicate = ['duplicate-image', 'x/whole.jpg']
+    expect(await codes({})).toEqual([['unreadable-image', 'x/cut.jpg', 'DATA_TRUNCATED'], duplicate])
+    expect(await codes({ quick: true })).toEqual([duplicate])
+    expect(await codes({ openPictures: false })).toEqual([])
+    await expect(validateDataset(root, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+
+  test('tells annotations that stand twice, but not two things in one box', async () => {
+    await put('images/a.png', await picture('red'))
+    const bbox = [1, 1, 4, 4]
+    const one = { image_id: 1, category_id: 1, bbox }
+    const annotations = [
+      one,
+      { ...one, id: 7 },
+      { ...one, category_id: 2 },
+      { ...one, category_id: 2, segmentation: [[1, 1, 5, 1, 5, 5]] },
+      { ...one, bbox: [2, 1, 4, 4] },
+      { ...one, bbox: [6, 1, 4, 4], segmentation: [[6, 1, 10, 1, 10, 5]] },
+      { ...one, bbox: [6, 1, 4, 4], segmentation: [[6, 1, 10, 5, 6, 5]] },
+    ]
+    const categories = ['x', 'y'].map((name, i) => ({ id: i + 1, name }))
+    await put(
+      'annotations/instances.json',
+      JSON.stringify({ images: [{ id: 1, file_name: 'a.png', width: 20, height: 10 }], annotations, categories }),
+    )
+    const { problems } = await validateDataset(root)
+    expect(problems.map(({ code, detail }) => [code, detail])).toEqual([
+      ['duplicate-annotation', 'annotation 7: the same as annotation 0, 1 1 5 5'],
+      ['duplicate-annotation', 'annotation 3: the same as annotation 2, 1 1 5 5'],
+    ])
+  })
+
   test('a group in two splits leaks', async () => {
     await put('labels.csv', 'image,split,group,label\na.png,train,1,x\nb.png,val,1,x\nc.png,val,2,x\n')
     const { problems } = await validateDataset(root)
@@ -201,6 +252,126 @@ test("COCO's compressed run lengths are read, and broken ones refused", async ()
   })
 })
 
+describe("COCO's ids", () => {
+  const image = (id: number | string, name: string) => ({ id, file_name: name, width: 20, height: 10 })
+  const thing = (id: number, image_id: number | string, category_id: number) => ({
+    id,
+    image_id,
+    category_id,
+    bbox: [1, 1, 4, 4],
+    iscrowd: 0,
+  })
+  const file = (images: object[], annotations: object[], categories: object[]) => JSON.stringify({ images, annotations, categories })
+  const [cat, dog] = [
+    { id: 18, name: 'cat' },
+    { id: 3, name: 'dog' },
+  ]
+  const told = async (path: string) => {
+    const { images, annotations, categories } = JSON.parse(await readFile(join(root, path), 'utf8')) as Record<
+      string,
+      Record<string, unknown>[]
+    >
+    return {
+      images: images!.map(({ id, file_name }) => [id, file_name]),
+      annotations: annotations!.map(({ id, image_id, category_id }) => [id, image_id, category_id]),
+      categories: categories!.map(({ id, name }) => [id, name]),
+    }
+  }
+
+  test('of pictures, classes and annotations are written as they were read, in each split by themselves', async () => {
+    await put(
+      'in/instances_train.json',
+      file([image(397133, 'a.png'), image('x7', 'b.png')], [thing(5, 397133, 18), thing(6, 'x7', 3)], [cat, dog]),
+    )
+    await put('in/instances_val.json', file([image(397133, 'c.png')], [thing(5, 397133, 3)], [cat, dog]))
+    const { losses, problems } = await convertDataset(join(root, 'in'), join(root, 'out'), { to: 'coco' })
+    expect(losses).toEqual([])
+    expect(problems.map(({ code }) => code)).toEqual(['missing-file', 'missing-file', 'missing-file'])
+    expect(await told('out/annotations/instances_train.json')).toEqual(await told('in/instances_train.json'))
+    expect(await told('out/annotations/instances_val.json')).toEqual(await told('in/instances_val.json'))
+    const voc = await convertDataset(join(root, 'in'), join(root, 'voc'), { to: 'voc' })
+    expect(voc.losses.map(({ what, count }) => [what, count])).toEqual([
+      ['id of a class', 2],
+      ['id of a picture', 3],
+      ['id of an annotation', 3],
+    ])
+  })
+
+  test('that are taken are told, and so are two ids of one class', async () => {
+    await put('in/instances_train.json', file([image(1, 'a.png')], [thing(5, 1, 18)], [cat]))
+    await put(
+      'in/instances_val.json',
+      file(
+        [image(1, 'c.png')],
+        [thing(5, 1, 9)],
+        [
+          { id: 9, name: 'cat' },
+          { id: 18, name: 'cow' },
+        ],
+      ),
+    )
+    const problems: DatasetProblem[] = []
+    const set = await readDataset(join(root, 'in'), { onProblem: (problem) => problems.push(problem) })
+    expect(problems.filter(({ code }) => code !== 'missing-file').map(({ code, detail }) => [code, detail])).toEqual([
+      ['several-ids', 'class "cat": 9, before 18'],
+    ])
+    const pictures = set.pictures.map(({ split: _, ...rest }) => rest)
+    const { losses } = await writeDataset({ classes: set.classes, pictures }, join(root, 'out'), { format: 'coco' })
+    expect(losses.map(({ what, example }) => [what, example])).toEqual([
+      ['id of a class, which is taken', 'cow'],
+      ['id of a picture, which is taken', 'c.png'],
+      ['id of an annotation, which is taken', 'c.png'],
+    ])
+    expect(await told('out/annotations/instances.json')).toEqual({
+      images: [
+        [1, 'a.png'],
+        [2, 'c.png'],
+      ],
+      annotations: [
+        [5, 1, 18],
+        [1, 2, 18],
+      ],
+      categories: [
+        [18, 'cat'],
+        [1, 'cow'],
+      ],
+    })
+  })
+
+  test('of panoptic segments are the colours that they were', async () => {
+    const mask = (from: number, length: number) => ({ width: 20, height: 10, counts: [from, length, 200 - from - length] })
+    const one = { name: 'a.png', id: 42, width: 20, height: 10, labels: [], captions: [] }
+    const annotations = [
+      { label: 0, id: 3_226_956, mask: mask(0, 30) },
+      { label: 1, id: 2 ** 24, mask: mask(40, 30) },
+      { label: 1, mask: mask(80, 30) },
+    ]
+    const set = { classes: [cat, dog], pictures: [{ ...one, annotations }] }
+    const { losses } = await writeDataset(set, root, { format: 'coco-panoptic' })
+    expect(losses.map(({ what }) => what)).toEqual(['id of an annotation, which no colour stands for'])
+    const back = await readDataset(root, { onProblem: () => {} })
+    expect(back.classes.map(({ id }) => id)).toEqual([18, 3])
+    expect(back.pictures[0]).toMatchObject({ id: 42, annotations: [{ id: 3_226_956, mask: mask(0, 30) }, { id: 1 }, { id: 2 }] })
+  })
+})
+
+test("COCO's boxes of decimals come back to the last bit, and so do areas that follow from them", async () => {
+  const boxes = [
+    [0.1, 0.2, 0.7, 0.1],
+    [12.34, 5.55, 33.33, 0.07],
+  ]
+  const annotations = boxes.map((bbox, i) => ({ id: i + 1, image_id: 1, category_id: 1, bbox, segmentation: [], iscrowd: 0 }))
+  const categories = [{ id: 1, name: 'x' }]
+  await put('a.json', JSON.stringify({ images: [{ id: 1, file_name: 'a.png', width: 90, height: 60 }], categories, annotations }))
+  const out = join(root, 'out')
+  await convertDataset(join(root, 'a.json'), out, { to: 'coco' })
+  const written = JSON.parse(await readFile(join(out, 'annotations/instances.json'), 'utf8')) as {
+    annotations: { bbox: number[]; area: number }[]
+  }
+  expect(written.annotations.map(({ bbox }) => bbox)).toEqual(boxes)
+  expect(written.annotations.map(({ area }) => area)).toEqual(boxes.map(([, , w, h]) => w! * h!))
+})
+
 test('outlines become masks where a format holds only these', async () => {
   const annotations = [{ label: 0, polygons: [[2, 1, 8, 1, 8, 5, 2, 5]] }]
   const item = { name: 'a.png', width: 20, height: 10, labels: [], captions: [], annotations }
@@ -210,6 +381,60 @@ test('outlines become masks where a format holds only these', async () => {
   await put('images/a.png', await picture('red'))
   const { pictures } = await readDataset(root, { format: 'mask-folder' })
   expect(pictures[0]!.annotations[0]!.mask!.counts.reduce((sum, count, i) => sum + (i % 2) * count, 0)).toBe(24)
+})
+
+test('masks become outlines where a format holds only these: holes stay, the largest part where there may be one', async () => {
+  const rows = ['....................', '.#####..............', '.#...#....##........', '.#...#....##........', '.#####..............']
+  const pixels = Array.from({ length: 200 }, (_, i) => (rows[Math.floor(i / 20)]?.[i % 20] === '#' ? 1 : 0))
+  const mask = encodeMask(pixels, 20, 10)
+  const ring = encodeMask(
+    pixels.map((one, i) => (i % 20 < 8 ? one : 0)),
+    20,
+    10,
+  )
+  const item = (annotation: Partial<Annotation>, size = { width: 20, height: 10 }) => ({
+    classes: [{ name: 'x' }],
+    pictures: [{ name: 'a.png', file: join(root, 'a.png'), ...size, labels: [], captions: [], annotations: [{ label: 0, ...annotation }] }],
+  })
+  await put('a.png', await picture('red'))
+  const { losses } = await writeDataset(item({ mask, box: { x1: 1, y1: 1, x2: 12, y2: 5 } }), join(root, 'yolo'), { format: 'yolo' })
+  expect(losses.map(({ what }) => what)).toEqual([
+    'further part of an outline',
+    'mask, whose outline is written',
+    'box beside a finer shape',
+  ])
+  const [one] = (await readDataset(join(root, 'yolo'), { format: 'yolo' })).pictures[0]!.annotations
+  expect(polygonsMask(one!.polygons!, 20, 10)).toEqual(ring)
+  // A mask of another size than its picture would lie elsewhere.
+  const other = await writeDataset(item({ mask }, { width: 40, height: 20 }), join(root, 'other'), { format: 'yolo' })
+  expect(other.losses.map(({ what }) => what)).toEqual(['mask'])
+})
+
+test.each(['yolo-obb', 'dota'])('outlines and masks become the smallest turned boxes around them: %s', async (format) => {
+  // Twice as long as wide, turned by the angle whose sine is 3/5.
+  const polygon = [4, 2, 12, 8, 9, 12, 1, 6]
+  const triangle = encodeMask(
+    Array.from({ length: 400 }, (_, i) => (i % 20 > Math.floor(i / 20) + 4 ? 1 : 0)),
+    20,
+    20,
+  )
+  await put('a.png', await picture('red', 20, 20))
+  const annotations = [
+    { label: 0, polygons: [polygon, [5, 5, 6, 6, 5, 6]], box: { x1: 1, y1: 2, x2: 12, y2: 12 } },
+    { label: 0, mask: triangle },
+  ]
+  const one = { name: 'a.png', file: join(root, 'a.png'), width: 20, height: 20, labels: [], captions: [], annotations }
+  const { losses } = await writeDataset({ classes: [{ name: 'x' }], pictures: [one] }, join(root, 'out'), { format })
+  expect(losses.map(({ what }) => what)).toEqual(['outline', 'mask'])
+  const [turned, around] = (await readDataset(join(root, 'out'), { format })).pictures[0]!.annotations.map(
+    ({ orientedBox }) => orientedBox!,
+  )
+  expect(polygonArea(turned!)).toBeCloseTo(50, 4)
+  for (let i = 0; i < 8; i += 2)
+    expect(Math.min(...[0, 2, 4, 6].map((k) => Math.hypot(turned![i]! - polygon[k]!, turned![i + 1]! - polygon[k + 1]!)))).toBeLessThan(
+      1e-4,
+    )
+  expect(maskArea(polygonsMask([around!], 20, 20))).toBeGreaterThanOrEqual(maskArea(triangle))
 })
 
 test('without somebody to tell, what is broken is thrown', async () => {

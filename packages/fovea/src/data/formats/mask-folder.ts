@@ -2,6 +2,7 @@
 
 import { basename, posix } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
+import { maxOf } from '../../util/extremes.ts'
 import type { Annotation } from '../../vision/annotation.ts'
 import type { LabelClass, LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import { decodeMask, encodeMask } from '../../vision/run-lengths.ts'
@@ -162,7 +163,7 @@ function metaClasses(text: string, file: string): ClassMap {
   const colors = take.optionalList(json.segmentation_colors, 'segmentation_colors')
   const ids = Object.keys(names).map(Number)
   if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id < 65_536)) take.fail('label_map', 'names by whole numbers', names)
-  const classes = Array.from({ length: Math.max(-1, ...ids) + 1 }, (_, id): LabelClass => {
+  const classes = Array.from({ length: maxOf(ids, -1) + 1 }, (_, id): LabelClass => {
     const color = colors[id] === undefined || colors[id] === null ? undefined : take.numbers(colors[id], 'segmentation_colors')
     return { name: String(names[id] ?? id), ...(color?.length === 3 ? { color: color as [number, number, number] } : {}) }
   })

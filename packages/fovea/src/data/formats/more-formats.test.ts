@@ -101,6 +101,25 @@ describe('tracks of CVAT for video', () => {
   })
 })
 
+test('a line of CVAT comes back from CVAT, and is listed as lost from COCO, where it would be a class of the whole picture', async () => {
+  await put(
+    'annotations.xml',
+    '<annotations><version>1.1</version><meta><task><labels><label><name>crack</name></label></labels></task></meta><image id="0" name="a.png" width="20" height="10"><polyline label="crack" points="1,2;3,4;5,6"/></image></annotations>',
+  )
+  const { codes: _, ...set } = await readAll('cvat')
+  const written = async (format: string) => {
+    const { losses } = await writeDataset(set, join(root, format), { format })
+    const [one] = (await readDataset(join(root, format), { format, onProblem: () => {} })).pictures
+    return {
+      lost: losses.map(({ what }) => what),
+      labels: one!.labels,
+      lines: one!.annotations.map(({ attributes }) => attributes!.polyline),
+    }
+  }
+  expect(await written('cvat')).toEqual({ lost: [], labels: [], lines: ['1,2;3,4;5,6'] })
+  expect(await written('coco')).toEqual({ lost: ['annotation'], labels: [], lines: [] })
+})
+
 describe("Label Studio's brush", () => {
   const mask = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 })).chain(([width, height]) =>
     fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 30 }).map((runs) => {

@@ -4,6 +4,7 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { FoveaError, isFoveaError } from '../../util/errors.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
+import type { BoxOrder } from './csv-box-order.ts'
 import { imageSize } from './image-size.ts'
 import type { Listing } from './listing.ts'
 import { type DatasetProblem, losesData, type ProblemCode } from './problems.ts'
@@ -11,6 +12,8 @@ import { type DatasetProblem, losesData, type ProblemCode } from './problems.ts'
 export interface ReadOptions {
   /** Pascal VOC: whether its first pixel is 1, as the original data set says, or 0, as many tools write. Default `one`. */
   readonly vocOrigin?: 'one' | 'zero'
+  /** CSV: what four numbers of a box without names are: corners, or a corner with width and height. Default: told by all boxes of the file. */
+  readonly csvBox?: BoxOrder
   /** Classes in their order, where the format does not list them (YOLO without a list, masks without a map). */
   readonly classes?: readonly string[]
   /** Is told of each problem, and reading goes on without what is broken. Without it, the first that loses data is thrown. */

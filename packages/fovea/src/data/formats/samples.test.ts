@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithData } from '../../../test/shared-data.ts'
 import type { FoveaError } from '../../util/errors.ts'
 import type { LabelledSet } from '../../vision/labelled-set.ts'
+import { compareText } from '../dataset.ts'
 import { readDataset, writeDataset } from './dataset-files.ts'
 import { canonical } from './format.case.ts'
 import type { DatasetProblem, ProblemCode } from './problems.ts'
@@ -18,6 +19,13 @@ beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'fovea-samples-'))
 })
 afterAll(() => rm(base, { recursive: true }))
+
+/** Pictures in the order of their names, without what depends on where they lie. */
+function exact({ pictures }: LabelledSet, unsized: boolean): unknown[] {
+  return pictures
+    .map(({ file: _, ...rest }) => (unsized ? { ...rest, width: 0, height: 0 } : rest))
+    .sort((a, b) => compareText(`${a.split}/${a.name}`, `${b.split}/${b.name}`))
+}
 
 interface Sample {
   readonly path: string
@@ -116,12 +124,15 @@ const samples: readonly Sample[] = [
   { path: 'kaggle_dataset/image_csv/ann_wo_ext.csv', format: 'csv', pictures: 5, annotations: 0, labels: 5 },
   { path: 'kaggle_dataset/image_csv_det/ann.csv', format: 'csv', pictures: 3, annotations: 6 },
   { path: 'kaggle_dataset/image_csv_det/ann2.csv', format: 'csv', pictures: 3, annotations: 6 },
-  { path: 'kaggle_dataset/image_csv_det/ann3.csv', format: 'csv', pictures: 3, annotations: 6 },
+  // Its boxes fit their pictures as corners and as a corner with width and height.
+  { path: 'kaggle_dataset/image_csv_det/ann3.csv', format: 'csv', pictures: 3, annotations: 6, problems: { 'ambiguous-box': 1 } },
   { path: 'kaggle_dataset/image_csv_multi_label/ann.csv', format: 'csv', pictures: 6, annotations: 0, labels: 9 },
   { path: 'kaggle_dataset/image_csv_multi_label/ann_wo_ext.csv', format: 'csv', pictures: 6, annotations: 0, labels: 9 },
   { path: 'roboflow_dataset/multiclass', format: 'csv', pictures: 3, annotations: 0, labels: 4, splits },
-  { path: 'vott_csv_dataset/dataset/train-export.csv', format: 'csv', pictures: 2, annotations: 3 },
-  { path: 'vott_csv_dataset/dataset/test-export.csv', format: 'csv', pictures: 2, annotations: 2 },
+  { path: 'vott_csv_dataset/dataset/train-export.csv', format: 'csv', pictures: 2, annotations: 3, splits: ['train'] },
+  { path: 'vott_csv_dataset/dataset/test-export.csv', format: 'csv', pictures: 2, annotations: 2, splits: ['test'] },
+  { path: 'vott_csv_dataset/dataset_with_meta_file', format: 'csv', pictures: 2, annotations: 2, splits: ['test'] },
+  { path: 'mapillary_vistas_dataset/val', format: 'coco-panoptic', pictures: 4, annotations: 10, splits: ['2018', '2020'] },
 ]
 
 /** What is not read, and the name that the error gives it; undefined for what tells nothing. */
@@ -223,6 +234,9 @@ describeWithData('sample data sets', 'dataset-formats', (root) => {
       const compared = (one: LabelledSet) =>
         canonical(unsized ? { ...one, pictures: one.pictures.map(({ width: _, height: __, ...rest }) => rest) } : one)
       expect(compared(back)).toEqual(compared(set))
+      // To the last bit, with ids and the order of classes.
+      expect(back.classes).toEqual(set.classes)
+      expect(exact(back, unsized)).toEqual(exact(set, unsized))
     })
   })
 })

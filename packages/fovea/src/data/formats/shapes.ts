@@ -1,6 +1,7 @@
 // Boxes and areas that follow from finer shapes.
 
 import type { Annotation, Box, Polygon } from '../../vision/annotation.ts'
+import { toCornerSize } from '../../vision/boxes.ts'
 import { boundsOf, polygonArea } from '../../vision/geometry/polygon.ts'
 import { maskArea, maskBounds } from '../../vision/run-lengths.ts'
 
@@ -23,7 +24,9 @@ export function areaOf(annotation: Annotation): number | undefined {
   const outlines = polygons ?? (orientedBox === undefined ? [] : [orientedBox])
   if (outlines.length > 0) return outlines.reduce((sum, outline) => sum + polygonArea(outline), 0)
   const box = boxOf(annotation)
-  return box === undefined ? undefined : (box.x2 - box.x1) * (box.y2 - box.y1)
+  if (box === undefined) return undefined
+  const [, , width, height] = toCornerSize(box)
+  return width * height
 }
 
 /** A box turned about its centre, clockwise as seen: corners from the top left, clockwise. */

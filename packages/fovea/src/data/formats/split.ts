@@ -10,22 +10,28 @@ export interface SplitOptions {
   readonly parts: Readonly<Record<string, number>>
   /** Pictures of equal value stay together. Default their `group`, and each alone that has none. */
   readonly groupBy?: (picture: LabelledPicture) => string | undefined
+  /** Pictures of equal value stay together too, whatever their group, and with them all of their groups: `equalPictures` gives those of equal bytes. */
+  readonly equalBy?: (picture: LabelledPicture) => string | undefined
   readonly seed?: number
 }
 
 /**
  * The same data set with each picture in a split. Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011) over whole groups: the
- * rarest class is dealt out first, each group to the split that lacks most of it. The order of the pictures does not matter.
+ * rarest class is dealt out first, each group to the split that lacks most of it. A part that would be left empty, since its share is less than a
+ * group, gets the smallest group that another part can spare. The order of the pictures does not matter.
  * @throws DATASET_SPLIT where parts are not above 0 or add up to more than 1, or there are fewer groups than parts
  */
-export function splitDataset({ classes, pictures }: LabelledSet, { parts, groupBy, seed = 0 }: SplitOptions): LabelledSet {
+export function splitDataset({ classes, pictures }: LabelledSet, { parts, groupBy, equalBy, seed = 0 }: SplitOptions): LabelledSet {
   const shares = Object.entries(parts)
   const total = shares.reduce((sum, [, share]) => sum + share, 0)
   if (shares.length === 0 || !shares.every(([, share]) => share > 0) || total > 1 + 1e-9)
     throw new FoveaError('DATASET_SPLIT', { expected: 'parts above 0 that add up to at most 1', found: JSON.stringify(parts) })
-  const groups = groupsOf(pictures, groupBy ?? (({ group }) => group), classes.length, seed)
+  const groups = groupsOf(pictures, groupBy ?? (({ group }) => group), equalBy ?? (() => undefined), classes.length, seed)
   if (groups.length < shares.length)
-    throw new FoveaError('DATASET_SPLIT', { expected: `at least ${shares.length} groups`, found: String(groups.length) })
+    throw new FoveaError('DATASET_SPLIT', {
+      expected: `at least ${shares.length} groups, one for each part; a picture that belongs to no group is one`,
+      found: `${groups.length}, of ${pictures.length} pictures`,
+    })
 
   // The last bin takes what no part asks for.
   const bins = [...shares, ...(total < 1 - 1e-9 ? [['', 1 - total] as const] : [])].map(([name, share]) => ({ name, share }))
@@ -35,7 +41,7 @@ export function splitDataset({ classes, pictures }: LabelledSet, { parts, groupB
   bins.forEach(({ share }, i) => {
     wants[i]!.classes = left.map((count) => count * share)
   })
-  const splits = new Map<LabelledPicture, string>()
+  const dealt: Group[][] = bins.map(() => [])
   const waiting = new Set(groups)
   while (waiting.size > 0) {
     const label = rarest(left)
@@ -50,9 +56,13 @@ export function splitDataset({ classes, pictures }: LabelledSet, { parts, groupB
         left[one]! -= count
       }
       waiting.delete(group)
-      for (const picture of group.pictures) splits.set(picture, bins[best]!.name)
+      dealt[best]!.push(group)
     }
   }
+  fillEmpty(dealt, bins, pictures.length)
+  const splits = new Map(
+    dealt.flatMap((list, i) => list.flatMap((group) => group.pictures.map((picture) => [picture, bins[i]!.name] as const))),
+  )
   return {
     classes,
     pictures: pictures.map((picture) => {
@@ -61,6 +71,22 @@ export function splitDataset({ classes, pictures }: LabelledSet, { parts, groupB
       return split === '' ? rest : { ...rest, split }
     }),
   }
+}
+
+/** Gives each part that is empty the smallest group of the bin that has most beyond its share. */
+function fillEmpty(dealt: Group[][], bins: readonly { readonly name: string; readonly share: number }[], total: number): void {
+  const size = (list: readonly Group[]) => list.reduce((sum, { pictures }) => sum + pictures.length, 0)
+  const smaller = (a: Group, b: Group) => a.pictures.length - b.pictures.length || a.order - b.order
+  dealt.forEach((list, i) => {
+    if (list.length > 0 || bins[i]!.name === '') return
+    // What no part asks for may be empty.
+    const donors = dealt.map((_, j) => j).filter((j) => dealt[j]!.length > (bins[j]!.name === '' ? 0 : 1))
+    const beyond = (j: number) => size(dealt[j]!) - bins[j]!.share * total
+    const donor = dealt[donors.sort((a, b) => beyond(b) - beyond(a) || a - b)[0]!]!
+    const [group] = [...donor].sort(smaller) as [Group]
+    donor.splice(donor.indexOf(group), 1)
+    list.push(group)
+  })
 }
 
 interface Group {
@@ -72,13 +98,16 @@ interface Group {
 function groupsOf(
   pictures: readonly LabelledPicture[],
   groupBy: (picture: LabelledPicture) => string | undefined,
+  equalBy: (picture: LabelledPicture) => string | undefined,
   classes: number,
   seed: number,
 ): Group[] {
-  const byKey = Map.groupBy(pictures, (picture) => {
+  const keys = pictures.map((picture) => {
     const group = groupBy(picture)
     return group === undefined ? `\0${picture.split ?? ''}\0${picture.name}` : `g${group}`
   })
+  const join = joinGroups(keys, pictures.map(equalBy))
+  const byKey = Map.groupBy(pictures, (_, i) => join(keys[i]!))
   return [...byKey]
     .sort(([a], [b]) => compareText(a, b))
     .map(([key, members]) => {
@@ -88,6 +117,33 @@ function groupsOf(
           if (label >= 0 && label < classes) counts.set(label, (counts.get(label) ?? 0) + 1)
       return { pictures: members, counts, order: new Random(seed, 'split', key).uint32() }
     })
+}
+
+/** Groups that share an equal picture are one: gives the first of their names for each of them. */
+function joinGroups(keys: readonly string[], equal: readonly (string | undefined)[]): (key: string) => string {
+  const parents = new Map<string, string>()
+  const root = (key: string): string => {
+    let top = key
+    while (parents.has(top)) top = parents.get(top)!
+    // Shorter ways for the next time.
+    for (let at = key; at !== top; ) {
+      const next = parents.get(at)!
+      parents.set(at, top)
+      at = next
+    }
+    return top
+  }
+  const firsts = new Map<string, string>()
+  equal.forEach((value, i) => {
+    if (value === undefined) return
+    const first = firsts.get(value)
+    if (first === undefined) firsts.set(value, keys[i]!)
+    else {
+      const [a, b] = [root(first), root(keys[i]!)]
+      if (a !== b) parents.set(compareText(a, b) < 0 ? b : a, compareText(a, b) < 0 ? a : b)
+    }
+  })
+  return root
 }
 
 /** The class that fewest things that wait have; -1 where none is left. */

@@ -1,10 +1,15 @@
 // Validates a data set: a report of every problem.
 
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { isFoveaError } from '../../util/errors.ts'
+import { availableParallelism } from 'node:os'
+import { type FoveaError, isFoveaError } from '../../util/errors.ts'
+import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import type { LabelledPicture } from '../../vision/labelled-set.ts'
+import { decodeImage } from '../decode.ts'
+import { readFileBytes } from '../source.ts'
+import { workAhead } from './ahead.ts'
 import { type OpenDatasetOptions, openDataset } from './dataset-files.ts'
+import { contentHash } from './equal-pictures.ts'
 import { GrowingNumbers } from './growing-numbers.ts'
 import { imageSize } from './image-size.ts'
 import { indexEnding } from './index-sources.ts'
@@ -15,8 +20,10 @@ import type { DatasetProblem, ProblemCode } from './problems.ts'
 import { type DatasetStatistics, StatisticsMaker } from './statistics.ts'
 
 export interface ValidateOptions extends OpenDatasetOptions {
-  /** Opens every picture's header and reads its bytes: finds sizes that differ, unreadable and duplicate pictures. Default true. */
+  /** Reads and decodes every picture: finds sizes that differ, damaged and duplicate pictures. Default true. */
   readonly openPictures?: boolean
+  /** Pictures are not decoded: their bytes are compared, but of what they show the header alone is looked at. Default false. */
+  readonly quick?: boolean
   /**
    * Also finds pictures that look alike, as the frames of a burst do: those whose `perceptualHash` differs in at most so many of its 64 bits,
    * 0 to 15; 4 is strict. Default: not looked for.
@@ -62,9 +69,11 @@ export async function validateDataset(source: string, options: ValidateOptions =
   const index = source.endsWith(indexEnding) ? await openIndexedDataset(source, { check: 'none' }) : undefined
   const known = { content: index?.contentHashes(), perceptual: index?.perceptualHashes() }
   index?.close()
-  const alike = options.near === undefined ? undefined : new AlikeFinder(options.near, known.perceptual)
+  const alike = options.near === undefined ? undefined : new AlikeFinder(options.near)
+  const open = options.openPictures === false ? undefined : options.quick === true ? 'header' : 'whole'
   let count = 0
-  for await (const picture of opened.pictures) {
+  const look = (picture: LabelledPicture, number: number) => lookAt(picture, number, { open, known, near: options.near !== undefined })
+  for await (const [picture, { size, fault, content, alike: hash }] of workAhead(opened.pictures, atOnce, look)) {
     statistics.add(picture)
     const file = fileOf(picture)
     const seen = { file, split: picture.split }
@@ -74,17 +83,16 @@ export async function validateDataset(source: string, options: ValidateOptions =
       else if (first.split !== picture.split) report('split-leakage', file, `group ${picture.group} in ${splits(first, seen)}`, first.file)
     }
     if (picture.labels.length + picture.annotations.length + picture.captions.length === 0) report('unlabelled-image', file, 'no labels')
-    if (options.openPictures !== false && picture.file !== undefined)
-      await checkSize(picture, picture.file, (code, detail) => report(code, file, detail))
-    const hash = await contentOf(picture, count, known.content, options.openPictures !== false)
-    const first = hash === undefined ? undefined : byContent.get(hash)
-    if (hash !== undefined && first === undefined) byContent.set(hash, seen)
+    if (fault !== undefined) report('unreadable-image', file, fault)
+    if (size !== undefined) checkSize(picture, size, (detail) => report('image-size', file, detail))
+    const first = content === undefined ? undefined : byContent.get(content)
+    if (content !== undefined && first === undefined) byContent.set(content, seen)
     if (first !== undefined) {
       report('duplicate-image', file, `the same bytes as ${first.file}`, first.file)
       if (first.split !== seen.split) report('split-leakage', file, `the same picture in ${splits(first, seen)}`, first.file)
     }
     // The same bytes look the same: they are told of already.
-    await alike?.add(seen, first === undefined ? picture.file : undefined)
+    alike?.add(seen, picture.file, first === undefined ? hash : undefined)
     count++
     options.onPicture?.(count)
   }
@@ -111,21 +119,18 @@ interface Seen {
 /** Gathers hashes of what pictures look like, then finds the pairs. */
 class AlikeFinder {
   readonly #distance: number
-  readonly #known: BigUint64Array | undefined
   readonly #hashes = new GrowingNumbers(BigUint64Array)
   readonly #seen: Seen[] = []
   readonly #paths: (string | undefined)[] = []
 
-  constructor(distance: number, known: BigUint64Array | undefined) {
+  constructor(distance: number) {
     // An impossible distance is refused before the pictures are read.
     nearPairs(new BigUint64Array(), [], distance)
     this.#distance = distance
-    this.#known = known
   }
 
-  /** @param path undefined for a picture that is not to be compared */
-  async add(seen: Seen, path: string | undefined): Promise<void> {
-    const hash = path === undefined ? undefined : (this.#known?.[this.#seen.length] ?? (await perceptualHash(path)))
+  /** @param hash undefined for a picture that is not to be compared */
+  add(seen: Seen, path: string | undefined, hash: bigint | undefined): void {
     this.#hashes.push(hash ?? 0n)
     this.#seen.push(seen)
     this.#paths.push(path)
@@ -153,37 +158,66 @@ export function fileOf({ split, name }: LabelledPicture): string {
   return split === undefined ? name : `${split}/${name}`
 }
 
-async function checkSize(picture: LabelledPicture, file: string, report: (code: ProblemCode, detail: string) => void): Promise<void> {
+function checkSize(picture: LabelledPicture, size: PictureSize, report: (detail: string) => void): void {
+  if (picture.width === undefined || (size.width === picture.width && size.height === picture.height)) return
+  const turned = size.width === picture.height && size.height === picture.width ? ', as if turned: look at its EXIF orientation' : ''
+  report(`${size.width} x ${size.height}, stated ${picture.width} x ${picture.height}${turned}`)
+}
+
+/** Pictures that are looked at at once: decoding runs in threads of its own, and each holds its pixels. */
+const atOnce = Math.max(2, Math.min(8, availableParallelism()))
+
+interface Looks {
+  readonly open: 'whole' | 'header' | undefined
+  /** Of an index: SHA-256s, 32 bytes a picture, and perceptual hashes; 0 where there is none. */
+  readonly known: { readonly content: Uint8Array | undefined; readonly perceptual: BigUint64Array | undefined }
+  readonly near: boolean
+}
+
+/** What the file of a picture tells. */
+interface Looked {
+  readonly size?: PictureSize
+  /** Why it cannot be decoded. */
+  readonly fault?: string
+  /** The SHA-256 of its bytes as text. */
+  readonly content?: string | undefined
+  readonly alike?: bigint | undefined
+}
+
+async function lookAt({ file }: LabelledPicture, number: number, { open, known, near }: Looks): Promise<Looked> {
+  if (file === undefined) return {}
+  const stored = known.content === undefined ? undefined : Buffer.from(known.content.buffer, 32 * number, 32)
+  const content = stored?.some((byte) => byte !== 0) ? stored.toString('latin1') : undefined
+  const alike = known.perceptual?.[number] || undefined
+  const seeks = near && known.perceptual === undefined
+  if (open !== 'whole') {
+    const found = open === undefined ? {} : await coded(() => imageSize(file))
+    // Without opening, nothing is read but what was asked for.
+    const hashed = content ?? (open === undefined || stored !== undefined ? undefined : await contentHash(file))
+    return { ...found, content: hashed, alike: seeks ? await perceptualHash(file) : alike }
+  }
   try {
-    const size = await imageSize(file)
-    if (picture.width === undefined || (size.width === picture.width && size.height === picture.height)) return
-    const turned = size.width === picture.height && size.height === picture.width ? ', as if turned: look at its EXIF orientation' : ''
-    report('image-size', `${size.width} x ${size.height}, stated ${picture.width} x ${picture.height}${turned}`)
+    const bytes = await readFileBytes(file)
+    const found = await coded(() => decodeImage(bytes, { name: file }))
+    const hashed = stored === undefined ? createHash('sha256').update(bytes).digest().toString('latin1') : content
+    return { ...found, content: hashed, alike: seeks ? await perceptualHash(bytes) : alike }
   } catch (error) {
     if (!isFoveaError(error)) throw error
-    report('unreadable-image', error.details.found ?? error.code)
+    return { fault: faultOf(error) }
   }
 }
 
-/** The SHA-256 of a picture as text: of the index, else of its bytes where these may be read. */
-async function contentOf(
-  picture: LabelledPicture,
-  number: number,
-  known: Uint8Array | undefined,
-  mayRead: boolean,
-): Promise<string | undefined> {
-  if (picture.file === undefined) return undefined
-  if (known === undefined) return mayRead ? contentHash(picture.file) : undefined
-  const bytes = Buffer.from(known.buffer, 32 * number, 32)
-  return bytes.every((byte) => byte === 0) ? undefined : bytes.toString('latin1')
-}
-
-async function contentHash(file: string): Promise<string | undefined> {
-  const hash = createHash('sha256')
+/** The size of a picture, or why it cannot be opened. */
+async function coded(open: () => Promise<PictureSize>): Promise<Pick<Looked, 'size' | 'fault'>> {
   try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array)
-    return hash.digest().toString('latin1')
-  } catch {
-    return undefined
+    const { width, height } = await open()
+    return { size: { width, height } }
+  } catch (error) {
+    if (!isFoveaError(error)) throw error
+    return { fault: faultOf(error) }
   }
+}
+
+function faultOf({ code, details: { found } }: FoveaError): string {
+  return found === undefined ? code : `${code}: ${found}`
 }

@@ -13,11 +13,14 @@ export type Placement = 'copy' | 'link' | 'symlink' | 'none'
 export class WriteContext {
   readonly root: string
   readonly placement: Placement
+  /** Says that something is lost on the way, with the picture or class that lost it. */
+  readonly lose: (what: string, example: string) => void
   readonly #made = new Set<string>()
 
-  constructor(root: string, placement: Placement = 'copy') {
+  constructor(root: string, placement: Placement = 'copy', lose: (what: string, example: string) => void = () => {}) {
     this.root = root
     this.placement = placement
+    this.lose = lose
   }
 
   /** Writes a file below the root. @throws DATASET_PATH, DATASET_EXISTS, FILE_WRITE */

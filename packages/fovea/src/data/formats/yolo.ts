@@ -3,6 +3,7 @@
 import { basename, dirname, posix } from 'node:path'
 import { parse as parseYaml, stringify } from 'yaml'
 import { FoveaError } from '../../util/errors.ts'
+import { maxOf } from '../../util/extremes.ts'
 import type { Annotation } from '../../vision/annotation.ts'
 import type { LabelledPicture, LabelledStream } from '../../vision/labelled-set.ts'
 import type { DatasetFormat, Holdings } from './format.ts'
@@ -199,7 +200,7 @@ async function readDataYaml(text: string, file: string, context: ReadContext, la
   if (Array.isArray(names)) labels.declare(names.map((name) => ({ name: String(name) })))
   else if (isObject(names)) {
     const ids = Object.keys(names).map(Number)
-    const highest = Math.max(-1, ...ids)
+    const highest = maxOf(ids, -1)
     if (!ids.every((id) => Number.isInteger(id) && id >= 0) || highest > 100_000)
       throw new FoveaError('DATASET_MALFORMED', {
         file,
@@ -215,7 +216,7 @@ async function readDataYaml(text: string, file: string, context: ReadContext, la
     for (const one of Array.isArray(value) ? value : [value]) {
       if (typeof one !== 'string') continue
       const found = await yamlPlaces(one, typeof path === 'string' ? path : '', file, context)
-      places.push(...found.map((place) => ({ split: key, path: place })))
+      for (const place of found) places.push({ split: key, path: place })
     }
   }
   return { places, ...(shape === undefined ? {} : { keypoints: readKeypointShape(shape, file) }) }

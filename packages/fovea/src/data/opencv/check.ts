@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import type { Image } from '../../vision/image.ts'
+import { defaultMaxPixels } from '../limits.ts'
 
 /** What is known of a picture on its way through a pipeline. */
 export interface Shape {
@@ -49,6 +50,22 @@ export function checkNumbers(field: string, values: readonly number[], length?: 
     refuse(field, length === undefined ? `a list of numbers, ${multiple} for each element` : `${length} numbers`, values)
   const wrong = values.findIndex((value) => typeof value !== 'number' || !Number.isFinite(value))
   if (wrong >= 0) refuse(`${field}[${wrong}]`, 'a finite number', values[wrong])
+}
+
+/** A misspelt option would do nothing, and be taken for one that did. `signal` is always known. */
+export function checkOptions<T extends object>(name: string, options: T, known: readonly (keyof T & string)[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) refuse(`${name}.options`, 'an object', options)
+  const given = options as Readonly<Record<string, unknown>>
+  const names: readonly string[] = [...known, 'signal']
+  const stray = Object.keys(given).find((key) => given[key] !== undefined && !names.includes(key))
+  if (stray !== undefined) refuse(`${name}.${stray}`, `an option such as ${names.join(', ')}`, given[stray])
+  const { signal } = given
+  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`${name}.signal`, 'an AbortSignal', signal)
+}
+
+/** A picture that comes out. */
+export function checkArea(name: string, width: number, height: number): void {
+  if (width * height > defaultMaxPixels) refuse(name, `at most ${defaultMaxPixels.toLocaleString('en')} pixels`, `${width}x${height}`)
 }
 
 /** A list of points, x and y in turn, of at least `least` points. */

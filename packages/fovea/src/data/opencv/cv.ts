@@ -3,7 +3,7 @@
 import type { Polygon } from '../../vision/annotation.ts'
 import type { Image, Rgb } from '../../vision/image.ts'
 import { type CvArgument, type CvCallResult, checkCall } from './call.ts'
-import { checkInteger, refuse } from './check.ts'
+import { checkInteger, checkNumbers, checkOptions, refuse } from './check.ts'
 import type { FeatureMethod } from './features.ts'
 import type { Alignment, AlignmentMotion, MatchedFeatures, RobustFit, RobustMethod } from './functions/align.ts'
 import type { CalibrationView, CameraCalibration, CharucoBoard, CharucoView } from './functions/camera.ts'
@@ -142,54 +142,89 @@ export function createCv(workers = 1): Cv {
   // Apart, so that aborting a request never takes what a subtractor has learnt.
   const keepers = new OpenCvThreads({ size: 1, mayEnd: false })
 
-  const run = async <K extends FunctionName>(name: K, options: FunctionOptions<K>, { signal }: RunOptions): Promise<FunctionResult<K>> => {
+  const run = async <K extends FunctionName, T extends RunOptions>(
+    name: K,
+    given: T,
+    known: readonly (keyof T & string)[],
+    complete: (given: T) => FunctionOptions<K>,
+  ): Promise<FunctionResult<K>> => {
+    checkOptions(name, given, known)
+    const options = complete(given)
     ;(functions[name] as unknown as PlainFunction<FunctionOptions<K>, unknown>).check(options)
-    return (await threads.run({ kind: 'function', name, options }, signal)) as FunctionResult<K>
+    return (await threads.run({ kind: 'function', name, options }, given.signal)) as FunctionResult<K>
   }
-  const fit = (from: Polygon, to: Polygon, { method = 'ransac', threshold = 3, confidence = 0.995, iterations = 2000 }: FitOptions) => ({
-    from,
-    to,
-    method,
-    threshold,
-    confidence,
-    iterations,
-  })
+  const fitNames = ['method', 'threshold', 'confidence', 'iterations'] as const
+  const fit = (from: Polygon, to: Polygon, usual: number) => {
+    return ({ method = 'ransac', threshold = 3, confidence = usual, iterations = 2000 }: FitOptions) => ({
+      from,
+      to,
+      method,
+      threshold,
+      confidence,
+      iterations,
+    })
+  }
 
   const functionsOfCv: CvFunctions = {
-    findHomography: (from, to, options = {}) => run('findHomography', fit(from, to, options), options),
-    findAffine: (from, to, options = {}) => run('findAffine', fit(from, to, { confidence: 0.99, ...options }), options),
-    perspectiveOf: (from, to, options = {}) => run('perspectiveOf', { from, to }, options),
+    findHomography: (from, to, options = {}) => run('findHomography', options, fitNames, fit(from, to, 0.995)),
+    findAffine: (from, to, options = {}) => run('findAffine', options, fitNames, fit(from, to, 0.99)),
+    perspectiveOf: (from, to, options = {}) => run('perspectiveOf', options, [], () => ({ from, to })),
     matchFeatures: (a, b, options = {}) =>
-      run('matchFeatures', { a, b, method: options.method ?? 'orb', count: options.count ?? 500, ratio: options.ratio ?? 0.75 }, options),
-    align(a, b, options = {}) {
-      const { motion = 'affine', iterations = 50, epsilon = 0.001, blur = 5, start } = options
-      return run('align', { a, b, motion, iterations, epsilon, blur, start }, options)
-    },
-    opticalFlow(a, b, options = {}) {
-      const { scale = 0.5, levels = 3, window = 15, iterations = 3, size = 5, sigma = 1.1 } = options
-      return run('opticalFlow', { a, b, scale, levels, window, iterations, size, sigma }, options)
-    },
+      run('matchFeatures', options, ['method', 'count', 'ratio'], ({ method = 'orb', count = 500, ratio = 0.75 }) => ({
+        a,
+        b,
+        method,
+        count,
+        ratio,
+      })),
+    align: (a, b, options = {}) =>
+      run(
+        'align',
+        options,
+        ['motion', 'iterations', 'epsilon', 'blur', 'start'],
+        ({ motion = 'affine', iterations = 50, epsilon = 0.001, blur = 5, start }) => ({ a, b, motion, iterations, epsilon, blur, start }),
+      ),
+    opticalFlow: (a, b, options = {}) =>
+      run(
+        'opticalFlow',
+        options,
+        ['scale', 'levels', 'window', 'iterations', 'size', 'sigma'],
+        ({ scale = 0.5, levels = 3, window = 15, iterations = 3, size = 5, sigma = 1.1 }) => ({
+          a,
+          b,
+          scale,
+          levels,
+          window,
+          iterations,
+          size,
+          sigma,
+        }),
+      ),
     trackPoints: (a, b, points, options = {}) =>
-      run('trackPoints', { a, b, points, window: options.window ?? 21, levels: options.levels ?? 3 }, options),
-    phaseCorrelate: (a, b, options = {}) => run('phaseCorrelate', { a, b, window: options.window ?? true }, options),
-    minAreaRect: (points, options = {}) => run('minAreaRect', { points }, options),
-    minEnclosingCircle: (points, options = {}) => run('minEnclosingCircle', { points }, options),
-    convexHull: (points, options = {}) => run('convexHull', { points }, options),
-    fitLine: (points, options = {}) => run('fitLine', { points, distance: options.distance ?? 'l2' }, options),
-    fitEllipse: (points, options = {}) => run('fitEllipse', { points, method: options.method ?? 'leastSquares' }, options),
-    matchShapes: (a, b, options = {}) => run('matchShapes', { a, b, method: options.method ?? 1 }, options),
-    simplify: (points, tolerance, options = {}) => run('simplify', { points, tolerance }, options),
-    calibrateCamera: (views, width, height, options = {}) => run('calibrateCamera', { views, width, height }, options),
-    findCharucoBoard: (image, board, options = {}) => run('findCharucoBoard', { image, board }, options),
+      run('trackPoints', options, ['window', 'levels'], ({ window = 21, levels = 3 }) => ({ a, b, points, window, levels })),
+    phaseCorrelate: (a, b, options = {}) => run('phaseCorrelate', options, ['window'], ({ window = true }) => ({ a, b, window })),
+    minAreaRect: (points, options = {}) => run('minAreaRect', options, [], () => ({ points })),
+    minEnclosingCircle: (points, options = {}) => run('minEnclosingCircle', options, [], () => ({ points })),
+    convexHull: (points, options = {}) => run('convexHull', options, [], () => ({ points })),
+    fitLine: (points, options = {}) => run('fitLine', options, ['distance'], ({ distance = 'l2' }) => ({ points, distance })),
+    fitEllipse: (points, options = {}) => run('fitEllipse', options, ['method'], ({ method = 'leastSquares' }) => ({ points, method })),
+    matchShapes: (a, b, options = {}) => run('matchShapes', options, ['method'], ({ method = 1 }) => ({ a, b, method })),
+    simplify: (points, tolerance, options = {}) => run('simplify', options, [], () => ({ points, tolerance })),
+    calibrateCamera: (views, width, height, options = {}) => run('calibrateCamera', options, [], () => ({ views, width, height })),
+    findCharucoBoard: (image, board, options = {}) => run('findCharucoBoard', options, [], () => ({ image, board })),
     drawCharucoBoard: (board, width, height, options = {}) =>
-      run('drawCharucoBoard', { board, width, height, margin: options.margin ?? 0 }, options),
+      run('drawCharucoBoard', options, ['margin'], ({ margin = 0 }) => ({ board, width, height, margin })),
     backgroundSubtractor: (options = {}) => new BackgroundSubtractor(keepers, options),
-    async call(name, args, { signal } = {}) {
+    async call(name, args, options = {}) {
+      checkOptions('call', options, [])
       if (!Array.isArray(args)) refuse('args', 'a list of arguments', args)
       checkCall(name, args)
-      return (await threads.run({ kind: 'call', name, args }, signal)) as CvCallResult
+      return (await threads.run({ kind: 'call', name, args }, options.signal)) as CvCallResult
     },
-    pool: ({ workers }) => createCv(workers),
+    pool: (options) => {
+      checkOptions('pool', options, ['workers'])
+      return createCv(options.workers)
+    },
     stats() {
       const [a, b] = [threads.stats, keepers.stats]
       return { threads: a.threads + b.threads, calls: a.calls + b.calls, heapBytes: a.heapBytes + b.heapBytes }
@@ -199,6 +234,11 @@ export function createCv(workers = 1): Cv {
     },
   }
 
-  const begin = (image: Image, { background = [255, 255, 255] }: CvOptions = {}) => CvPipeline.over(image, threads, background)
+  const begin = (image: Image, options: CvOptions = {}) => {
+    checkOptions('cv', options, ['background'])
+    const { background = [255, 255, 255] } = options
+    checkNumbers('cv.background', background, 3)
+    return CvPipeline.over(image, threads, background)
+  }
   return Object.assign(begin, functionsOfCv)
 }

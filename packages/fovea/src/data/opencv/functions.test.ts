@@ -55,6 +55,24 @@ describe('maps between points', () => {
     ).toBeUndefined()
   })
 
+  test('corners on a line are refused', async () => {
+    const [square, line, three] = [
+      [0, 0, 40, 0, 40, 30, 0, 30],
+      [0, 0, 10, 10, 20, 20, 30, 30],
+      [0, 0, 10, 0, 25, 0, 0, 30],
+    ]
+    const twice = [0, 0, 0, 0, 40, 30, 0, 30]
+    for (const bad of [line, three, twice]) {
+      await expect(cv.perspectiveOf(bad!, square!)).rejects.toMatchObject({
+        code: 'OPENCV_ARGUMENT',
+        details: { field: 'perspectiveOf.from' },
+      })
+      await expect(cv.perspectiveOf(square!, bad!)).rejects.toMatchObject({ details: { field: 'perspectiveOf.to' } })
+    }
+    // Thin, but corners of a picture.
+    close(await cv.perspectiveOf([0, 0, 1000, 0, 1000, 1, 0, 1], [0, 0, 10, 0, 10, 10, 0, 10]), [0.01, 0, 0, 0, 10, 0, 0, 0, 1], 1e-3)
+  })
+
   test('four corners onto four others, and the picture follows', async () => {
     const corners = [0, 0, 40, 0, 40, 30, 0, 30]
     const target = [10, 5, 50, 5, 50, 35, 10, 35]

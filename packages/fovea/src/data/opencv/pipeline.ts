@@ -2,7 +2,7 @@
 
 import type { Polygon } from '../../vision/annotation.ts'
 import { type Image, type Rgb, toRgb } from '../../vision/image.ts'
-import { checkImage, type Shape } from './check.ts'
+import { checkImage, checkOptions, type Shape } from './check.ts'
 import type { FeatureMethod, ImageFeatures } from './features.ts'
 import type { Camera } from './functions/camera.ts'
 import type { FloatMap, IntegerMap } from './matrix.ts'
@@ -167,6 +167,7 @@ export class CvPipeline {
 
   /** Contrast-limited adaptive equalisation of a grey picture (Zuiderveld 1994): in `tiles` x `tiles` parts, default 8, clipped at `clipLimit`, default 2. */
   clahe(options: { readonly clipLimit?: number; readonly tiles?: number } = {}): CvPipeline {
+    checkOptions('clahe', options, ['clipLimit', 'tiles'])
     return this.#then('clahe', { clipLimit: options.clipLimit ?? 2, tiles: options.tiles ?? 8 })
   }
 
@@ -189,6 +190,7 @@ export class CvPipeline {
 
   /** Smooths and keeps edges (Tomasi 1998); `sigmaColor` in values, default 50, `sigmaSpace` in pixels, default the diameter. */
   bilateralFilter(diameter: number, options: { readonly sigmaColor?: number; readonly sigmaSpace?: number } = {}): CvPipeline {
+    checkOptions('bilateralFilter', options, ['sigmaColor', 'sigmaSpace'])
     return this.#then('bilateralFilter', { diameter, sigmaColor: options.sigmaColor ?? 50, sigmaSpace: options.sigmaSpace ?? diameter })
   }
 
@@ -209,11 +211,13 @@ export class CvPipeline {
 
   /** Edges of a grey picture as 255 on 0 (Canny 1986). `exact` takes the Euclidean gradient; default false, aperture 3. */
   canny(low: number, high: number, options: { readonly aperture?: 3 | 5 | 7; readonly exact?: boolean } = {}): CvPipeline {
+    checkOptions('canny', options, ['aperture', 'exact'])
     return this.#then('canny', { low, high, aperture: options.aperture ?? 3, exact: options.exact ?? false })
   }
 
   /** Erosion, dilation and what is made of them, by a kernel of `size` x `size` pixels. */
   morphology(kind: MorphologyKind, size: number, options: MorphologyOptions = {}): CvPipeline {
+    checkOptions('morphology', options, ['shape', 'iterations'])
     return this.#then('morphology', { kind, size, shape: options.shape ?? 'rectangle', iterations: options.iterations ?? 1 })
   }
 
@@ -221,6 +225,7 @@ export class CvPipeline {
 
   /** Values above `at` become `high` (default 255), others 0; other kinds as named. `otsu` and `triangle` find the value in a grey picture. */
   threshold(at: ThresholdAt, options: { readonly kind?: ThresholdKind; readonly high?: number } = {}): CvPipeline {
+    checkOptions('threshold', options, ['kind', 'high'])
     return this.#then('threshold', { at, kind: options.kind ?? 'binary', high: options.high ?? 255 })
   }
 
@@ -229,6 +234,7 @@ export class CvPipeline {
     size: number,
     options: { readonly offset?: number; readonly method?: AdaptiveMethod; readonly kind?: 'binary' | 'binaryInverted' } = {},
   ): CvPipeline {
+    checkOptions('adaptiveThreshold', options, ['offset', 'method', 'kind'])
     const { offset = 0, method = 'gaussian', kind = 'binary' } = options
     return this.#then('adaptiveThreshold', { size, offset, method, kind })
   }
@@ -261,11 +267,13 @@ export class CvPipeline {
 
   /** Moves the picture by an affine map of 6 numbers, row by row, from positions of this picture to those of the new one. */
   warpAffine(matrix: readonly number[], options: WarpOptions = {}): CvPipeline {
+    checkOptions('warpAffine', options, ['width', 'height', 'interpolation', 'border', 'fill'])
     return this.#then('warpAffine', warpDefaults(matrix, options))
   }
 
   /** Moves the picture by a homography of 9 numbers, row by row, from positions of this picture to those of the new one. */
   warpPerspective(matrix: readonly number[], options: WarpOptions = {}): CvPipeline {
+    checkOptions('warpPerspective', options, ['width', 'height', 'interpolation', 'border', 'fill'])
     return this.#then('warpPerspective', warpDefaults(matrix, options))
   }
 
@@ -298,11 +306,13 @@ export class CvPipeline {
     value: readonly number[],
     options: { readonly tolerance?: number; readonly neighbours?: 4 | 8 } = {},
   ): CvPipeline {
+    checkOptions('floodFill', options, ['tolerance', 'neighbours'])
     return this.#then('floodFill', { x, y, value, tolerance: options.tolerance ?? 0, neighbours: options.neighbours ?? 4 })
   }
 
   /** Paints over what the mask, a grey picture of the same size, holds above 0: by Telea 2004 (default) or along isophotes (Bertalmio 2001). */
   inpaint(mask: Image, options: { readonly radius?: number; readonly method?: InpaintMethod } = {}): CvPipeline {
+    checkOptions('inpaint', options, ['radius', 'method'])
     return this.#then('inpaint', { mask, radius: options.radius ?? 3, method: options.method ?? 'telea' })
   }
 
@@ -315,63 +325,85 @@ export class CvPipeline {
 
   /** The picture as it is now. */
   image(options: RunOptions = {}): Promise<Image> {
-    return this.#read('image', {}, options)
+    return this.#read('image', options, [], () => ({}))
   }
 
   /** The outlines of what is not black in a grey picture, in OpenCV's order; with area, perimeter, boxes, hull and moments. */
   contours(options: ContourOptions = {}): Promise<readonly Contour[]> {
-    const { mode = 'external', approximation = 'simple', minArea = 0, tolerance = 0 } = options
-    return this.#read('contours', { mode, approximation, minArea, tolerance }, options)
+    return this.#read(
+      'contours',
+      options,
+      ['mode', 'approximation', 'minArea', 'tolerance'],
+      ({ mode = 'external', approximation = 'simple', minArea = 0, tolerance = 0 }) => ({ mode, approximation, minArea, tolerance }),
+    )
   }
 
   /** The parts of a grey picture that are not black and hang together through 8 neighbours (default) or 4. */
   components(options: RunOptions & { readonly neighbours?: 4 | 8 } = {}): Promise<ConnectedComponents> {
-    return this.#read('components', { neighbours: options.neighbours ?? 8 }, options)
+    return this.#read('components', options, ['neighbours'], ({ neighbours = 8 }) => ({ neighbours }))
   }
 
   /** Moments of a grey picture by its values, or of what is not black in it. */
   moments(options: RunOptions & { readonly binary?: boolean } = {}): Promise<Moments> {
-    return this.#read('moments', { binary: options.binary ?? false }, options)
+    return this.#read('moments', options, ['binary'], ({ binary = false }) => ({ binary }))
   }
 
   /** Mean, standard deviation and extremes of each channel. */
   statistics(options: RunOptions = {}): Promise<readonly ValueStatistics[]> {
-    return this.#read('statistics', {}, options)
+    return this.#read('statistics', options, [], () => ({}))
   }
 
   /** For each channel how many values fall into each of `bins` (default 256) equal parts of 0 to 255; of the mask's pixels alone where one is given. */
   histogram(options: RunOptions & { readonly bins?: number; readonly mask?: Image } = {}): Promise<readonly (readonly number[])[]> {
-    return this.#read('histogram', { bins: options.bins ?? 256, mask: options.mask }, options)
+    return this.#read('histogram', options, ['bins', 'mask'], ({ bins = 256, mask }) => ({ bins, mask }))
   }
 
   /** For each pixel of a grey picture the way to the nearest black one; default l2, exact. */
   distances(options: RunOptions & { readonly kind?: DistanceKind } = {}): Promise<FloatMap> {
-    return this.#read('distances', { kind: options.kind ?? 'l2' }, options)
+    return this.#read('distances', options, ['kind'], ({ kind = 'l2' }) => ({ kind }))
   }
 
   /** Grows the markers (numbers above 0 in a map of zeros) over a picture in colour until they meet (Meyer 1992); -1 lies between them, and on the rim. */
   watershed(markers: IntegerMap, options: RunOptions = {}): Promise<IntegerMap> {
-    return this.#read('watershed', { markers }, options)
+    return this.#read('watershed', options, [], () => ({ markers }))
   }
 
   /** Straight lines through white pixels of a grey picture (Hough), those of most votes first. */
   lines(
     options: RunOptions & { readonly rho?: number; readonly theta?: number; readonly votes?: number } = {},
   ): Promise<readonly HoughLine[]> {
-    const { rho = 1, theta = Math.PI / 180, votes = 100 } = options
-    return this.#read('lines', { rho, theta, votes }, options)
+    return this.#read('lines', options, ['rho', 'theta', 'votes'], ({ rho = 1, theta = Math.PI / 180, votes = 100 }) => ({
+      rho,
+      theta,
+      votes,
+    }))
   }
 
   /** Straight pieces through white pixels of a grey picture (Matas 2000). */
   segments(options: SegmentOptions = {}): Promise<readonly LineSegment[]> {
-    const { rho = 1, theta = Math.PI / 180, votes = 50, minLength = 30, maxGap = 5 } = options
-    return this.#read('segments', { rho, theta, votes, minLength, maxGap }, options)
+    return this.#read(
+      'segments',
+      options,
+      ['rho', 'theta', 'votes', 'minLength', 'maxGap'],
+      ({ rho = 1, theta = Math.PI / 180, votes = 50, minLength = 30, maxGap = 5 }) => ({ rho, theta, votes, minLength, maxGap }),
+    )
   }
 
   /** Circles in a grey picture by their edges (Yuen 1990), those of most votes first. */
   circles(options: CircleOptions): Promise<readonly Circle[]> {
-    const { minRadius, maxRadius, minDistance = Math.max(1, minRadius), edge = 100, votes = 30, scale = 1 } = options
-    return this.#read('circles', { minRadius, maxRadius, minDistance, edge, votes, scale }, options)
+    return this.#read(
+      'circles',
+      options,
+      ['minRadius', 'maxRadius', 'minDistance', 'edge', 'votes', 'scale'],
+      ({ minRadius, maxRadius, minDistance = Math.max(1, minRadius), edge = 100, votes = 30, scale = 1 }) => ({
+        minRadius,
+        maxRadius,
+        minDistance,
+        edge,
+        votes,
+        scale,
+      }),
+    )
   }
 
   /** Corners of a grey picture that can be followed well (Shi and Tomasi 1994), best first: x and y in turn. */
@@ -383,32 +415,37 @@ export class CvPipeline {
       readonly size?: number
     } = {},
   ): Promise<Polygon> {
-    const { count = 100, quality = 0.01, minDistance = 5, size = 3 } = options
-    return this.#read('corners', { count, quality, minDistance, size }, options)
+    return this.#read(
+      'corners',
+      options,
+      ['count', 'quality', 'minDistance', 'size'],
+      ({ count = 100, quality = 0.01, minDistance = 5, size = 3 }) => ({ count, quality, minDistance, size }),
+    )
   }
 
   /** Where a smaller picture of the same channels is found in this one. */
   matchTemplate(template: Image, options: TemplateOptions = {}): Promise<readonly TemplateMatch[]> {
-    return this.#read(
-      'template',
-      { template, method: options.method ?? 'correlation', count: options.count ?? 1, limit: options.limit },
-      options,
-    )
+    return this.#read('template', options, ['method', 'count', 'limit'], ({ method = 'correlation', count = 1, limit }) => ({
+      template,
+      method,
+      count,
+      limit,
+    }))
   }
 
   /** Points of a grey picture that can be found again, with descriptors: ORB (default), AKAZE, BRISK or KAZE, at most `count` (default 500). */
   features(options: RunOptions & { readonly method?: FeatureMethod; readonly count?: number } = {}): Promise<ImageFeatures> {
-    return this.#read('features', { method: options.method ?? 'orb', count: options.count ?? 500 }, options)
+    return this.#read('features', options, ['method', 'count'], ({ method = 'orb', count = 500 }) => ({ method, count }))
   }
 
   /** ArUco and AprilTag markers of a dictionary, default 4x4-50. */
   markers(options: RunOptions & { readonly dictionary?: MarkerDictionary } = {}): Promise<readonly FiducialMarker[]> {
-    return this.#read('markers', { dictionary: options.dictionary ?? '4x4-50' }, options)
+    return this.#read('markers', options, ['dictionary'], ({ dictionary = '4x4-50' }) => ({ dictionary }))
   }
 
   /** QR codes and what they say. */
   qrCodes(options: RunOptions = {}): Promise<readonly QrCode[]> {
-    return this.#read('qrCodes', {}, options)
+    return this.#read('qrCodes', options, [], () => ({}))
   }
 
   #then<K extends StepName>(name: K, options: StepOptions<K>): CvPipeline {
@@ -416,7 +453,16 @@ export class CvPipeline {
     return new CvPipeline(this.#image, this.#threads, [...this.#steps, { name, options }], shape)
   }
 
-  async #read<K extends ReadName>(read: K, options: ReadOptions<K>, { signal }: RunOptions): Promise<ReadResult<K>> {
+  /** @param complete From what was given to all options, once their names are known to be right. */
+  async #read<K extends ReadName, T extends RunOptions>(
+    read: K,
+    given: T,
+    known: readonly (keyof T & string)[],
+    complete: (given: T) => ReadOptions<K>,
+  ): Promise<ReadResult<K>> {
+    checkOptions(read, given, known)
+    const options = complete(given)
+    const { signal } = given
     ;(reads[read] as unknown as Reading<ReadOptions<K>, unknown>).check(options, this.#shape)
     const request = { kind: 'pipeline', image: this.#image, steps: this.#steps, read, options } as const
     return (await this.#threads.run(request, signal)) as ReadResult<K>

@@ -367,3 +367,34 @@ describe('two pictures, and repairs', () => {
     expect(Math.abs(inside - Math.PI * 144)).toBeLessThan(30)
   })
 })
+
+describe('options', () => {
+  const picture = grayPicture(20, 20, (x) => x * 12)
+
+  test.each([
+    ['contours.minarea', () => cv(picture).contours({ minarea: 3 } as never)],
+    ['contours.options', () => cv(picture).contours(null as never)],
+    ['circles.options', () => cv(picture).circles(undefined as never)],
+    ['circles.minRadius', () => cv(picture).circles({} as never)],
+    ['contours.signal', () => cv(picture).contours({ signal: 5 } as never)],
+    ['template.limits', () => cv(picture).matchTemplate(picture, { limits: 1 } as never)],
+    ['findHomography.treshold', () => cv.findHomography([], [], { treshold: 3 } as never)],
+    ['simplify.tolerance', () => cv.simplify([0, 0, 1, 1, 2, 0], undefined as never)],
+  ])('%s: what is misspelt, or no object, is rejected', async (field, work) => {
+    await expect(work()).rejects.toMatchObject({ code: 'OPENCV_ARGUMENT', details: { field } })
+  })
+
+  test.each([
+    ['threshold.heigh', () => cv(picture).threshold(10, { heigh: 3 } as never)],
+    ['canny.options', () => cv(picture).canny(1, 2, 3 as never)],
+    ['warpAffine.colour', () => cv(picture).warpAffine([1, 0, 0, 0, 1, 0], { colour: [0] } as never)],
+    ['cv.color', () => cv(picture, { color: [0, 0, 0] } as never)],
+    ['cv.background', () => cv(picture, { background: 'white' } as never)],
+    ['pool.options', () => cv.pool(undefined as never)],
+    ['backgroundSubtractor.histroy', () => cv.backgroundSubtractor({ histroy: 3 } as never)],
+    ['resize', () => cv(picture).resize(32_000, 32_000)],
+    ['warpAffine', () => cv(picture).warpAffine([1, 0, 0, 0, 1, 0], { width: 32_000, height: 32_000 })],
+  ])('%s: and thrown at once where nothing is awaited', (field, work) => {
+    expect(work).toThrow(expect.objectContaining({ code: 'OPENCV_ARGUMENT', details: expect.objectContaining({ field }) }))
+  })
+})

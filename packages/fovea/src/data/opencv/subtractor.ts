@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import type { Image } from '../../vision/image.ts'
-import { checkImage, checkInteger, checkNumber, checkOneOf, checkSameSize, refuse, type Shape } from './check.ts'
+import { checkImage, checkInteger, checkNumber, checkOneOf, checkOptions, checkSameSize, refuse, type Shape } from './check.ts'
 import type { SubtractorOptions } from './protocol.ts'
 import type { OpenCvThreads } from './threads.ts'
 
@@ -44,6 +44,7 @@ export class BackgroundSubtractor {
 
   /** @internal Made by `vision.cv.backgroundSubtractor()`. */
   constructor(threads: OpenCvThreads, options: BackgroundSubtractorOptions) {
+    checkOptions('backgroundSubtractor', options, ['method', 'history', 'threshold', 'detectShadows'])
     const { method = 'mog2', history = 500, threshold = 16, detectShadows = true } = options
     checkOneOf('backgroundSubtractor.method', method, ['mog2'])
     checkInteger('backgroundSubtractor.history', history, 1, 1_000_000)
@@ -58,6 +59,7 @@ export class BackgroundSubtractor {
    * @throws OPENCV_IMAGE for a frame of another shape, OPENCV_STATE_LOST where the thread died or this was closed, CANCELLED.
    */
   async apply(frame: Image, options: SubtractOptions = {}): Promise<SubtractedFrame> {
+    checkOptions('apply', options, ['learningRate', 'background'])
     const { learningRate = -1, background = false, signal } = options
     if (this.#closed) throw new FoveaError('OPENCV_STATE_LOST', { found: 'a subtractor that was closed' })
     const shape = checkImage('apply.frame', frame)

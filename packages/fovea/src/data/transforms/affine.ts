@@ -5,7 +5,7 @@ import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { type Matrix3, movePoint } from '../../vision/geometry/matrix.ts'
 import type { WarpInterpolation } from '../../vision/geometry/warp.ts'
 import type { Rgb } from '../../vision/image.ts'
-import { checkColor, checkNumber, checkPair, checkRange, checkWarp, invalid } from './parameters.ts'
+import { checkColor, checkNumber, checkPair, checkRange, checkWarp, invalid, optionsOf } from './parameters.ts'
 import { type Step, warpStep } from './step.ts'
 
 /** What all maps that resample have. */
@@ -64,7 +64,8 @@ export type RotateOptions = Partial<Omit<Rotate, 'kind' | 'degrees'>>
  * Rotates counter-clockwise. Equal to torchvision's `rotate` on PIL images of grey or RGB: nearest byte for byte, bilinear within 1 of 255 (one
  * byte in 100,000 differs, by rounding of positions).
  */
-export function rotate(degrees: number, { expand = false, center, ...rest }: RotateOptions = {}): Rotate {
+export function rotate(degrees: number, options: RotateOptions = {}): Rotate {
+  const { expand = false, center, ...rest } = optionsOf('rotate', options, ['expand', 'center', 'interpolation', 'fill'])
   if (typeof expand !== 'boolean') throw invalid('expand', 'true or false', expand)
   const params = { kind: 'rotate', degrees: checkNumber('degrees', degrees, -36_000, 36_000), expand, ...checkResampling(rest) } as const
   return center === undefined ? params : { ...params, center: checkPair('center', center, -65_536, 65_536) }

@@ -5,7 +5,7 @@ import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { adjustBrightness, adjustContrast, adjustSaturation, adjustSharpness, drawAdjust } from './adjust.ts'
 import { type AffineMap, affine, checkResampling, drawAffine, drawRotate, type Resampling, rotate } from './affine.ts'
 import { autocontrast, drawPlain, drawPosterize, drawSolarize, equalize, posterize, solarize } from './levels.ts'
-import { checkWhole } from './parameters.ts'
+import { checkWhole, optionsOf } from './parameters.ts'
 import type { Step } from './step.ts'
 
 export interface RandAugment extends Resampling {
@@ -30,7 +30,13 @@ export type TrivialAugmentOptions = Partial<Omit<TrivialAugment, 'kind'>>
  * sharpness, posterize, solarize, autocontrast, equalize and none. Operations and strengths are torchvision's `RandAugment`; nearest by
  * default, as there. Here annotations move with the picture.
  */
-export function randAugment({ operations = 2, magnitude = 9, bins = 31, ...rest }: RandAugmentOptions = {}): RandAugment {
+export function randAugment(options: RandAugmentOptions = {}): RandAugment {
+  const {
+    operations = 2,
+    magnitude = 9,
+    bins = 31,
+    ...rest
+  } = optionsOf('randAugment', options, ['operations', 'magnitude', 'bins', 'interpolation', 'fill'])
   const most = checkWhole('bins', bins, 2, 1000)
   return {
     kind: 'randAugment',
@@ -42,7 +48,8 @@ export function randAugment({ operations = 2, magnitude = 9, bins = 31, ...rest 
 }
 
 /** One random operation of random strength; operations and strengths are torchvision's `TrivialAugmentWide`, nearest by default, as there. */
-export function trivialAugment({ bins = 31, ...rest }: TrivialAugmentOptions = {}): TrivialAugment {
+export function trivialAugment(options: TrivialAugmentOptions = {}): TrivialAugment {
+  const { bins = 31, ...rest } = optionsOf('trivialAugment', options, ['bins', 'interpolation', 'fill'])
   return { kind: 'trivialAugment', bins: checkWhole('bins', bins, 2, 1000), ...checkResampling({ interpolation: 'nearest', ...rest }) }
 }
 

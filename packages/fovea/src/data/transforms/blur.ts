@@ -3,7 +3,7 @@
 import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import type { Image } from '../../vision/image.ts'
-import { checkRange, checkWhole, invalid, reflect } from './parameters.ts'
+import { checkRange, checkWhole, invalid, optionsOf, reflect } from './parameters.ts'
 import { colorStep, type Step } from './step.ts'
 
 export interface GaussianBlur {
@@ -18,10 +18,8 @@ export interface GaussianBlur {
  * Blurs with a kernel of `kernelSize` x `kernelSize` pixels; `sigma` is one deviation or a range to draw from, default 0.1 to 2. The border is
  * mirrored. Within 1 of 255 of torchvision's `gaussian_blur`, which sums in float32.
  */
-export function gaussianBlur(
-  kernelSize: number,
-  { sigma = [0.1, 2] }: { readonly sigma?: number | GaussianBlur['sigma'] } = {},
-): GaussianBlur {
+export function gaussianBlur(kernelSize: number, options: { readonly sigma?: number | GaussianBlur['sigma'] } = {}): GaussianBlur {
+  const { sigma = [0.1, 2] } = optionsOf('gaussianBlur', options, ['sigma'])
   const size = checkWhole('kernelSize', kernelSize, 1, 255)
   if (size % 2 === 0) throw invalid('kernelSize', 'an odd number', kernelSize)
   return {

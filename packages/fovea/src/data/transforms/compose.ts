@@ -23,7 +23,7 @@ import { drawErase, drawRandomErasing, type Erase, erase, type RandomErasing, ra
 import { drawFlip, type RandomHorizontalFlip, type RandomVerticalFlip, randomHorizontalFlip, randomVerticalFlip } from './flip.ts'
 import * as levels from './levels.ts'
 import { type Normalize, normalize } from './normalize.ts'
-import { checkNumber, invalid } from './parameters.ts'
+import { checkNumber, checkRandom, invalid } from './parameters.ts'
 import {
   drawPerspective,
   drawRandomPerspective,
@@ -163,6 +163,12 @@ export function drawSteps(transform: Transform, from: PictureSize, random: Rando
   return (draw[transform.kind] as Draw<Transform>)(transform, from, random)
 }
 
+/** As `drawSteps`, of what came from outside. */
+export function drawChecked(transform: Transform, from: PictureSize, random: Random): readonly Step[] {
+  checkRandom(random)
+  return drawSteps(parseTransform(transform), from, random)
+}
+
 function drawAll(transforms: readonly Transform[], from: PictureSize, random: Random): Step[] {
   let size = from
   return transforms.flatMap((transform) => {
@@ -178,10 +184,10 @@ function sizeAfter(steps: readonly Step[], from: PictureSize): PictureSize {
 
 /**
  * A new picture; the given one is left as it was (it may be returned as it is). The same random state gives the same bytes.
- * @throws IMAGE_INVALID where the image is not well formed
+ * @throws IMAGE_INVALID where the image is not well formed; DATA_TRANSFORM_INVALID where the transform is none or does not fit the picture
  */
 export function applyTransform(image: Image, transform: Transform, random: Random): Image {
-  return drawSteps(transform, verifyImage(image), random).reduce((current, step) => step.apply(current), image)
+  return drawChecked(transform, verifyImage(image), random).reduce((current, step) => step.apply(current), image)
 }
 
 const parse: { [K in Transform['kind']]: (from: Extract<Transform, { kind: K }>) => Transform } = {

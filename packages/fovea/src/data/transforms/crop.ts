@@ -3,7 +3,7 @@
 import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { roundHalfEven } from '../../vision/resize.ts'
-import { checkFill, checkNumber, checkSize, checkSizeGiven, checkWhole, type Fill, invalid, type Size } from './parameters.ts'
+import { checkFill, checkSize, checkSizeGiven, checkWhole, type Fill, invalid, optionsOf, type Size } from './parameters.ts'
 import { type Step, windowStep } from './step.ts'
 
 export interface RandomCrop {
@@ -51,14 +51,16 @@ export interface RandomCropOptions extends FillOption {
  * Cuts a window of `size` out of the picture padded by `padding` (default 0) with `fill` (default reflect). Annotations are not repeated in
  * what is reflected: where things are to be found, fill with a colour.
  */
-export function randomCrop(size?: number | Size, { padding = 0, fill = 'reflect' }: RandomCropOptions = {}): RandomCrop {
+export function randomCrop(size?: number | Size, options: RandomCropOptions = {}): RandomCrop {
+  const { padding = 0, fill = 'reflect' } = optionsOf('randomCrop', options, ['padding', 'fill'])
   const checked = checkSize('size', size)
-  const params = { kind: 'randomCrop', padding: checkNumber('padding', padding, 0, 4096), fill: checkFill('fill', fill) } as const
+  const params = { kind: 'randomCrop', padding: checkWhole('padding', padding, 0, 4096), fill: checkFill('fill', fill) } as const
   return checked === undefined ? params : { ...params, size: checked }
 }
 
 /** The window of `size` in the middle; a smaller picture is padded with `fill` (default black). Equal to torchvision's, byte for byte. */
-export function centerCrop(size: number | Size, { fill = [0, 0, 0] }: FillOption = {}): CenterCrop {
+export function centerCrop(size: number | Size, options: FillOption = {}): CenterCrop {
+  const { fill = [0, 0, 0] } = optionsOf('centerCrop', options, ['fill'])
   return { kind: 'centerCrop', size: checkSizeGiven('size', size), fill: checkFill('fill', fill) }
 }
 
@@ -76,7 +78,8 @@ export function crop(window: Omit<Crop, 'kind' | 'fill'> & FillOption): Crop {
 }
 
 /** Adds a border: one width for all sides, or left, top, right, bottom; `fill` is black by default. Equal to torchvision's, byte for byte. */
-export function pad(padding: number | Pad['padding'], { fill = [0, 0, 0] }: FillOption = {}): Pad {
+export function pad(padding: number | Pad['padding'], options: FillOption = {}): Pad {
+  const { fill = [0, 0, 0] } = optionsOf('pad', options, ['fill'])
   const sides: unknown = typeof padding === 'number' ? [padding, padding, padding, padding] : padding
   if (!Array.isArray(sides) || sides.length !== 4) throw invalid('padding', 'a width or [left, top, right, bottom]', padding)
   for (const side of sides) checkWhole('padding', side, 0, 4096)

@@ -3,7 +3,7 @@
 import { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import type { Image, Rgb } from '../../vision/image.ts'
-import { checkColor, checkNumber, checkRange, checkWhole, invalid } from './parameters.ts'
+import { checkColor, checkNumber, checkRange, checkWhole, invalid, optionsOf } from './parameters.ts'
 import type { Step } from './step.ts'
 
 /** One colour, or a random value for every byte. */
@@ -49,7 +49,12 @@ export type RandomErasingOptions = Partial<Omit<RandomErasing, 'kind'>>
  * keeps its annotation, as in torchvision.
  */
 export function randomErasing(options: RandomErasingOptions = {}): RandomErasing {
-  const { probability = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = [0, 0, 0] } = options
+  const {
+    probability = 0.5,
+    scale = [0.02, 0.33],
+    ratio = [0.3, 3.3],
+    value = [0, 0, 0],
+  } = optionsOf('randomErasing', options, ['probability', 'scale', 'ratio', 'value'])
   return {
     kind: 'randomErasing',
     probability: checkNumber('probability', probability, 0, 1),

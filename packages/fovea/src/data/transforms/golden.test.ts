@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../../util/random.ts'
 import { createImage, type Image } from '../../vision/image.ts'
 import { applyTransform, parseTransform } from './compose.ts'
+import { transforms as t } from './index.ts'
 import { fiveCrop, transformSample } from './sample.ts'
 
 interface Case {
@@ -22,6 +23,10 @@ interface Golden {
   readonly boxes: readonly (readonly number[])[]
   readonly cases: readonly Case[]
   readonly fiveCrop: readonly string[]
+  /** The columns that nearest takes of a row; `plain` where (i + 0.5) x from / to gives them too. */
+  readonly nearest: readonly { readonly from: number; readonly to: number; readonly columns: string; readonly plain: boolean }[]
+  /** 64x41 to 9x31, in colour. */
+  readonly nearestPicture: string
 }
 
 const golden = JSON.parse(readFileSync(new URL('../../../test/golden/transforms.json', import.meta.url), 'utf8')) as Golden
@@ -51,6 +56,30 @@ describe('as torchvision does', () => {
       expect(largest).toBeLessThanOrEqual(tolerance[item.transform.kind] ?? 0)
     },
   )
+
+  test('nearest takes the same columns and rows, also where one falls exactly between two', () => {
+    // The way of counting matters in some of them.
+    expect(golden.nearest.filter(({ plain }) => !plain).length).toBeGreaterThan(10)
+    for (const { from, to, columns } of golden.nearest) {
+      const row = createImage(
+        from,
+        1,
+        1,
+        Uint8Array.from({ length: from }, (_, i) => i),
+      )
+      const nearest = (image: Image, size: [number, number]) =>
+        applyTransform(image, t.resize(size, { interpolation: 'nearest' }), new Random(0)).data
+      expect(nearest(row, [1, to]), `${from} to ${to}`).toEqual(bytes(columns))
+      expect(nearest({ ...row, width: 1, height: from }, [to, 1])).toEqual(bytes(columns))
+    }
+    const tall = createImage(
+      64,
+      41,
+      3,
+      Uint8Array.from({ length: 64 * 41 * 3 }, (_, i) => i),
+    )
+    expect(applyTransform(tall, t.resize([31, 9], { interpolation: 'nearest' }), new Random(0)).data).toEqual(bytes(golden.nearestPicture))
+  })
 
   test.each(golden.cases.filter(({ boxes }) => boxes).map((item) => [JSON.stringify(item.transform), item] as const))(
     'boxes: %s',

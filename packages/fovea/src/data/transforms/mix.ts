@@ -5,8 +5,18 @@
 import type { Random } from '../../util/random.ts'
 import type { AnnotationRule } from '../../vision/geometry/move-annotations.ts'
 import { createImage, type Image, type Rgb, toRgb } from '../../vision/image.ts'
-import { checkColor, checkNumber, checkRange, checkSizeGiven, invalid, type Size } from './parameters.ts'
-import { type AnnotatedImage, applySteps } from './sample.ts'
+import {
+  checkColor,
+  checkNumber,
+  checkRandom,
+  checkRange,
+  checkSizeGiven,
+  checkWhole,
+  invalid,
+  optionsOf,
+  type Size,
+} from './parameters.ts'
+import { type AnnotatedImage, applySteps, checkSample } from './sample.ts'
 import { resizeStep, windowStep } from './step.ts'
 
 export interface BatchMix {
@@ -44,7 +54,8 @@ export function cutMix(options: BatchMixOptions = {}): BatchMix {
   return batchMix('cutMix', options)
 }
 
-function batchMix(kind: BatchMix['kind'], { alpha = 1, probability = 1 }: BatchMixOptions): BatchMix {
+function batchMix(kind: BatchMix['kind'], options: BatchMixOptions): BatchMix {
+  const { alpha = 1, probability = 1 } = optionsOf(kind, options, ['alpha', 'probability'])
   return { kind, alpha: checkNumber('alpha', alpha, 1e-3, 1e3), probability: checkNumber('probability', probability, 0, 1) }
 }
 
@@ -53,7 +64,7 @@ function batchMix(kind: BatchMix['kind'], { alpha = 1, probability = 1 }: BatchM
  * point, and cut at the border. The point is drawn from the middle half by default, the rest is grey 114.
  */
 export function mosaic(size: number | Size, options: Partial<Omit<Mosaic, 'kind' | 'size'>> = {}): Mosaic {
-  const { center = [0.25, 0.75], fill = [114, 114, 114], probability = 1 } = options
+  const { center = [0.25, 0.75], fill = [114, 114, 114], probability = 1 } = optionsOf('mosaic', options, ['center', 'fill', 'probability'])
   const checked = checkSizeGiven('size', size)
   if (checked[0] < 2 || checked[1] < 2) throw invalid('size', 'at least 2 pixels, as four pictures share them', size)
   return {
@@ -73,8 +84,10 @@ export function parseMix(value: unknown): BatchMix | Mosaic {
       return mixUp(from)
     case 'cutMix':
       return cutMix(from)
-    case 'mosaic':
-      return mosaic(from.size!, from)
+    case 'mosaic': {
+      const { size, ...options } = from
+      return mosaic(size!, options)
+    }
     default:
       throw invalid('kind', 'one of mixUp, cutMix, mosaic', from.kind ?? value)
   }
@@ -92,6 +105,8 @@ export interface SoftBatch {
 
 /** One row for each label: 1 for its class, else 0; all 0 where it is unknown (-1), which a cross-entropy then leaves out. */
 export function softLabels(labels: ArrayLike<number>, classes: number): Float32Array<ArrayBuffer> {
+  checkWhole('classes', classes, 1, 10_000_000)
+  if (!Number.isSafeInteger(labels?.length)) throw invalid('labels', 'a list of class numbers', labels)
   const targets = new Float32Array(labels.length * classes)
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!
@@ -108,6 +123,13 @@ export function softLabels(labels: ArrayLike<number>, classes: number): Float32A
  * the probability decides so, or where it holds one picture alone.
  */
 export function mixBatch(batch: SoftBatch, mix: BatchMix, random: Random): SoftBatch {
+  checkRandom(random)
+  if (mix?.kind !== 'mixUp' && mix?.kind !== 'cutMix') throw invalid('mix', 'a mix of mixUp or cutMix', mix)
+  const { images: pixels, shape, targets } = batch ?? {}
+  if (!(pixels instanceof Uint8Array && targets instanceof Float32Array && Array.isArray(shape) && shape.length === 4))
+    throw invalid('batch', 'uint8 images, a shape of four numbers and float32 targets', batch)
+  if (!shape.every((side) => Number.isSafeInteger(side) && side >= 1)) throw invalid('shape', 'whole numbers of at least 1', shape)
+  if (targets.length % shape[0] !== 0) throw invalid('targets', `as many for each of ${shape[0]} pictures`, targets.length)
   const [count, height, width, channels] = batch.shape
   const size = height * width * channels
   if (batch.images.length !== count * size) throw invalid('shape', `a shape of ${batch.images.length} bytes`, batch.shape)
@@ -167,6 +189,7 @@ function drawRectangle(width: number, height: number, part: number, random: Rand
 
 /** Which samples go with sample `index`, out of `count`: others where there are any. */
 export function drawPartners(index: number, count: number, partners: number, random: Random): number[] {
+  checkRandom(random)
   return Array.from({ length: partners }, () => (count < 2 ? index : (index + random.integer(1, count)) % count))
 }
 
@@ -175,13 +198,12 @@ export function drawPartners(index: number, count: number, partners: number, ran
  * where all four have one; what no picture covers is unknown.
  * @throws DATA_TRANSFORM_INVALID for another number of samples
  */
-export function joinMosaic(
-  samples: readonly AnnotatedImage[],
-  { size, center, fill }: Mosaic,
-  random: Random,
-  rule: AnnotationRule = {},
-): AnnotatedImage {
-  if (samples.length !== 4) throw invalid('samples', 'four samples', samples.length)
+export function joinMosaic(samples: readonly AnnotatedImage[], joined: Mosaic, random: Random, rule: AnnotationRule = {}): AnnotatedImage {
+  if (!Array.isArray(samples) || samples.length !== 4) throw invalid('samples', 'four samples', samples?.length)
+  for (const sample of samples) checkSample(sample)
+  checkRandom(random)
+  const { kind: _, size: given, ...options } = joined ?? {}
+  const { size, center, fill } = mosaic(given as Size, options)
   const [height, width] = size
   const at = (side: number) => Math.min(side - 1, Math.max(1, Math.round(side * random.uniform(...center))))
   const [x, y] = [at(width), at(height)]
@@ -227,6 +249,8 @@ function placeTile(
  * @throws DATA_TRANSFORM_INVALID where the sizes differ
  */
 export function blendSamples(first: AnnotatedImage, second: AnnotatedImage, part: number): AnnotatedImage {
+  checkSample(first)
+  checkSample(second)
   const [a, b] = [first.image, second.image]
   checkNumber('part', part, 0, 1)
   if (a.width !== b.width || a.height !== b.height || a.channels !== b.channels) throw invalid('second', describe(a), describe(b))

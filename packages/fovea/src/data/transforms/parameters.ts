@@ -1,9 +1,12 @@
 // Checks that the transforms share: a wrong figure is named where it is given, not where it bites.
 
 import { FoveaError } from '../../util/errors.ts'
+import { Random } from '../../util/random.ts'
+import { said } from '../../util/said.ts'
 import type { WarpInterpolation } from '../../vision/geometry/warp.ts'
 import type { Rgb } from '../../vision/image.ts'
 import type { Interpolation } from '../../vision/preprocessing.ts'
+import { checkOptionNames } from '../option-names.ts'
 
 /** Pixels outside the picture: mirrored at the border, or one colour. */
 export type Fill = 'reflect' | Rgb
@@ -12,7 +15,19 @@ export type Fill = 'reflect' | Rgb
 export type Size = readonly [height: number, width: number]
 
 export function invalid(field: string, expected: string, found: unknown): FoveaError {
-  return new FoveaError('DATA_TRANSFORM_INVALID', { field, expected, found: JSON.stringify(found) ?? 'nothing' })
+  return new FoveaError('DATA_TRANSFORM_INVALID', { field, expected, found: said(found) })
+}
+
+/** Options as an object of known names: a misspelt one would do nothing, and be taken for one that did. */
+export function optionsOf<T extends object>(kind: string, options: T, known: readonly (keyof T & string)[]): T {
+  // Transforms that are read from JSON carry their kind.
+  checkOptionNames(options, 'kind' in Object(options) ? [...known, 'kind'] : known, invalid, `${kind}.`)
+  return options
+}
+
+/** @throws DATA_TRANSFORM_INVALID */
+export function checkRandom(random: unknown): asserts random is Random {
+  if (!(random instanceof Random)) throw invalid('random', 'a Random, such as new Random(0)', random)
 }
 
 export function checkNumber(field: string, value: unknown, low: number, high: number): number {

@@ -4,7 +4,7 @@ import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { invert3, type Matrix3, multiply3, type Point } from '../../vision/geometry/matrix.ts'
 import { checkResampling, type Resampling } from './affine.ts'
-import { checkNumber, checkPair, invalid } from './parameters.ts'
+import { checkNumber, checkPair, invalid, optionsOf } from './parameters.ts'
 import { type Step, warpStep } from './step.ts'
 
 export type FourPoints = readonly [Point, Point, Point, Point]
@@ -30,7 +30,9 @@ export interface RandomPerspective extends Resampling {
  * kept in float32 as there, agree to the last bit (they did in all of 50 random maps), else bilinear within 1 of 255.
  * @throws DATA_TRANSFORM_INVALID where three of the points lie on one line
  */
-export function perspective({ from, to, ...rest }: Pick<Perspective, 'from' | 'to'> & Partial<Resampling>): Perspective {
+export function perspective(options: Pick<Perspective, 'from' | 'to'> & Partial<Resampling>): Perspective {
+  if (typeof options !== 'object' || options === null) throw invalid('perspective', 'an object such as { from, to }', options)
+  const { from, to, ...rest } = options
   const points = { from: checkPoints('from', from), to: checkPoints('to', to) }
   if (!isReversible(inverseOf(points.from, points.to)))
     throw invalid('perspective', 'four corners of which no three lie on one line', points)
@@ -40,7 +42,12 @@ export function perspective({ from, to, ...rest }: Pick<Perspective, 'from' | 't
 export type RandomPerspectiveOptions = Partial<Omit<RandomPerspective, 'kind'>>
 
 /** Draws the four corners inwards by random amounts, with the given probability; both default to 0.5. */
-export function randomPerspective({ distortion = 0.5, probability = 0.5, ...rest }: RandomPerspectiveOptions = {}): RandomPerspective {
+export function randomPerspective(options: RandomPerspectiveOptions = {}): RandomPerspective {
+  const {
+    distortion = 0.5,
+    probability = 0.5,
+    ...rest
+  } = optionsOf('randomPerspective', options, ['distortion', 'probability', 'interpolation', 'fill'])
   return {
     kind: 'randomPerspective',
     distortion: checkNumber('distortion', distortion, 0, 1),

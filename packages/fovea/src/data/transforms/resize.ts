@@ -3,7 +3,7 @@
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import { createPreprocessing, type Interpolation } from '../../vision/preprocessing.ts'
 import { planResize } from '../../vision/resize.ts'
-import { checkFill, checkInterpolation, checkSizeGiven, checkWhole, type Fill, invalid, type Size } from './parameters.ts'
+import { checkFill, checkInterpolation, checkSizeGiven, checkWhole, type Fill, invalid, optionsOf, type Size } from './parameters.ts'
 import { resizeStep, type Step, windowStep } from './step.ts'
 
 export interface Resize {
@@ -31,7 +31,8 @@ export interface ResizeOptions {
  * Resizes, antialiased, bilinear by default: one number sets the shorter side and keeps the aspect ratio, `maxSize` bounds the longer.
  * Equal to torchvision's `Resize` on PIL images, byte for byte (nearest, bilinear, bicubic, lanczos).
  */
-export function resize(size: number | Size, { maxSize, interpolation = 'bilinear' }: ResizeOptions = {}): Resize {
+export function resize(size: number | Size, options: ResizeOptions = {}): Resize {
+  const { maxSize, interpolation = 'bilinear' } = optionsOf('resize', options, ['maxSize', 'interpolation'])
   const checked = typeof size === 'number' ? checkWhole('size', size, 1, 16_384) : checkSizeGiven('size', size)
   const params = { kind: 'resize', size: checked, interpolation: checkInterpolation(interpolation) } as const
   if (maxSize === undefined) return params
@@ -43,10 +44,8 @@ export function resize(size: number | Size, { maxSize, interpolation = 'bilinear
  * The whole picture in the middle of a canvas of `size`, as large as fits, bilinear; the border is `fill` (default grey 114). The same pixels
  * as the preprocessing `letterbox` of a model gives.
  */
-export function letterbox(
-  size: number | Size,
-  { fill = [114, 114, 114], interpolation = 'bilinear' }: { readonly fill?: Fill; readonly interpolation?: Interpolation } = {},
-): Letterbox {
+export function letterbox(size: number | Size, options: { readonly fill?: Fill; readonly interpolation?: Interpolation } = {}): Letterbox {
+  const { fill = [114, 114, 114], interpolation = 'bilinear' } = optionsOf('letterbox', options, ['fill', 'interpolation'])
   const checked = checkSizeGiven('size', size)
   return { kind: 'letterbox', size: checked, fill: checkFill('fill', fill), interpolation: checkInterpolation(interpolation) }
 }

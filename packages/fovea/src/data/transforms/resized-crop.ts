@@ -3,7 +3,7 @@
 import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import type { Interpolation } from '../../vision/preprocessing.ts'
-import { checkInterpolation, checkRange, checkSize, type Size } from './parameters.ts'
+import { checkInterpolation, checkRange, checkSize, optionsOf, type Size } from './parameters.ts'
 import { resizeStep, type Step, windowStep } from './step.ts'
 
 export interface RandomResizedCrop {
@@ -25,7 +25,11 @@ export interface RandomResizedCropOptions {
 
 /** Takes a random rectangle of 8 to 100 % of the area and an aspect ratio of 3/4 to 4/3 (defaults), resized to `size`, bilinear. */
 export function randomResizedCrop(size?: number | Size, options: RandomResizedCropOptions = {}): RandomResizedCrop {
-  const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], interpolation = 'bilinear' } = options
+  const {
+    scale = [0.08, 1],
+    ratio = [3 / 4, 4 / 3],
+    interpolation = 'bilinear',
+  } = optionsOf('randomResizedCrop', options, ['scale', 'ratio', 'interpolation'])
   const checked = checkSize('size', size)
   const params = {
     kind: 'randomResizedCrop',

@@ -4,7 +4,7 @@ import type { Random } from '../../util/random.ts'
 import { geometryOf, type PictureSize } from '../../vision/geometry/geometry.ts'
 import { aboutPoint, invert3, type Matrix3 } from '../../vision/geometry/matrix.ts'
 import { createImage, type Image } from '../../vision/image.ts'
-import { checkFill, checkNumber, type Fill, reflect } from './parameters.ts'
+import { checkFill, checkNumber, type Fill, optionsOf, reflect } from './parameters.ts'
 import type { Step } from './step.ts'
 
 export interface RandomRotation {
@@ -15,7 +15,8 @@ export interface RandomRotation {
 }
 
 /** Rotates by up to `degrees` either way, bilinear; corners are filled by reflection (default) or one colour. */
-export function randomRotation(degrees: number, { fill = 'reflect' }: { readonly fill?: Fill } = {}): RandomRotation {
+export function randomRotation(degrees: number, options: { readonly fill?: Fill } = {}): RandomRotation {
+  const { fill = 'reflect' } = optionsOf('randomRotation', options, ['fill'])
   return { kind: 'randomRotation', degrees: checkNumber('degrees', degrees, 0, 180), fill: checkFill('fill', fill) }
 }
 

@@ -6,7 +6,7 @@ import { chainGeometry, type Geometry } from '../../vision/geometry/geometry.ts'
 import { type LabelMap, moveLabelMap } from '../../vision/geometry/label-map.ts'
 import { type AnnotationRule, moveAnnotations } from '../../vision/geometry/move-annotations.ts'
 import { type Image, verifyImage } from '../../vision/image.ts'
-import { drawSteps, type Transform } from './compose.ts'
+import { drawChecked, type Transform } from './compose.ts'
 import { centerCrop, drawCenterCrop } from './crop.ts'
 import { checkNumber, checkSizeGiven, invalid, type Size } from './parameters.ts'
 import { type Step, windowStep } from './step.ts'
@@ -26,7 +26,18 @@ export interface AnnotatedImage {
  * @throws DATA_TRANSFORM_INVALID where the transform or a mask does not fit the picture; IMAGE_INVALID
  */
 export function transformSample(sample: AnnotatedImage, transform: Transform, random: Random, rule: AnnotationRule = {}): AnnotatedImage {
-  return applySteps(sample, drawSteps(transform, verifyImage(sample.image), random), rule)
+  checkSample(sample)
+  return applySteps(sample, drawChecked(transform, verifyImage(sample.image), random), rule)
+}
+
+/** @throws IMAGE_INVALID; DATA_TRANSFORM_INVALID where the sample is none */
+export function checkSample(sample: AnnotatedImage): void {
+  if (typeof sample !== 'object' || sample === null) throw invalid('sample', 'an image with annotations', sample)
+  verifyImage(sample.image)
+  const { annotations } = sample
+  if (!Array.isArray(annotations)) throw invalid('annotations', 'a list', annotations)
+  const at = annotations.findIndex((one) => typeof one !== 'object' || one === null)
+  if (at >= 0) throw invalid(`annotations[${at}]`, 'an object', annotations[at])
 }
 
 /** As `transformSample`, with the random numbers drawn before. */
@@ -59,6 +70,7 @@ export function geometryOfSteps(steps: readonly Step[]): Geometry | undefined {
  * @throws DATA_TRANSFORM_INVALID where the picture is smaller than the window
  */
 export function fiveCrop(sample: AnnotatedImage, size: number | Size, rule: AnnotationRule = {}): AnnotatedImage[] {
+  checkSample(sample)
   const [height, width] = checkSizeGiven('size', size)
   const [bottom, right] = [sample.image.height - height, sample.image.width - width]
   if (bottom < 0 || right < 0) throw invalid('size', `at most ${sample.image.height}x${sample.image.width}`, [height, width])
@@ -73,7 +85,9 @@ export function fiveCrop(sample: AnnotatedImage, size: number | Size, rule: Anno
   return [...steps, middle].map((window) => applySteps(sample, window, rule))
 }
 
-function checkRule({ minVisible, minSide }: AnnotationRule): void {
+function checkRule(rule: AnnotationRule): void {
+  if (typeof rule !== 'object' || rule === null) throw invalid('rule', 'an object such as { minVisible: 0.2 }', rule)
+  const { minVisible, minSide } = rule
   if (minVisible !== undefined) checkNumber('minVisible', minVisible, 0, 1)
   if (minSide !== undefined) checkNumber('minSide', minSide, 0, 65_536)
 }

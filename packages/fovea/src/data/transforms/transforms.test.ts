@@ -187,6 +187,17 @@ describe('crop', () => {
     expect(Array.from(windowOf(image, -1, 0, 3, 3, 'reflect').data)).toEqual([3, 4, 3, 1, 2, 1, 3, 4, 3])
   })
 
+  test('what is no transform, or no Random, is refused', () => {
+    const image = createImage(4, 4, 1)
+    const random = new Random(1)
+    const refused = expect.objectContaining({ code: 'DATA_TRANSFORM_INVALID' })
+    for (const transform of [undefined, null, {}, [], 'resize', { kind: 'toString' }, { kind: 'resize' }, { kind: 'compose' }, () => image])
+      expect(() => applyTransform(image, transform as never, random)).toThrow(refused)
+    for (const wrong of [undefined, {}, 7]) expect(() => applyTransform(image, t.randomHorizontalFlip(), wrong as never)).toThrow(refused)
+    expect(() => t.randomCrop(3, { padding: 0.5 })).toThrow(refused)
+    expect(() => applyTransform(image, { kind: 'randomCrop', padding: 1.5, fill: 'reflect' }, random)).toThrow(refused)
+  })
+
   test('all shifts occur', () => {
     const image = createImage(1, 1, 1, Uint8Array.from([7]))
     const random = new Random(1)

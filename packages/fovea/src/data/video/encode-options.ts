@@ -1,6 +1,7 @@
 // How a video is encoded, as arguments of FFmpeg.
 
 import { FoveaError } from '../../util/errors.ts'
+import { checkOptionNames } from '../option-names.ts'
 
 export type VideoCodec = 'h264' | 'h265' | 'vp9' | 'av1' | 'mjpeg'
 
@@ -82,6 +83,23 @@ export function encodeArguments(options: EncodeOptions, filters: readonly string
     ...(effort === undefined ? [] : chosen.effort[effort]),
     ...(chosen.more ?? []),
   ]
+}
+
+/** Names of `EncodeOptions`. */
+export const encodeNames = ['codec', 'quality', 'bitrate', 'effort'] as const satisfies readonly (keyof EncodeOptions)[]
+
+/** Holds that options are known ones, those of all work on videos among them. @throws FoveaError VIDEO_OPTION */
+export function checkWorkOptions(options: object, known: readonly string[]): void {
+  checkOptionNames(options, [...known, 'onProgress', 'signal'], optionError)
+  const { signal, onProgress } = options as { readonly signal?: unknown; readonly onProgress?: unknown }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw optionError('signal', 'an AbortSignal', signal)
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw optionError('onProgress', 'a function', onProgress)
+}
+
+/** @throws FoveaError VIDEO_OPTION for what is no name of a file */
+export function checkOutput(output: unknown): void {
+  if (typeof output !== 'string' || output === '')
+    throw optionError('output', 'the name of a file', output === '' ? 'an empty text' : output)
 }
 
 export function optionError(field: string, expected: string, found: unknown): FoveaError {

@@ -9,10 +9,13 @@ import { readNut } from './nut.ts'
 import { secretHider } from './secrets.ts'
 import { selectFilter } from './timeline.ts'
 
+/** Pixels that are said to be longer than this by their other side are taken for square. */
+export const mostSkewed = 16
+
 /** Exact enough for every rate in use, and the same for every input. */
 const timeBase = '1:1000000'
 
-export interface FfmpegFrameOptions extends Pick<OpenSourceOptions, 'fps' | 'size' | 'hwaccel'> {
+export interface FfmpegFrameOptions extends Pick<OpenSourceOptions, 'fps' | 'size' | 'squarePixels' | 'hwaccel'> {
   /** Added to every timestamp, in seconds. */
   readonly offset?: number
   readonly live?: boolean
@@ -132,8 +135,8 @@ class FrameMemory {
 /** What every FFmpeg of ours is told: no questions, no banner, only what went wrong. */
 export const quiet: readonly string[] = ['-nostdin', '-hide_banner', '-loglevel', 'warning']
 
-function rawOutput(program: FfmpegProgram, { fps, size }: FfmpegFrameOptions): string[] {
-  const filters = [...(fps === undefined ? [] : [selectFilter(fps)]), ...(size === undefined ? [] : [scaleFilter(size)])]
+function rawOutput(program: FfmpegProgram, { fps, size, squarePixels = true }: FfmpegFrameOptions): string[] {
+  const filters = [...(fps === undefined ? [] : [selectFilter(fps)]), ...scaleFilters(size, squarePixels)]
   return [
     ...['-map', '0:V:0', '-an', '-sn', '-dn'],
     ...(filters.length === 0 ? [] : ['-vf', filters.join(',')]),
@@ -142,7 +145,17 @@ function rawOutput(program: FfmpegProgram, { fps, size }: FfmpegFrameOptions): s
   ]
 }
 
-/** Scales to a size; with one side given, the other follows. */
-export function scaleFilter({ width, height }: FrameSize): string {
-  return `scale=${width ?? -1}:${height ?? -1}`
+/** The width of a pixel by its height; what is not stated, or cannot be meant, is 1. */
+const pixelShape = `if(between(sar,${1 / mostSkewed},${mostSkewed}),sar,1)`
+
+/**
+ * Scales to a size; with one side given, the other follows by the shape of the picture as it is shown. Without a size, pixels that are not square
+ * become so by their width, as players do it: the lines stay.
+ */
+export function scaleFilters(size: FrameSize | undefined, square: boolean): string[] {
+  const shape = square ? pixelShape : '1'
+  const side = (value: string) => `'max(1,round(${value}))'`
+  if (size === undefined) return square ? [`scale=${side(`iw*${shape}`)}:ih`] : []
+  const { width = side(`oh*iw*${shape}/ih`), height = side(`ow*ih/(iw*${shape})`) } = size
+  return [`scale=${width}:${height}`]
 }

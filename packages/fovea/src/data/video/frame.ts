@@ -78,6 +78,11 @@ export interface OpenSourceOptions {
    */
   readonly fps?: number
   readonly size?: FrameSize
+  /**
+   * Frames through FFmpeg whose pixels are not square are scaled in width, to the shape that players show; false gives them as they are stored.
+   * @default true
+   */
+  readonly squarePixels?: boolean
   /** Begins anew at the end of a file, folder, list or test pattern; timestamps go on. */
   readonly loop?: boolean
   /** Seconds into a video file to begin at; timestamps are those of the file. */

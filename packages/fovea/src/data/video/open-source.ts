@@ -15,6 +15,7 @@ import { ImageListReader } from './image-files.ts'
 import { LoopedReader } from './looped.ts'
 import { checkSourceOptions } from './options.ts'
 import { PatternReader, parsePattern } from './pattern-reader.ts'
+import { refuseText } from './probe.ts'
 import { hideSecrets } from './secrets.ts'
 import { Source } from './source.ts'
 import { WatchedFolderReader } from './watched-folder.ts'
@@ -56,11 +57,24 @@ export function namesVideo(spec: string): boolean {
  */
 export async function openSource(spec: SourceSpec, options: OpenSourceOptions = {}): Promise<Source> {
   checkSourceOptions(options)
+  checkSpec(spec)
   const { reader, id } = await readerOf(spec instanceof URL && spec.protocol === 'file:' ? fileURLToPath(spec) : spec, options)
   if (options.loop && reader.live)
     throw new FoveaError('SOURCE_OPTION', { field: 'loop', expected: 'a source that ends', found: 'a live one' })
   if (reader instanceof FfmpegReader) await findFfmpeg()
   return new Source(options.id ?? id, options.loop ? new LoopedReader(reader) : reader, options)
+}
+
+/** @throws FoveaError SOURCE_UNKNOWN for what is neither path, address nor list of paths */
+function checkSpec(spec: unknown): void {
+  const fail = (found: unknown, field?: string) => {
+    const text = found === null ? 'null' : typeof found === 'string' ? 'an empty text' : `${typeof found}`
+    return new FoveaError('SOURCE_UNKNOWN', { field, expected: 'a path, an address or a list of paths', found: text })
+  }
+  if (Array.isArray(spec)) {
+    const wrong = spec.findIndex((path: unknown) => typeof path !== 'string' || path === '')
+    if (wrong >= 0) throw fail(spec[wrong], `[${wrong}]`)
+  } else if ((typeof spec !== 'string' || spec === '') && !(spec instanceof URL)) throw fail(spec)
 }
 
 async function readerOf(given: SourceSpec, options: OpenSourceOptions): Promise<{ reader: FrameReader; id: string }> {
@@ -130,6 +144,7 @@ async function pathReader(path: string, options: OpenSourceOptions): Promise<Fra
   }
   if (found.isDirectory()) return new ImageListReader(await listImages(path), options)
   if (imageExtensions.includes(extname(path).toLowerCase())) return new ImageListReader([path], options)
+  await refuseText(path)
   return new FfmpegReader(() => fileInput(path, options), { ...options, name: path, offset: options.start ?? 0 })
 }
 

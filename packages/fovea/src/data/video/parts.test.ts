@@ -225,6 +225,7 @@ describe('the test pattern', () => {
     }
     expect(readPatternNumber(createImage(64, 48, 3))).toBeUndefined()
     expect(() => testPattern(0, { width: 10 })).toThrow(expect.objectContaining({ code: 'SOURCE_OPTION' }))
+    for (const index of [-1, 0.5, Number.NaN]) expect(() => testPattern(index)).toThrow(expect.objectContaining({ code: 'SOURCE_OPTION' }))
   })
 })
 
@@ -245,8 +246,26 @@ describe('what is no source', () => {
     ['testpattern://', { hwaccel: '-x y' }, 'SOURCE_OPTION'],
     ['testpattern://', { reconnect: { attempts: 0 } }, 'SOURCE_OPTION'],
     [import.meta.filename, { watch: true }, 'SOURCE_OPTION'],
-  ])('%s %o is %s', async (spec, options, code) => {
-    const error: unknown = await openSource(spec, options).catch((thrown: unknown) => thrown)
+    [undefined, {}, 'SOURCE_UNKNOWN'],
+    [null, {}, 'SOURCE_UNKNOWN'],
+    [{}, {}, 'SOURCE_UNKNOWN'],
+    [7, {}, 'SOURCE_UNKNOWN'],
+    ['', {}, 'SOURCE_UNKNOWN'],
+    [['a.png', undefined], {}, 'SOURCE_UNKNOWN'],
+    [[], {}, 'DATA_NO_IMAGES'],
+    ['testpattern://', null, 'SOURCE_OPTION'],
+    ['testpattern://', { frames: 3 }, 'SOURCE_OPTION'],
+    ['testpattern://', { size: { widht: 3, height: 4 } }, 'SOURCE_OPTION'],
+    ['testpattern://', { size: 64 }, 'SOURCE_OPTION'],
+    ['testpattern://', { size: { width: 32_000, height: 32_000 } }, 'SOURCE_OPTION'],
+    ['testpattern://', { fps: '5' }, 'SOURCE_OPTION'],
+    ['testpattern://', { reconnect: { atempts: 3 } }, 'SOURCE_OPTION'],
+    ['testpattern://', { reconnect: true }, 'SOURCE_OPTION'],
+    ['testpattern://', { squarePixels: 1 }, 'SOURCE_OPTION'],
+    ['testpattern://', { signal: 'stop' }, 'SOURCE_OPTION'],
+    ['testpattern://?size=99999x99999', {}, 'SOURCE_OPTION'],
+  ])('%o %o is %s', async (spec, options, code) => {
+    const error: unknown = await openSource(spec as never, options as never).catch((thrown: unknown) => thrown)
     expect(isFoveaError(error) && error.code).toBe(code)
   })
 })

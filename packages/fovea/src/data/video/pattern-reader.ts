@@ -41,7 +41,7 @@ export class PatternReader implements FrameReader {
     this.live = pattern.live
     this.#pattern = pattern
     this.#size = size
-    // Told now, not at the first frame.
+    // Told now, not at the first frame, and before a size is allocated that cannot be.
     testPattern(0, pattern)
   }
 

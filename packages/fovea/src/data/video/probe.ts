@@ -1,8 +1,11 @@
 // What a video holds, as ffprobe tells it.
 
 import { stat } from 'node:fs/promises'
+import { extname } from 'node:path'
 import { FoveaError } from '../../util/errors.ts'
 import { startChild } from './child.ts'
+import { checkWorkOptions } from './encode-options.ts'
+import { mostSkewed } from './ffmpeg-frames.ts'
 import { fileInput, httpVideoInput, rtspInput } from './ffmpeg-input.ts'
 import { exitError, ffmpegPath, findFfmpeg } from './ffmpeg-program.ts'
 import { hideSecrets, secretHider } from './secrets.ts'
@@ -16,9 +19,14 @@ export interface StreamInfo {
 
 export interface VideoStreamInfo extends StreamInfo {
   readonly kind: 'video'
-  /** As it is shown, after rotation. */
+  /** Pixels as they are stored, after rotation. */
   readonly width: number
   readonly height: number
+  /** The width of a pixel by its height, after rotation: 1 for square ones, and where it is not stated. */
+  readonly sampleAspectRatio: number
+  /** As it is shown, in square pixels: the size of the frames of `openSource`. */
+  readonly displayWidth: number
+  readonly displayHeight: number
   /** The mean rate; undefined where it is not stated. */
   readonly fps?: number
   /** Degrees, clockwise, by which the stored pictures are turned to be shown: 0, 90, 180 or 270. Every function here applies it. */
@@ -42,12 +50,17 @@ export interface VideoInfo {
   readonly streams: readonly StreamInfo[]
 }
 
-/** A path or an address as the input of FFmpeg, with the protocols that it may use. @throws FoveaError DATA_FILE_NOT_FOUND, FFMPEG_MISSING */
+/** A path or an address as the input of FFmpeg, with the protocols that it may use. @throws FoveaError SOURCE_UNKNOWN, DATA_FILE_NOT_FOUND, VIDEO_UNREADABLE, FFMPEG_MISSING */
 export async function mediaInput(
   source: string,
   range: { readonly start?: number | undefined; readonly end?: number | undefined } = {},
 ): Promise<string[]> {
   const seekTo = { ...(range.start === undefined ? {} : { start: range.start }), ...(range.end === undefined ? {} : { end: range.end }) }
+  if (typeof source !== 'string' || source === '')
+    throw new FoveaError('SOURCE_UNKNOWN', {
+      expected: 'a path, http(s):// or rtsp://',
+      found: source === null ? 'null' : typeof source === 'string' ? 'an empty text' : typeof source,
+    })
   if (/^https?:\/\//i.test(source)) return httpVideoInput(source, seekTo)
   if (/^rtsps?:\/\//i.test(source)) return rtspInput(source, {}, await findFfmpeg())
   const found = await stat(source).catch((error: NodeJS.ErrnoException) => {
@@ -61,9 +74,11 @@ export async function mediaInput(
  * Streams, size, rate, length, rotation and codecs of a video file or stream.
  *
  * @param file a path, http(s):// or rtsp://
- * @throws FoveaError DATA_FILE_NOT_FOUND, VIDEO_UNREADABLE, FFMPEG_MISSING, CANCELLED
+ * @throws FoveaError SOURCE_UNKNOWN, VIDEO_OPTION, DATA_FILE_NOT_FOUND, VIDEO_UNREADABLE, FFMPEG_MISSING, CANCELLED
  */
-export async function probe(file: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<VideoInfo> {
+export async function probe(file: string, options: { readonly signal?: AbortSignal } = {}): Promise<VideoInfo> {
+  checkWorkOptions(options, [])
+  const { signal } = options
   const input = await mediaInput(file)
   const path = ffmpegPath('ffprobe')
   const args = ['-hide_banner', '-loglevel', 'error', '-print_format', 'json', '-show_format', '-show_streams', ...input]
@@ -91,6 +106,8 @@ export function parseProbe(text: string, file: string): VideoInfo {
     throw new FoveaError('VIDEO_UNREADABLE', { file, expected: 'JSON from ffprobe', found: 'something else' })
   }
   const { streams = [], format = {} } = parsed as { streams?: Fields[]; format?: Fields }
+  // FFmpeg takes text for a film of a terminal.
+  if (format.format_name === 'tty') throw new FoveaError('VIDEO_UNREADABLE', { file, expected: 'a video file', found: 'a text' })
   const covers = (stream: Fields) => (stream.disposition as Fields | undefined)?.attached_pic === 1
   const main = streams.find((stream) => stream.codec_type === 'video' && !covers(stream))
   return {
@@ -102,6 +119,14 @@ export function parseProbe(text: string, file: string): VideoInfo {
   }
 }
 
+/** Endings by which FFmpeg takes a text for a film of a terminal. */
+const textEndings: ReadonlySet<string> = new Set('.ans .art .asc .diz .ice .nfo .txt .vt'.split(' '))
+
+/** @throws FoveaError VIDEO_UNREADABLE for a text; a video by the name of one is none */
+export async function refuseText(path: string): Promise<void> {
+  if (textEndings.has(extname(path).toLowerCase())) await probe(path)
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 function streamInfo({ index, codec_type, codec_name }: Fields): StreamInfo {
@@ -111,12 +136,19 @@ function streamInfo({ index, codec_type, codec_name }: Fields): StreamInfo {
 
 function videoInfo(stream: Fields): VideoStreamInfo {
   const rotation = rotationOf(stream)
-  const [width, height] = rotation % 180 === 90 ? [stream.height, stream.width] : [stream.width, stream.height]
+  const isTurned = rotation % 180 === 90
+  const [width, height] = (isTurned ? [stream.height, stream.width] : [stream.width, stream.height]).map(Number) as [number, number]
+  const shape = ratio(String(stream.sample_aspect_ratio).replace(':', '/')) ?? 1
+  const stated = shape >= 1 / mostSkewed && shape <= mostSkewed ? shape : 1
+  const sampleAspectRatio = isTurned ? 1 / stated : stated
   return {
     ...streamInfo(stream),
     kind: 'video',
-    width: Number(width),
-    height: Number(height),
+    width,
+    height,
+    sampleAspectRatio,
+    displayWidth: Math.max(1, Math.round(width * sampleAspectRatio)),
+    displayHeight: height,
     rotation,
     ...numbers({ fps: ratio(stream.avg_frame_rate) ?? ratio(stream.r_frame_rate), frames: stream.nb_frames }),
     ...(typeof stream.pix_fmt === 'string' ? { pixelFormat: stream.pix_fmt } : {}),

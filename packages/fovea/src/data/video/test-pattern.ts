@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import { createImage, type Image } from '../../vision/image.ts'
+import { defaultMaxPixels } from '../limits.ts'
 
 /** Bits of the number, lowest first, beside two that tell white from black. */
 const bits = 24
@@ -15,7 +16,7 @@ export const smallestPattern = { width: 64, height: 48 } as const
  * Frame `index` of the test pattern: a ramp of colours, a square and a disc that move, a bar of cells along the top that holds the number
  * in binary, and the number in digits below. The same arguments give the same bytes.
  *
- * @throws FoveaError SOURCE_OPTION for sizes below 64x48
+ * @throws FoveaError SOURCE_OPTION for sizes below 64x48 or of more than 2^27 pixels, and for no number of a frame
  */
 export function testPattern(
   index: number,
@@ -23,6 +24,10 @@ export function testPattern(
 ): Image {
   if (!(width >= smallestPattern.width && height >= smallestPattern.height && Number.isInteger(width) && Number.isInteger(height)))
     throw new FoveaError('SOURCE_OPTION', { field: 'size', expected: 'whole numbers of at least 64x48', found: `${width}x${height}` })
+  if (width * height > defaultMaxPixels)
+    throw new FoveaError('SOURCE_OPTION', { field: 'size', expected: `at most ${defaultMaxPixels} pixels`, found: `${width}x${height}` })
+  if (!(Number.isSafeInteger(index) && index >= 0))
+    throw new FoveaError('SOURCE_OPTION', { field: 'index', expected: 'a whole number from 0', found: String(index) })
   const image = createImage(width, height, 3, undefined, `testpattern ${index}`)
   const { data } = image
   const ramp = new Uint8Array(width * 3)

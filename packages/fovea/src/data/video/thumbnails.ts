@@ -5,14 +5,15 @@ import { FoveaError } from '../../util/errors.ts'
 import type { Image } from '../../vision/image.ts'
 import { encodeJpeg } from '../encode.ts'
 import { makeFolder, writeFileAtomically } from '../files.ts'
-import { optionError } from './encode-options.ts'
+import { checkOptionNames } from '../option-names.ts'
+import { checkWorkOptions, optionError } from './encode-options.ts'
 import type { FrameSize } from './frame.ts'
 import { openSource } from './open-source.ts'
 
 export interface ThumbnailOptions {
   /** Seconds: the first frame from then on. @default 0 */
   readonly at?: number
-  /** @default as it is */
+  /** @default as it is shown */
   readonly size?: FrameSize
   readonly signal?: AbortSignal
 }
@@ -40,7 +41,9 @@ export interface Thumbnail {
  * @param video what `openSource` takes for a video
  * @throws FoveaError VIDEO_UNREADABLE, also where `at` lies beyond the end; SOURCE_OPTION, and what `openSource` throws
  */
-export async function thumbnail(video: string, { at, size, signal }: ThumbnailOptions = {}): Promise<Image> {
+export async function thumbnail(video: string, options: ThumbnailOptions = {}): Promise<Image> {
+  checkOptionNames(options, ['at', 'size', 'signal'], optionError)
+  const { at, size, signal } = options
   await using source = await openSource(video, {
     policy: 'all',
     reconnect: false,
@@ -58,6 +61,9 @@ export async function thumbnail(video: string, { at, size, signal }: ThumbnailOp
  * @throws FoveaError VIDEO_OPTION, FILE_WRITE and what `openSource` throws; files written until then stay
  */
 export async function thumbnails(video: string, options: ThumbnailsOptions): Promise<Thumbnail[]> {
+  checkWorkOptions(options, ['every', 'folder', 'size'])
+  if (typeof video !== 'string') throw optionError('video', 'a path or an address', typeof video)
+  if (typeof options.folder !== 'string' || options.folder === '') throw optionError('folder', 'the name of a folder', options.folder)
   const { every, folder, size = { width: 320 }, onProgress, signal } = options
   if (!(every > 0 && Number.isFinite(every))) throw optionError('every', 'seconds above 0', every)
   await makeFolder(folder)

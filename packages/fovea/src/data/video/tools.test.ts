@@ -6,6 +6,7 @@ import { temporaryFolder } from '../../../test/end-to-end/cli.ts'
 import { describeWithFfmpeg, makeVideo, runTool } from '../../../test/ffmpeg.ts'
 import { filledImage, type Image } from '../../vision/image.ts'
 import { findFfmpeg, isAtLeast } from './ffmpeg-program.ts'
+import type { OpenSourceOptions } from './frame.ts'
 import { openSource } from './open-source.ts'
 import { take, within } from './source.case.ts'
 import { readPatternNumber, testPattern } from './test-pattern.ts'
@@ -55,6 +56,53 @@ describeWithFfmpeg('videos as a whole', () => {
     expect(shown).toMatchObject({ width: 96, height: 128 })
     const [x, y] = info.video?.rotation === 90 ? [93, 2] : [2, 125]
     expect(shown.data[(y * 96 + x) * 3]).toBeGreaterThan(200)
+  })
+
+  test('pixels that are not square become so, as players show them', async () => {
+    const stored = { width: 128, height: 96 }
+    const wide = makeVideo(join(folder, 'wide.mp4'), { frames: 10, args: ['-vf', 'setsar=3/2'] })
+    expect(await ffmpeg.probe(wide)).toMatchObject({
+      video: { ...stored, sampleAspectRatio: 1.5, displayWidth: 192, displayHeight: 96 },
+    })
+    expect(await ffmpeg.probe(video)).toMatchObject({ video: { sampleAspectRatio: 1, displayWidth: 128, displayHeight: 96 } })
+    const sizeOf = async (file: string, options: OpenSourceOptions = {}) => {
+      const [frame] = await take(await openSource(file, options), 1)
+      return [frame!.image.width, frame!.image.height]
+    }
+    expect(await sizeOf(wide)).toEqual([192, 96])
+    expect(await numbers(wide)).toEqual(range(0, 10))
+    expect(await sizeOf(wide, { squarePixels: false })).toEqual([128, 96])
+    expect(await sizeOf(wide, { size: { width: 96 } })).toEqual([96, 48])
+    expect(await sizeOf(wide, { size: { height: 48 }, fps: 5 })).toEqual([96, 48])
+    expect(await sizeOf(wide, { size: { height: 48 }, squarePixels: false })).toEqual([64, 48])
+    expect(await sizeOf(wide, { size: { width: 70, height: 70 } })).toEqual([70, 70])
+    expect(await ffmpeg.thumbnail(wide)).toMatchObject({ width: 192, height: 96 })
+    // Turned by a quarter a wide pixel is a tall one.
+    const turned = join(folder, 'wide-turned.mp4')
+    const newer = isAtLeast(await findFfmpeg(), 6, 0)
+    runTool([
+      ...(newer ? ['-display_rotation:v:0', '90'] : []),
+      '-i',
+      wide,
+      '-c',
+      'copy',
+      ...(newer ? [] : ['-metadata:s:v', 'rotate=90']),
+      turned,
+    ])
+    const { video: info } = await ffmpeg.probe(turned)
+    expect(info).toMatchObject({ width: 96, height: 128, displayWidth: 64, displayHeight: 128 })
+    expect(info!.sampleAspectRatio).toBeCloseTo(2 / 3, 9)
+    expect(await sizeOf(turned)).toEqual([64, 128])
+    // A size is one in square pixels; without it the pixels keep their shape.
+    const made = join(folder, 'made.mp4')
+    await ffmpeg.transcode(wide, made, { size: { width: 96 } })
+    expect(await ffmpeg.probe(made)).toMatchObject({ video: { width: 96, height: 48, sampleAspectRatio: 1 } })
+    await ffmpeg.transcode(wide, made)
+    expect(await ffmpeg.probe(made)).toMatchObject({ video: { ...stored, sampleAspectRatio: 1.5, displayWidth: 192 } })
+    // What cannot be meant is not believed.
+    const skewed = makeVideo(join(folder, 'skewed.mp4'), { frames: 2, args: ['-vf', 'setsar=100'] })
+    expect(await ffmpeg.probe(skewed)).toMatchObject({ video: { sampleAspectRatio: 1, displayWidth: 128 } })
+    expect(await sizeOf(skewed)).toEqual([128, 96])
   })
 
   test('frames of a variable rate have the times that the file states', async () => {
@@ -119,6 +167,26 @@ describeWithFfmpeg('videos as a whole', () => {
     const copied = join(folder, 'copied.mp4')
     await ffmpeg.clip(video, copied, { start: 0.4, end: 0.8, reencode: false })
     expect((await numbers(copied))[0]).toBe(10)
+    await ffmpeg.clip(video, copied, { start: 0.4, reencode: false })
+    expect((await numbers(copied)).at(-1)).toBe(49)
+    // Three frames between those that they hang on: what is shown goes from the key frame to the last that is whole, and never beyond the end.
+    const folded = join(folder, 'folded.mp4')
+    runTool(['-i', video, '-c:v', 'libx264', '-qp', '10', '-g', '20', '-bf', '3', '-b_strategy', '0', '-sc_threshold', '0', folded])
+    for (const [start, end, most] of [
+      [0, 0.72, 18],
+      [0.9, 1.04, 26],
+      [0.9, 1.1, 28],
+      [0.8, 1.6, 40],
+    ] as const)
+      for (const ending of ['mp4', 'mkv']) {
+        const piece = join(folder, `piece.${ending}`)
+        await ffmpeg.clip(folded, piece, { start, end, reencode: false })
+        const found = await numbers(piece)
+        const first = Math.floor(start / 0.8) * 20
+        expect(found, `${start} to ${end}`).toEqual(range(first, first + found.length))
+        expect(first + found.length).toBeLessThanOrEqual(most)
+        expect(first + found.length).toBeGreaterThanOrEqual(most - 3)
+      }
     const small = join(folder, 'small.avi')
     const fractions: (number | undefined)[] = []
     await ffmpeg.transcode(video, small, {
@@ -141,6 +209,9 @@ describeWithFfmpeg('videos as a whole', () => {
   test('what goes wrong is coded, tells what ffmpeg said, and leaves no file behind', async () => {
     const text = join(folder, 'text.mp4')
     await writeFile(text, 'no video at all')
+    // Long enough to be taken for a film of a terminal, by its ending.
+    const story = join(folder, 'story.txt')
+    await writeFile(story, 'Once upon a time there was a text of some length.\n'.repeat(300))
     const before = await readdir(folder)
     const aborted = new AbortController()
     async function* cancelling(): AsyncGenerator<Image> {
@@ -162,6 +233,24 @@ describeWithFfmpeg('videos as a whole', () => {
       ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { start: 2, end: 1 })],
       ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { start: 60 })],
       ['VIDEO_OPTION', () => ffmpeg.writeVideo([], out)],
+      ['VIDEO_OPTION', () => ffmpeg.writeVideo(undefined as never, out)],
+      ['VIDEO_OPTION', () => ffmpeg.writeVideo([one], undefined as never)],
+      ['IMAGE_INVALID', () => ffmpeg.writeVideo([7 as never], out)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, { framerate: 5 } as never)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, { size: { widht: 64 } } as never)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, null as never)],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, out, { size: {} })],
+      ['VIDEO_OPTION', () => ffmpeg.transcode(video, {} as never)],
+      ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { reencode: false, codec: 'h265' })],
+      ['VIDEO_OPTION', () => ffmpeg.clip(video, out, { reencode: false, quality: 20 })],
+      ['VIDEO_OPTION', () => ffmpeg.thumbnail(video, { time: 3 } as never)],
+      ['VIDEO_OPTION', () => ffmpeg.thumbnails(video, undefined as never)],
+      ['SOURCE_UNKNOWN', () => ffmpeg.probe(undefined as never)],
+      ['SOURCE_UNKNOWN', () => ffmpeg.probe({} as never)],
+      ['VIDEO_OPTION', () => ffmpeg.probe(video, 5 as never)],
+      ['VIDEO_UNREADABLE', () => ffmpeg.probe(story)],
+      ['VIDEO_UNREADABLE', () => openSource(story)],
+      ['VIDEO_UNREADABLE', () => ffmpeg.thumbnail(story)],
       ['IMAGE_INVALID', () => ffmpeg.writeVideo([one, filledImage(48, 64, [0, 0, 0])], out)],
       ['CANCELLED', () => ffmpeg.writeVideo(cancelling(), out, { signal: aborted.signal })],
       ['CANCELLED', () => ffmpeg.transcode(video, out, { signal: AbortSignal.abort() })],

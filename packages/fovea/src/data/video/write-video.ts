@@ -2,8 +2,16 @@
 
 import type { Writable } from 'node:stream'
 import { FoveaError } from '../../util/errors.ts'
-import { type Image, toRgb } from '../../vision/image.ts'
-import { containerArguments, type EncodeOptions, encodeArguments, optionError } from './encode-options.ts'
+import { type Image, toRgb, verifyImage } from '../../vision/image.ts'
+import {
+  checkOutput,
+  checkWorkOptions,
+  containerArguments,
+  type EncodeOptions,
+  encodeArguments,
+  encodeNames,
+  optionError,
+} from './encode-options.ts'
 import { runFfmpeg, type VideoWorkOptions } from './run-ffmpeg.ts'
 
 export interface WriteVideoOptions extends EncodeOptions, VideoWorkOptions {
@@ -23,9 +31,12 @@ export type VideoFrames = AsyncIterable<Image | { readonly image: Image }> | Ite
  * FILE_WRITE, CANCELLED, and what the images throw
  */
 export async function writeVideo(frames: VideoFrames, output: string, options: WriteVideoOptions = {}): Promise<number> {
+  checkWorkOptions(options, [...encodeNames, 'fps'])
+  checkOutput(output)
   const { fps = 25, onProgress, signal } = options
   if (!(fps > 0 && fps <= 1000)) throw optionError('fps', 'a number from 0 to 1000', fps)
   const encoding = encodeArguments(options, [])
+  if (!isIterable(frames)) throw optionError('frames', 'images to iterate', frames === null ? 'null' : typeof frames)
   const images = imagesOf(frames)
   try {
     const first = await images.next()
@@ -73,8 +84,13 @@ export async function writeVideo(frames: VideoFrames, output: string, options: W
   }
 }
 
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
+}
+
+/** @throws FoveaError IMAGE_INVALID */
 async function* imagesOf(frames: VideoFrames): AsyncGenerator<Image, void> {
-  for await (const frame of frames) yield 'image' in frame ? frame.image : frame
+  for await (const frame of frames) yield verifyImage(typeof frame === 'object' && frame !== null && 'image' in frame ? frame.image : frame)
 }
 
 /** False where the encoder takes no more: its exit tells why. */

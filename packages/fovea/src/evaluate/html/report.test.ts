@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeImage } from '../../data/decode.ts'
-import { loadFont } from '../../data/font.ts'
 import { Random } from '../../util/random.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { outcomeColors } from '../../vision/drawing/outcomes.ts'
-import { filledImage } from '../../vision/image.ts'
+import { filledImage, type Image } from '../../vision/image.ts'
 import type { Prediction } from '../../vision/predictions.ts'
 import { encodeMask } from '../../vision/run-lengths.ts'
 import { compareEvaluations } from '../compare.ts'
@@ -16,8 +15,9 @@ import type { VisionEvaluation } from '../evaluation.ts'
 import { VisionEvaluator } from '../evaluator.ts'
 import { evaluationPlots } from '../plots.ts'
 import type { EvaluationSample } from '../records/records.ts'
-import { visionEvaluationJson } from '../report.ts'
+import { comparisonText, visionEvaluationJson } from '../report.ts'
 import { sweepThresholds } from '../sweep.ts'
+import { differenceText } from '../words.ts'
 import { drawWorst } from '../worst-sheet.ts'
 import { escapeHtml, html, Markup } from './markup.ts'
 import { reportHtml, writeReport } from './report.ts'
@@ -117,6 +117,19 @@ describe('the report', () => {
     expect(open).toEqual([])
   })
 
+  test('names in any script are read in its plots, and are no markup there either', async () => {
+    const names = ['漢字<script>', 'قطة', '"><img src=y>猫']
+    const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
+      (_, { labels: [label] }) => ({ task: 'classify', probabilities: [0, 1, 2].map((c) => (c === label ? 0.8 : 0.1)) }),
+      { classes: names.map((name) => ({ name })), pictures: samples(6) },
+    )
+    const page = await reportHtml(evaluation)
+    expect(page.match(/<script/g)).toHaveLength(1)
+    expect(page).not.toContain('<img src=y')
+    expect(page).toMatch(/<text [^>]*font-family="Inter, system-ui, sans-serif"[^>]*>漢字&lt;script&gt;<\/text>/)
+    expect(page).toMatch(/<text [^>]*>قطة<\/text>/)
+  })
+
   test('thresholds and a comparison are in it', async () => {
     const [first, second] = [await evaluate('detect', 1, [0.3, 0.6]), await evaluate('detect', 2)]
     const comparison = { result: await compareEvaluations(first, second), first: evil, second: 'other' }
@@ -149,6 +162,37 @@ describe('the report', () => {
     }
   })
 
+  test.each(['classify', 'detect', 'segment'] as const)(
+    'of %s with 1,000 classes is bounded, and its JSON holds the whole matrix',
+    async (task) => {
+      const many = Array.from({ length: 1000 }, (_, i) => ({ name: `class ${i}` }))
+      const pictures = samples(task === 'segment' ? 8 : 60).map((sample, i) => ({
+        ...sample,
+        labels: [i * 13],
+        annotations: [{ label: i * 13, box, mask }],
+      }))
+      const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
+        (_, { labels: [label] }): Prediction => {
+          const found = label! % 2 === 0 ? label! : 999
+          if (task === 'classify') return { task, probabilities: many.map((__, c) => Number(c === found)) }
+          if (task === 'detect') return { task, detections: [{ label: found, score: 0.9, box }] }
+          return { task, width: 96, height: 64, data: new Uint16Array(96 * 64).fill(found) }
+        },
+        { classes: many, pictures },
+      )
+      const page = await reportHtml(evaluation)
+      expect(page.length).toBeLessThan(4e6)
+      for (const { name, svg } of await evaluationPlots(evaluation)) {
+        const [, width, height] = svg.match(/width="(\d+)" height="(\d+)"/)!
+        expect(Math.max(Number(width), Number(height)), name).toBeLessThan(1500)
+      }
+      const { confusion } = visionEvaluationJson(evaluation) as { confusion: number[][] }
+      expect(confusion).toHaveLength(task === 'classify' ? 1000 : 1001)
+      expect(confusion[26]![26]).toBeGreaterThan(0)
+      expect(confusion[13]![999]).toBeGreaterThan(0)
+    },
+  )
+
   test('its pictures are JPEG, and small', async () => {
     const page = await reportHtml(await evaluate('detect'), { pictures: 3 })
     const images = [...page.matchAll(/src="data:image\/jpeg;base64,([^"]*)"/g)].map(([, text]) => Buffer.from(text!, 'base64'))
@@ -158,7 +202,7 @@ describe('the report', () => {
 })
 
 test.each(Object.keys(answers) as Prediction['task'][])('plots of %s are well formed', async (task) => {
-  const plots = evaluationPlots(await evaluate(task), await loadFont())
+  const plots = await evaluationPlots(await evaluate(task))
   expect(plots.map(({ name }) => name)).toEqual(
     {
       classify: ['confusion', 'reliability', 'risk-coverage', 'precision-recall', 'f1-confidence', 'roc'],
@@ -198,4 +242,47 @@ test('the sheet shows what was found, what is not there and what was missed', as
     colors.add(`#${[0, 1, 2].map((c) => sheet.data[i + c]!.toString(16).padStart(2, '0')).join('')}`)
   for (const color of Object.values(outcomeColors)) expect(colors).toContain(color)
   expect(await drawWorst({ ...(await evaluate('count')), worst: [] })).toBeUndefined()
+})
+
+test('right pictures are among the wrong ones neither on the sheet nor in the report', async () => {
+  const some = async (wrong: number) => {
+    const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
+      (_, { name, labels: [label] }) => {
+        const given = Number(/(\d+)\.png$/.exec(name)![1]) < wrong ? (label! + 1) % 3 : label!
+        return { task: 'classify', probabilities: [0, 1, 2].map((c) => (c === given ? 0.8 : 0.1)) }
+      },
+      { classes, pictures: samples(30) },
+    )
+    // 15 cells and 20 have as many columns: the height tells how many rows there are.
+    const cells = (sheet: Image | undefined) =>
+      Math.round((sheet!.height - 54) / (100 + 35 + 14)) * Math.round((sheet!.width - 14) / (100 + 14))
+    return { evaluation, page: await reportHtml(evaluation), sheet: await drawWorst(evaluation, { side: 100 }), cells }
+  }
+  const two = await some(2)
+  expect(two.cells(two.sheet)).toBe(2)
+  const headings = (page: string) =>
+    [...page.matchAll(/<h2>([^<]*)<\/h2>/g)].map(([, text]) => text).filter((text) => /wrong|Right/.test(text!))
+  expect(headings(two.page)).toEqual(['Most wrong pictures', 'Right, but hardest'])
+  const [, grid] = /Most wrong pictures(.*?)<h2>/s.exec(two.page)!
+  expect(grid!.match(/<img /g)).toHaveLength(2)
+  expect(two.page).toContain('Not wrong: these came nearest to it.')
+  const none = await some(0)
+  expect(headings(none.page)).toEqual(['Right, but hardest'])
+  expect(none.page).toContain('No picture is wrong; these came nearest to it.')
+  expect(none.sheet!.width).toBeGreaterThan(300)
+  expect(headings((await some(30)).page)).toEqual(['Most wrong pictures'])
+})
+
+test('differences of percentages are points', async () => {
+  const [first, second] = [await evaluate('classify', 1), await evaluate('classify', 2)]
+  const result = await compareEvaluations(first, second)
+  const text = comparisonText(result, 'a', 'b')
+  expect(text).toMatch(/Accuracy +\d+\.\d % +\d+\.\d % +[+-]?\d+\.\d points +[+-]?\d+\.\d to [+-]?\d+\.\d points/)
+  expect(text).toMatch(/Cross-entropy in nats +\d\.\d+ +\d\.\d+ +[+-]?\d\.\d+ +[+-]?\d\.\d+ to [+-]?\d\.\d+ /)
+  const [, table] = /<h2>Comparison(.*?)<h2>/s.exec(await reportHtml(first, { comparison: { result, first: 'a', second: 'b' } }))!
+  for (const [, cell] of table!.matchAll(/<td class="(?:good|bad|)" data-value="[^"]*">([^<]*)/g)) expect(cell).not.toContain('%')
+  expect(table).toMatch(/>[+-]?\d+\.\d points<span class="range">[+-]?\d+\.\d to [+-]?\d+\.\d points</)
+  expect(table).toContain('of percentages in percentage points')
+  expect(differenceText(0.05, 'part')).toBe('+5.0 points')
+  expect(differenceText(-2, 'number')).toBe('-2.000')
 })

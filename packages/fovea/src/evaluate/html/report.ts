@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { writeFileAtomically } from '../../data/files.ts'
-import { loadFont } from '../../data/font.ts'
+import { loadFont, loadWebFont } from '../../data/font.ts'
 import { frameworkVersion } from '../../util/version.ts'
 import { outcomeColors } from '../../vision/drawing/outcomes.ts'
 import { drawLinePlot } from '../../vision/drawing/plots/line-plot.ts'
@@ -13,7 +13,7 @@ import type { VisionEvaluation } from '../evaluation.ts'
 import { type EvaluationPlot, evaluationPlots } from '../plots.ts'
 import type { FigureInfo } from '../records/records.ts'
 import type { Sweep } from '../sweep.ts'
-import { evaluationWords, figureText, intervalText } from '../words.ts'
+import { differenceIntervalText, differenceText, evaluationWords, figureText, intervalText } from '../words.ts'
 import { type Thumbnail, worstThumbnails } from '../worst-sheet.ts'
 import { type HtmlValue, html, Markup } from './markup.ts'
 import { reportScript, reportStyle } from './style.ts'
@@ -39,6 +39,10 @@ export interface ReportOptions {
 /** Rows of a table beyond these are left out, and it says so. */
 const maxRows = 1000
 const maxFailures = 100
+/** A table of more rows than these scrolls. */
+const tallRows = 40
+/** A plot that is wider has the width of the page: in a column its names could not be read. */
+const plotWidth = 700
 const thumbnailSide = 240
 
 /** Writes the report: under a temporary name, then renamed. @throws FoveaError FILE_WRITE */
@@ -53,8 +57,10 @@ export async function writeReport(file: string, evaluation: VisionEvaluation, op
  */
 export async function reportHtml(evaluation: VisionEvaluation, options: ReportOptions = {}): Promise<string> {
   const { title = 'Evaluation', model = [], data = [], sweep, comparison, date = new Date(), pictures = 24 } = options
-  const font = await loadFont()
-  const thumbnails = await worstThumbnails(evaluation.worst, pictures, thumbnailSide, font)
+  const font = await loadWebFont()
+  const plots = await evaluationPlots(evaluation, font)
+  // These become pixels here, not in the browser.
+  const thumbnails = await worstThumbnails(evaluation.worst, pictures, thumbnailSide, await loadFont())
   const scriptHash = createHash('sha256').update(reportScript).digest('base64')
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'; base-uri 'none'; form-action 'none'`
   const page = html`<!doctype html>
@@ -70,7 +76,7 @@ ${summarySection(evaluation)}
 ${figureCards(evaluation)}
 ${comparison === undefined ? '' : comparisonSection(comparison)}
 ${classSection(evaluation)}
-${plotSection(evaluationPlots(evaluation, font))}
+${plotSection(plots)}
 ${sweep === undefined ? '' : sweepSection(sweep, font)}
 ${pictureSection(evaluation, thumbnails)}
 ${factSection(evaluation, model, data)}
@@ -107,9 +113,9 @@ function track(value: number, interval: Interval | undefined): Markup {
   return html`<div class="track" aria-hidden="true">${range}<b style="--at:${at(value)}"></b></div>`
 }
 
-/** A table whose headings sort it. */
+/** A table whose headings sort it; one of many rows scrolls, so that what comes after it is found. */
 function table(headings: readonly string[], rows: readonly (readonly Markup[])[]): Markup {
-  return html`<div class="card scroll"><table><thead><tr>${headings.map((one) => html`<th scope="col"><button type="button">${one}</button></th>`)}</tr></thead>
+  return html`<div class="card scroll${rows.length > tallRows && ' tall'}"><table><thead><tr>${headings.map((one) => html`<th scope="col"><button type="button">${one}</button></th>`)}</tr></thead>
 <tbody>${rows.slice(0, maxRows).map((row) => html`<tr>${row}</tr>`)}</tbody></table></div>
 ${rows.length > maxRows && html`<p class="small">${rows.length - maxRows} more are not shown.</p>`}`
 }
@@ -149,12 +155,13 @@ function plotSection(plots: readonly EvaluationPlot[]): Markup | undefined {
   return html`<h2>Plots</h2><section class="plots">${plots.map(({ title, svg }) => plotFigure(title, svg))}</section>`
 }
 
-/** The SVG is our own: its texts are paths, its values numbers. */
+/** The SVG is our own: its texts are paths, or escaped, its values numbers. */
 function plotFigure(title: string, svg: string): Markup {
-  return html`<figure class="card plot" role="img" aria-label="${title}">${new Markup(svg)}</figure>`
+  const isWide = Number(/ width="(\d+)"/.exec(svg)?.[1]) > plotWidth
+  return html`<figure class="card plot${isWide && ' wide'}" role="img" aria-label="${title}">${new Markup(svg)}</figure>`
 }
 
-function pictureSection({ task }: VisionEvaluation, thumbnails: readonly Thumbnail[]): Markup | undefined {
+function pictureSection({ task, worst: all }: VisionEvaluation, thumbnails: readonly Thumbnail[]): Markup | undefined {
   if (thumbnails.length === 0) return undefined
   const keys = [
     ['found', 'found'],
@@ -165,8 +172,14 @@ function pictureSection({ task }: VisionEvaluation, thumbnails: readonly Thumbna
   const legend = keys
     .filter(([tone]) => tones.has(tone))
     .map(([tone, text]) => html`<span class="key"><i style="background:${outcomeColors[tone]}"></i>${text}</span>`)
-  return html`<h2>Hardest and most wrong pictures</h2><p class="lead">Mistakes first, the worst first. ${legend}</p>
-<section class="pictures">${thumbnails.map(
+  const isWrong = all.some(({ isMistake }) => isMistake)
+  const [wrong, right] = [thumbnails.filter(({ worst }) => worst.isMistake), thumbnails.filter(({ worst }) => !worst.isMistake)]
+  return html`${wrong.length > 0 && html`<h2>Most wrong pictures</h2><p class="lead">The worst first. ${legend}</p>${pictureGrid(wrong)}`}
+${right.length > 0 && html`<h2>Right, but hardest</h2><p class="lead">${isWrong ? 'Not wrong: these came nearest to it.' : html`No picture is wrong; these came nearest to it. ${legend}`}</p>${pictureGrid(right)}`}`
+}
+
+function pictureGrid(thumbnails: readonly Thumbnail[]): Markup {
+  return html`<section class="pictures">${thumbnails.map(
     ({
       worst,
       jpeg,
@@ -196,18 +209,17 @@ function comparisonSection({ result, first, second }: NonNullable<ReportOptions[
   return html`<h2>Comparison</h2><div class="card summary"><p><b>${first}</b> against <b>${second}</b>, on the same ${samples.toLocaleString('en')} pictures</p>
 <ul>${sentences.map((one) => one && html`<li>${one}</li>`)}</ul></div><div style="height:14px"></div>
 ${table(['figure', first, second, 'difference', 'p', 'test'], known.map(comparisonRow))}
-<p class="small" style="margin-top:8px">Differences are those of the first model minus the second, with their ${100 * confidence} % interval. p is the chance of a difference at least so large between models that are equally good; with many figures, some are small by chance.</p>`
+<p class="small" style="margin-top:8px">Differences are those of the first model minus the second, of percentages in percentage points, with their ${100 * confidence} % interval. p is the chance of a difference at least so large between models that are equally good; with many figures, some are small by chance.</p>`
 }
 
 function comparisonRow({ about, first, second, difference, interval, p, test, better }: FigureComparison): Markup[] {
   const { unit } = about
-  const sign = difference > 0 ? '+' : ''
   const tone = better === 'first' ? 'good' : better === 'second' ? 'bad' : ''
   return [
     nameCell(about.title),
     numberCell(first, figureText(first, unit)),
     numberCell(second, figureText(second, unit)),
-    html`<td class="${tone}" data-value="${String(difference)}">${sign}${figureText(difference, unit)}${interval && html`<span class="range">${intervalText(interval, unit)}</span>`}</td>`,
+    html`<td class="${tone}" data-value="${String(difference)}">${differenceText(difference, unit)}${interval && html`<span class="range">${differenceIntervalText(interval, unit)}</span>`}</td>`,
     numberCell(p, pText(p)),
     html`<td>${test}</td>`,
   ]

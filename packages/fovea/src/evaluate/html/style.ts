@@ -46,6 +46,8 @@ p{margin:0 0 10px}
 .track i{position:absolute;top:0;bottom:0;border-radius:3px;background:var(--accent);opacity:.35;left:calc(var(--low)*100%);width:max(4px,calc((var(--high) - var(--low))*100%))}
 .track b{position:absolute;top:-3px;width:3px;height:12px;border-radius:2px;background:var(--accent);left:calc(var(--at)*100% - 1.5px)}
 .scroll{overflow-x:auto;padding:6px 8px}
+.tall{max-height:min(80vh,820px);overflow:auto;padding-top:0}
+.tall thead th{position:sticky;top:0;background:var(--card);padding-top:14px}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:8px 12px;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:120px}
@@ -63,6 +65,7 @@ td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:60
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,500px),1fr));gap:16px;align-items:start}
 .plot{padding:8px;margin:0}
 .plot svg{display:block;width:100%;height:auto;max-height:620px}
+.plot.wide{grid-column:1/-1}.plot.wide svg{max-width:100%;width:auto;max-height:none;margin:auto}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:16px}
 .pictures figure{margin:0;padding:0;overflow:hidden}
 .pictures .frame{display:flex;align-items:center;justify-content:center;background:#0f172a;aspect-ratio:1}
@@ -85,7 +88,7 @@ footer{margin-top:48px;color:var(--faint);font-size:12.5px}
 .plot svg>rect:first-child{fill:transparent}${darkDrawings}
 .plot svg .cells [fill="${ink.title}"]{fill:${ink.title}}}
 @media print{:root{color-scheme:light;--paper:#fff;--shadow:none}body{font-size:11pt}main{max-width:none;padding:0}
-.card,figure,tr{break-inside:avoid}h2{break-after:avoid}.plots{grid-template-columns:1fr 1fr}details>*{display:block}}
+.card,figure,tr{break-inside:avoid}h2{break-after:avoid}.plots{grid-template-columns:1fr 1fr}.tall{max-height:none}details>*{display:block}}
 `.trim()
 
 /** Sorts a table by the column whose heading is pressed: by \`data-value\` where cells have one, else by their text. */

@@ -36,6 +36,7 @@ export class AnomalyRecords implements TaskRecords {
   readonly truths: readonly number[]
   /** The score from which on F1 is best. */
   readonly threshold: number
+  readonly warnings: readonly string[]
   readonly #pixels: readonly number[]
   readonly #order: Uint32Array
 
@@ -45,7 +46,9 @@ export class AnomalyRecords implements TaskRecords {
     scores: readonly number[],
     truths: readonly number[],
     metric: AnomalyMetric,
+    warnings: readonly string[] = [],
   ) {
+    this.warnings = warnings
     this.labels = labels
     this.pictures = pictures
     this.scores = scores
@@ -69,8 +72,14 @@ export class AnomalyRecords implements TaskRecords {
   }
 
   /** At the threshold of the best F1. */
-  isMistake(picture: number): boolean {
-    return this.scores[picture]! >= this.threshold !== (this.truths[picture] === 1)
+  judge(picture: number): Pick<Outcome, 'isMistake' | 'note'> {
+    const [isAnomalous, isMarked] = [this.truths[picture] === 1, this.scores[picture]! >= this.threshold]
+    if (Number.isNaN(this.threshold)) return { isMistake: false, note: 'sound; without anomalies there is no threshold' }
+    const at = this.threshold.toPrecision(3)
+    const notes = isAnomalous
+      ? [`anomalous, but below the threshold ${at}: missed`, `anomalous, and from the threshold ${at} on: caught`]
+      : [`sound, and below the threshold ${at}`, `sound, but from the threshold ${at} on: a false alarm`]
+    return { isMistake: isMarked !== isAnomalous, note: notes[Number(isMarked)]! }
   }
 
   #weighted(weights: ArrayLike<number>): ScoreCounts {
@@ -95,6 +104,9 @@ export class AnomalyRecorder implements Recorder {
   readonly #scores: number[] = []
   readonly #truths: number[] = []
   readonly #metric = new AnomalyMetric()
+  /** Anomalous pictures with a map, and those of them whose anomalous pixels are not known. */
+  #maps = 0
+  #unknown = 0
 
   constructor(labels: readonly string[]) {
     this.#labels = labels
@@ -103,10 +115,13 @@ export class AnomalyRecorder implements Recorder {
   add(sample: EvaluationSample, prediction: Prediction): Outcome {
     const { score, map } = expectTask(prediction, 'anomaly', sample)
     const isAnomalous = this.#isAnomalous(sample)
-    const odd = isAnomalous ? sample.annotations.filter(({ mask, polygons }) => mask !== undefined || polygons !== undefined) : []
-    // An anomalous picture without a mask says nothing of its pixels.
-    const pixels = map === undefined || (isAnomalous && odd.length === 0) ? {} : pixelsOf(sample, map, odd)
+    const odd = isAnomalous ? sample.annotations.filter(isOutlined) : []
+    // Of what is marked by a box alone, or not at all, nobody knows which pixels it has.
+    const isUnknown = isAnomalous && (odd.length === 0 || odd.length < sample.annotations.length)
+    const pixels = map === undefined || isUnknown ? {} : pixelsOf(sample, map, odd)
     this.#metric.update([{ score, isAnomalous, ...pixels }])
+    if (map !== undefined && isAnomalous) this.#maps++
+    if (map !== undefined && isUnknown) this.#unknown++
     this.#pictures.push(sample.name)
     this.#scores.push(score)
     this.#truths.push(isAnomalous ? 1 : 0)
@@ -115,16 +130,17 @@ export class AnomalyRecorder implements Recorder {
     return {
       badness: isAnomalous ? -score : score,
       kind: isAnomalous ? 'anomalies with the lowest scores' : 'sound pictures with the highest scores',
-      // Known only once the threshold is.
-      isMistake: true,
+      // Both are judged once the threshold is known.
+      isMistake: false,
+      note: '',
       caption: `${name}, score ${score.toPrecision(3)}`,
-      note: isAnomalous ? 'anomalous, with a low score' : 'sound, with a high score',
       marks: odd.map((shape) => ({ tone: 'missed' as const, shape })),
     }
   }
 
   finish(): AnomalyRecords {
-    return new AnomalyRecords(this.#labels, this.#pictures, this.#scores, this.#truths, this.#metric)
+    const told = `${this.#unknown} of ${this.#maps} anomalous pictures do not count in the figures of pixels: only masks and outlines tell which pixels are anomalous, boxes do not.`
+    return new AnomalyRecords(this.#labels, this.#pictures, this.#scores, this.#truths, this.#metric, this.#unknown > 0 ? [told] : [])
   }
 
   /** By the class of the picture where it has one, else by whether something is marked in it. */
@@ -132,6 +148,10 @@ export class AnomalyRecorder implements Recorder {
     if (label !== undefined && label >= 0) return !soundNames.test(this.#labels[label]!)
     return annotations.length > 0
   }
+}
+
+function isOutlined({ mask, polygons }: Annotation): boolean {
+  return mask !== undefined || polygons !== undefined
 }
 
 /** The map in the size of the picture, where that is known, beside the mask of what is odd in it. */

@@ -1,6 +1,7 @@
 // Detection, picture by picture: COCO's matches as they were made, and the figures for any weighting of the pictures.
 
 import { FoveaError } from '../../util/errors.ts'
+import { maxOf } from '../../util/extremes.ts'
 import type { Annotation, Detection } from '../../vision/annotation.ts'
 import { CocoMetric } from '../../vision/metrics/coco.ts'
 import { cocoRecalls } from '../../vision/metrics/coco-figures.ts'
@@ -166,7 +167,13 @@ export class DetectRecords implements TaskRecords {
     this.confusion = parts.confusion
     this.suppressed = parts.suppressed
     this.voc = parts.voc
-    this.#space = new Float64Array(2 * Math.max(0, ...parts.matches.map(({ scores }) => scores.length)))
+    this.#space = new Float64Array(
+      2 *
+        maxOf(
+          parts.matches.map(({ scores }) => scores.length),
+          0,
+        ),
+    )
   }
 
   get supports(): readonly number[] {
@@ -377,7 +384,10 @@ export class DetectRecorder implements Recorder {
       marks.push({ tone: 'wrong', shape: shapeOf(found), text: `${name(found.label)} ${Math.round(100 * found.score)}` })
     for (const t of missed) marks.push({ tone: 'missed', shape: shapeOf(truths[t]!), text: name(truths[t]!.label) })
     const errors = wrong.length + missed.length
-    const surest = Math.max(0, ...wrong.map(({ score }) => score))
+    const surest = maxOf(
+      wrong.map(({ score }) => score),
+      0,
+    )
     const parts = [
       [missed.length, 'missed'],
       [unfounded.length, 'not there'],

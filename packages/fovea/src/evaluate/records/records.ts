@@ -50,8 +50,10 @@ export interface TaskRecords {
   compute(weights?: ArrayLike<number>): Float64Array
   /** The cases behind a figure that is a plain proportion of pictures, by its place in what `compute` gives. */
   proportion(index: number): Proportion | undefined
-  /** Whether a picture counts as wrong, where that is known only once all are. */
-  isMistake?(picture: number): boolean
+  /** Whether a picture counts as wrong, and what is said of it, where that is known only once all are. */
+  judge?(picture: number): Pick<Outcome, 'isMistake' | 'note'>
+  /** Sentences for the user: what of the truth could not be used. */
+  readonly warnings?: readonly string[]
 }
 
 /** A mark on a picture: what was found, what was not there, what was missed. */

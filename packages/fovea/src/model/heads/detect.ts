@@ -2,7 +2,7 @@
 
 import type { GraphBuilder } from '../../graph/builder.ts'
 import { Tensor } from '../../graph/tensor.ts'
-import { emitCandidates, emitSuppression, type Suppression } from '../../nn/detection/decode.ts'
+import { type Candidates, emitCandidates, emitSuppression, type Suppression } from '../../nn/detection/decode.ts'
 import { Emitter } from '../../nn/emitter.ts'
 import { type DetectionHeadOptions, detectionHead } from '../../nn/heads/detection.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
@@ -28,23 +28,42 @@ export interface DetectHeadSpec extends Omit<DetectionHeadOptions, 'classes'> {
 
 const defaultBins = 16
 
+/** A head that can be trained: what it learns is known. */
+export type TrainableDetectHead = DetectHead & Required<Pick<DetectHead, 'scores'>>
+
 /** Builds the head and its outputs, `NAME_boxes`, `NAME_scores`, `NAME_labels`, `NAME_count`. @param m the module of the head */
-export function buildDetectHead(m: ModuleBuilder, levels: readonly Feature[], name: string, spec: DetectHeadSpec): DetectHead {
-  const { labels, suppression = 'class', bins = defaultBins, confidence = 0.25, iou = 0.6, limit = 300, channels, depth } = spec
-  const { b } = m
+export function buildDetectHead(m: ModuleBuilder, levels: readonly Feature[], name: string, spec: DetectHeadSpec): TrainableDetectHead {
+  const { labels, suppression = 'class', bins = defaultBins, channels, depth } = spec
   const scores = detectionHead(m, levels, {
     classes: labels.length,
     bins,
     ...(channels === undefined ? {} : { channels }),
     ...(depth === undefined ? {} : { depth }),
   })
+  const e = new Emitter(m.b)
+  const candidates = emitCandidates(e, scores, bins)
+  return { ...answerOf(e, name, candidates, { ...spec, suppression }), scores: { ...scores, bins } }
+}
+
+/** From candidates to the outputs of a head, with thresholds of its own. */
+export function answerOf(
+  e: Emitter,
+  name: string,
+  candidates: Candidates,
+  {
+    labels,
+    suppression,
+    confidence = 0.25,
+    iou = 0.6,
+    limit = 300,
+  }: Pick<DetectHeadSpec, 'labels' | 'confidence' | 'iou' | 'limit'> & Required<Pick<DetectHeadSpec, 'suppression'>>,
+): DetectHead {
+  const { b } = e
   const thresholds = {
     confidence: threshold(b, `${name}_confidence`, Tensor.float32([labels.length], new Float32Array(labels.length).fill(confidence))),
     iou: threshold(b, `${name}_iou`, Tensor.float32([1], [iou])),
     limit: threshold(b, `${name}_limit`, Tensor.int64([1], [limit])),
   }
-  const e = new Emitter(b)
-  const candidates = emitCandidates(e, scores, bins)
   const decoded = emitSuppression(e, candidates, suppression, thresholds)
   const outputs = {
     boxes: b.output(decoded.boxes, undefined, b.fresh(`${name}_boxes`)),
@@ -52,7 +71,7 @@ export function buildDetectHead(m: ModuleBuilder, levels: readonly Feature[], na
     labels: b.output(decoded.labels, undefined, b.fresh(`${name}_labels`)),
     count: b.output(decoded.count, undefined, b.fresh(`${name}_count`)),
   }
-  return { task: 'detect', name, labels, outputs, thresholds, suppression, candidates, scores: { ...scores, bins } }
+  return { task: 'detect', name, labels, outputs, thresholds, suppression, candidates }
 }
 
 /** An initializer that is an input too, so that it can be replaced in a run (an optional input of ONNX). */

@@ -46,8 +46,8 @@ export interface DetectHead extends HeadCommon {
   readonly suppression: Suppression
   /** Before suppression: float [N, A, 4], float [N, classes, A]. */
   readonly candidates: { readonly boxes: string; readonly probabilities: string }
-  /** What is trained: [N, classes, A] and [N, 4, bins, A], over the points of the levels. */
-  readonly scores: { readonly classes: string; readonly sides: string; readonly bins: number; readonly levels: readonly HeadLevel[] }
+  /** What is trained: [N, classes, A] and [N, 4, bins, A], over the points of the levels. Another tool's detector has none. */
+  readonly scores?: { readonly classes: string; readonly sides: string; readonly bins: number; readonly levels: readonly HeadLevel[] }
 }
 
 /** Which class each pixel is of. */
@@ -81,6 +81,8 @@ const isTexts: Shape = (value) => Array.isArray(value) && value.length > 0 && va
 const isCount: Shape = (value) => Number.isSafeInteger(value) && (value as number) > 0
 const isLevels: Shape = (value) => Array.isArray(value) && value.length > 0 && value.every(record({ value: isText, stride: isCount }))
 
+const isDetectScores: Shape = (value) => record({ classes: isText, sides: isText, bins: isCount, levels: isLevels })(value)
+
 function record(fields: Readonly<Record<string, Shape>>): Shape {
   return (value) =>
     typeof value === 'object' &&
@@ -103,7 +105,7 @@ const shapes: Readonly<Record<HeadTask, Shape>> = {
     thresholds: texts('confidence', 'iou', 'limit'),
     suppression: (value) => value === 'class' || value === 'agnostic' || value === 'none',
     candidates: texts('boxes', 'probabilities'),
-    scores: record({ classes: isText, sides: isText, bins: isCount, levels: isLevels }),
+    scores: (value) => value === undefined || isDetectScores(value),
   }),
 }
 

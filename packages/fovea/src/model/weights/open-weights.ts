@@ -102,7 +102,10 @@ async function modelOf(
     return described(featuresOf(name, filled, preprocessing, false), config, notes)
   }
   const labels = chooseLabels(head.classes, config, options, notes)
-  return described(classifierOf(name, filled, labels, preprocessing), config, notes)
+  const opened = described(classifierOf(name, filled, labels, preprocessing), config, notes)
+  // The usual scaling is taken, but nobody said that it is theirs.
+  if (config !== undefined || given.scale !== undefined) return opened
+  return { ...opened, metadata: { ...opened.metadata, scaleIsGuessed: true } }
 }
 
 /** The model with the name and the licence that its makers gave. */

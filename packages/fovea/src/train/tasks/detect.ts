@@ -24,7 +24,8 @@ function isTaught({ label, isCrowd, isDifficult, ...place }: Annotation): boolea
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a box */
 export function detectTraining(head: DetectHead, { train, batchSize, imageSize }: HeadContext): HeadTraining {
-  const { name, labels, scores } = head
+  const { name, labels } = head
+  const scores = head.scores!
   const counts = train.samples.map(({ annotations = [] }) => annotations.filter(isTaught).length)
   const boxes = Math.min(
     mostBoxes,

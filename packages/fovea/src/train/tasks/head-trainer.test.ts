@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { drawnSquares, squareClasses, squareSide } from '../../../test/drawn-squares.ts'
 import type { ImageDataset } from '../../data/dataset.ts'
+import { numbersOf } from '../../graph/tensor-values.ts'
 import { readMetadata } from '../../model/metadata.ts'
 import { readModelFile } from '../../model/open-model.ts'
+import { openSource } from '../../model/open-source.ts'
 import { DeepSeekVision } from '../../model/vision-model.ts'
+import { extract } from '../../passes/extract.ts'
 import { isFoveaError } from '../../util/errors.ts'
 import { Detections } from '../../vision/detections.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
@@ -89,6 +92,28 @@ describe('HeadTrainer', () => {
     }
   }, 300_000)
 
+  test.each(['conv2', 'backbone'])('leaves what is frozen as it is: %s', async (freeze) => {
+    const { model: first } = await openSource('deepseek-vision-tiny')
+    const { model } = await new HeadTrainer(options({ freeze, out: join(folder, freeze) })).run()
+    const frozen = extract(model, { outputs: [readMetadata(model).stages[freeze === 'conv2' ? 'conv2' : 'conv5']!] }).graph.initializers
+    const weights = first.graph.initializers
+    const names = [...frozen.keys()].filter((name) => weights.has(name) && frozen.get(name)!.size > 1)
+    expect(names.length).toBeGreaterThan(10)
+    for (const name of names) expect(numbersOf(frozen.get(name)!), name).toEqual(numbersOf(weights.get(name)!))
+    const moved = [...model.graph.initializers].filter(([name]) => name.startsWith('heads.') && !name.includes('level'))
+    expect(moved.length).toBeGreaterThan(4)
+    const changed = [...weights].filter(([name, tensor]) => {
+      const now = model.graph.initializers.get(name)
+      return now !== undefined && `${numbersOf(now)}` !== `${numbersOf(tensor)}`
+    })
+    expect(changed.length > 0).toBe(freeze === 'conv2')
+  })
+
+  test('refuses to freeze what there is not', async () => {
+    expect(await codeOf(new HeadTrainer(options({ freeze: 'blocks:2' })).run())).toMatch(/^MODEL_FREEZE/)
+    expect(await codeOf(new HeadTrainer(options({ freeze: 'pixels' })).run())).toMatch(/^MODEL_FREEZE/)
+  })
+
   test('is resumed inside an epoch to the same weights', async () => {
     const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
     const controller = new AbortController()
@@ -116,7 +141,8 @@ describe('HeadTrainer', () => {
       },
     ],
     ['TRAIN_OPTION validation', { validation: { ...squares(4, 2), classes: ['dark', 'bright'] } }],
-    ['TRAIN_OPTION heads.detect.labels', { heads: [{ task: 'detect', labels: ['dark', 'bright'] }] }],
+    ['TRAIN_OPTION heads.detect.labels', { heads: [{ task: 'detect', labels: ['bright', 'bright'] }] }],
+    ['TRAIN_OPTION lossWeights', { lossWeights: 'learnt' as 'uncertainty' }],
     ['TRAIN_OPTION heads.count.labels', { heads: [{ task: 'count', labels: ['square'] }] }],
     ['TRAIN_OPTION lossWeights', { lossWeights: { other: 1 } }],
     ['TRAIN_OPTION imageSize', { imageSize: 8 }],

@@ -3,13 +3,11 @@
 import { type ImageDataset, readableHashes } from '../../data/dataset.ts'
 import { isIdentity } from '../../data/transforms/compose.ts'
 import { type Batch, VisionDataLoader } from '../../data/vision-data-loader.ts'
-import type { GraphBuilder } from '../../graph/builder.ts'
 import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import { buildFeatures } from '../../model/build-features.ts'
 import { takesAnySize } from '../../model/front.ts'
 import { addHeads } from '../../model/heads/add-heads.ts'
-import type { Head } from '../../model/heads/head.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
 import { openSource } from '../../model/open-source.ts'
 import { resolveSource } from '../../model/source.ts'
@@ -17,8 +15,8 @@ import { firstModelVersion } from '../../model/version.ts'
 import { DeepSeekVision } from '../../model/vision-model.ts'
 import { bindDimensions } from '../../passes/bind-dimensions.ts'
 import { extract } from '../../passes/extract.ts'
-import { findTrainable } from '../../passes/trainable.ts'
-import { buildTrainingStep, type EmittedLoss, type TrainingStep } from '../../passes/training-step.ts'
+import { findTrainable, type TrainableParameter } from '../../passes/trainable.ts'
+import { buildTrainingStep, type TrainingStep } from '../../passes/training-step.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { Placement } from '../../vision/placement.ts'
 import type { BatchSource } from '../batches.ts'
@@ -29,14 +27,11 @@ import { blockFor } from '../prepare.ts'
 import { clipOf, optimizerOf, scheduleOf } from '../recipe-parts.ts'
 import { plainRecipe, recipeRecord } from '../recipe-record.ts'
 import { inTrainingFolder } from '../training-folder.ts'
-import { classifyTraining } from './classify.ts'
-import { countTraining } from './count.ts'
-import { detectTraining } from './detect.ts'
 import type { HeadEpochRecord } from './events.ts'
 import type { HeadContext, HeadTraining } from './head-training.ts'
-import { multilabelTraining } from './multilabel.ts'
+import { jointLoss, weightParameters } from './joint-loss.ts'
 import { defaultHeadModel, type HeadRecipe, type HeadTrainOptions, resolveHeadRecipe } from './options.ts'
-import { segmentTraining } from './segment.ts'
+import { trainedValues, trainingOf } from './trainings.ts'
 
 type Figures = Readonly<Record<string, number>>
 
@@ -92,7 +87,8 @@ export class HeadTrainer {
     const { model, recipe, notes } = await firstModel(this.#options)
     for (const text of notes) this.#emit({ kind: 'note', text })
     const metadata = readMetadata(model)
-    const context: HeadContext = { train: this.#options.train, batchSize: recipe.batchSize, imageSize: recipe.imageSize }
+    const { batchSize, imageSize, segmentLoss } = recipe
+    const context: HeadContext = { train: this.#options.train, batchSize, imageSize, segmentLoss }
     const trainings = metadata.heads!.map((head) => trainingOf(head, context))
     const { step, parameters } = compile(model, metadata, recipe, trainings, await blockFor(recipe))
     const batches = this.#trainBatches(recipe, metadata)
@@ -163,21 +159,6 @@ export class HeadTrainer {
   }
 }
 
-function trainingOf(head: Head, context: HeadContext): HeadTraining {
-  switch (head.task) {
-    case 'classify':
-      return classifyTraining(head, context)
-    case 'multilabel':
-      return multilabelTraining(head, context)
-    case 'detect':
-      return detectTraining(head, context)
-    case 'segment':
-      return segmentTraining(head, context)
-    case 'count':
-      return countTraining(head, context)
-  }
-}
-
 /** The model with its heads and first weights. */
 async function firstModel(options: HeadTrainOptions): Promise<{ model: Model; recipe: HeadRecipe; notes: readonly string[] }> {
   const { model: name = defaultHeadModel, pretrained, hub, architecture, input, shipped, signal, train, validation } = options
@@ -213,20 +194,6 @@ async function shortHashes(dataset: ImageDataset | undefined, signal: AbortSigna
   return (await readableHashes(dataset?.samples ?? [], signal)).flatMap((hash) => (hash === undefined ? [] : [hash.slice(0, 16)]))
 }
 
-/** Values of the graph that a head is trained by. */
-function scoresOf(head: Head): string[] {
-  switch (head.task) {
-    case 'classify':
-    case 'multilabel':
-    case 'segment':
-      return [head.scores.logits]
-    case 'detect':
-      return [head.scores.classes, head.scores.sides, ...head.scores.levels.map(({ value }) => value)]
-    case 'count':
-      return [head.scores.density]
-  }
-}
-
 function compile(
   model: Model,
   { heads = [], stages }: ModelMetadata,
@@ -235,17 +202,21 @@ function compile(
   block: number | undefined,
 ): { step: TrainingStep; parameters: number } {
   const { batchSize, imageSize, backboneRate, averageDecay, accumulate } = recipe
-  const trained = extract(model, { outputs: [...new Set(heads.flatMap(scoresOf))] })
+  const trained = extract(model, { outputs: [...new Set(heads.flatMap(trainedValues))] })
   const bound = bindDimensions(trained, { N: batchSize, H: imageSize[0], W: imageSize[1] }).model
-  const parameters = findTrainable(bound.graph, stages.pixels!)
+  const parameters = openParameters(bound, stages, recipe.freeze)
   const clip = clipOf(recipe)
+  const weights = weightParameters(bound, heads, recipe.lossWeights)
   const step = buildTrainingStep(bound, {
-    parameters: parameters.map(({ name, kind }) => ({
-      name,
-      decay: kind === 'weight',
-      learningRateScale: name.startsWith('heads.') ? 1 : backboneRate,
-    })),
-    loss: (b) => jointLoss(b, heads, trainings, recipe),
+    parameters: [
+      ...parameters.map(({ name, kind }) => ({
+        name,
+        decay: kind === 'weight',
+        learningRateScale: name.startsWith('heads.') ? 1 : backboneRate,
+      })),
+      ...weights,
+    ],
+    loss: (b) => jointLoss(b, heads, trainings, recipe.lossWeights),
     optimizer: optimizerOf(recipe),
     accumulate,
     ...(block === undefined ? {} : { blockedLayout: { block } }),
@@ -255,19 +226,18 @@ function compile(
   return { step, parameters: parameters.reduce((sum, { name }) => sum + bound.graph.initializers.get(name)!.size, 0) }
 }
 
-/** The weighted sum of the heads' losses; terms carry the head's name where there are several. */
-function jointLoss(b: GraphBuilder, heads: readonly Head[], trainings: readonly HeadTraining[], { lossWeights }: HeadRecipe): EmittedLoss {
-  const outputs: Record<string, string> = {}
-  const constants: string[] = []
-  const losses = heads.map(({ name }, i) => {
-    const emitted = trainings[i]!.loss(b)
-    constants.push(...(emitted.constants ?? []))
-    for (const [term, value] of Object.entries(emitted.outputs ?? {})) outputs[heads.length === 1 ? term : `${name}_${term}`] = value
-    if (heads.length > 1) outputs[`${name}_loss`] = emitted.loss
-    return lossWeights[name] === 1 ? emitted.loss : b.op('Mul', [emitted.loss, b.scalar(lossWeights[name]!)])
-  })
-  const loss = losses.length === 1 ? losses[0]! : b.op('Sum', losses)
-  return { loss, outputs: { loss, ...outputs }, constants }
+/** The parameters that are trained. @throws FoveaError MODEL_FREEZE naming what there is */
+function openParameters(model: Model, stages: ModelMetadata['stages'], freeze: string): TrainableParameter[] {
+  const all = findTrainable(model.graph, stages.pixels!)
+  if (freeze === 'none') return all
+  if (freeze === 'backbone') return all.filter(({ name }) => name.startsWith('heads.'))
+  const value = stages[freeze]
+  if (value === undefined || freeze === 'pixels' || !model.graph.nodes.some(({ outputs }) => outputs.includes(value)))
+    throw new FoveaError('MODEL_FREEZE', { expected: `none, backbone, or one of ${Object.keys(stages).join(', ')}`, found: freeze })
+  const frozen = extract(model, { outputs: [value] }).graph.initializers
+  const open = all.filter(({ name }) => !frozen.has(name))
+  if (open.length > 0) return open
+  throw new FoveaError('MODEL_FREEZE', { expected: 'parameters that do not lead to the stage', found: `none beside "${freeze}"` })
 }
 
 /** From which score on detections take part in average precision; less would only take time. */

@@ -5,13 +5,20 @@ import type { Batch } from '../../data/vision-data-loader.ts'
 import type { GraphBuilder } from '../../graph/builder.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import type { HeadAnswer } from '../../model/answers.ts'
+import type { SegmentationLossOptions } from '../../nn/segmentation/loss.ts'
 import type { EmittedLoss } from '../../passes/training-step.ts'
+
+export interface SegmentLossOptions extends Pick<SegmentationLossOptions, 'pixels' | 'dice'> {
+  /** How much more pixels on a border between classes count; it falls off within about three pixels (after Ronneberger 2015). @default 0 */
+  readonly boundary?: number
+}
 
 /** What all heads of a training know of it. */
 export interface HeadContext {
   readonly train: ImageDataset
   readonly batchSize: number
   readonly imageSize: readonly [height: number, width: number]
+  readonly segmentLoss?: SegmentLossOptions
 }
 
 /** Gathers the answers to pictures that are held out. */

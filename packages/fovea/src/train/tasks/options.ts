@@ -11,6 +11,8 @@ import type { AugmentationName } from '../augment.ts'
 import { invalid, OptionReader } from '../check-options.ts'
 import type { TrainOptions } from '../options.ts'
 import type { HeadTrainEvent } from './events.ts'
+import type { SegmentLossOptions } from './head-training.ts'
+import type { LossWeights } from './joint-loss.ts'
 
 type Shared =
   | 'train'
@@ -51,10 +53,20 @@ export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
   readonly heads: readonly HeadSpec[]
   /** Height and width, or one for both; multiples of 32 suit best. Pictures are letterboxed to it. @default 320 */
   readonly imageSize?: number | readonly [height: number, width: number]
-  /** How much each head's loss counts, by its name. @default 1 */
-  readonly lossWeights?: Readonly<Record<string, number>>
+  /**
+   * How much each head's loss counts, by its name; or `uncertainty`: learnt with the weights, less for what is noisy (Kendall 2018,
+   * arXiv:1705.07115). @default 1
+   */
+  readonly lossWeights?: LossWeights
+  /** What heads that segment lessen: pixels, overlap (Dice), and how much more borders count. */
+  readonly segmentLoss?: SegmentLossOptions
   /** Factor on the learning rate of all but the heads, where weights are not fresh. @default 0.5 */
   readonly backboneRate?: number
+  /**
+   * What stays as it is: `none`, `backbone` for all but the heads, or a stage: that and what leads to it (`conv2`: the first maps, which are
+   * the dearest to train and change least). @default 'none'
+   */
+  readonly freeze?: string
   /** A preset, or a transform. @default 'light' */
   readonly augment?: AugmentationName | Transform
   readonly onEvent?: (event: HeadTrainEvent) => void
@@ -79,7 +91,9 @@ export interface HeadRecipe {
   readonly clipNorm: number
   readonly averageDecay: number
   readonly accumulate: number
-  readonly lossWeights: Readonly<Record<string, number>>
+  readonly lossWeights: LossWeights
+  readonly segmentLoss: Required<SegmentLossOptions>
+  readonly freeze: string
   readonly augment: Transform | undefined
   readonly patience: number
   readonly device: string
@@ -119,6 +133,8 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     averageDecay,
     accumulate: read.whole('accumulate', 1, 1),
     lossWeights: lossWeightsOf(options),
+    segmentLoss: segmentLossOf(options),
+    freeze: options.freeze ?? 'none',
     augment: augmentOf(options.augment ?? 'light'),
     patience: read.whole('patience', 0, Math.max(10, Math.ceil(epochs / 2))),
     device: options.device ?? 'cpu',
@@ -127,7 +143,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
   }
 }
 
-/** Labels are numbers of classes: pictures and heads must count the same classes in the same order, or boxes would be learnt under other names. */
+/** Labels are numbers of classes: heads learn classes of the data, which they find by their names. */
 function checkClasses({ train, validation, heads }: HeadTrainOptions): void {
   const { classes } = train
   const differ = (names: readonly string[]) => names.length !== classes.length || names.some((name, i) => name !== classes[i])
@@ -135,10 +151,25 @@ function checkClasses({ train, validation, heads }: HeadTrainOptions): void {
     throw invalid('validation', `the classes that are trained, ${classes.join(', ')}`, validation.classes.join(', '))
   for (const { task, name = task, labels } of heads) {
     // A background that is not named is added behind the classes.
-    const own = task === 'segment' && labels?.length === classes.length + 1 ? labels.filter((label) => label !== 'background') : labels
-    if (!Array.isArray(own) || differ(own))
-      throw invalid(`heads.${name}.labels`, `the classes of the data, ${classes.join(', ')}`, String(labels))
+    const isKnown = (label: unknown) => classes.includes(label as string) || (task === 'segment' && label === 'background')
+    if (!Array.isArray(labels) || labels.length === 0 || !labels.every(isKnown) || new Set(labels).size < labels.length)
+      throw invalid(`heads.${name}.labels`, `classes of the data, each once: ${classes.join(', ')}`, String(labels))
   }
+}
+
+/** An option that did nothing would be taken for one that did. */
+function segmentLossOf({ segmentLoss, heads }: HeadTrainOptions): Required<SegmentLossOptions> {
+  if (segmentLoss === undefined) return { pixels: 'cross-entropy', dice: 1, boundary: 0 }
+  if (!heads.some(({ task }) => task === 'segment')) throw invalid('segmentLoss', 'a head that segments', 'none')
+  if (typeof segmentLoss !== 'object' || segmentLoss === null)
+    throw invalid('segmentLoss', '{ pixels, dice, boundary }', String(segmentLoss))
+  const { pixels = 'cross-entropy', dice = 1, boundary = 0, ...others } = segmentLoss
+  const [strange] = Object.keys(others)
+  if (strange !== undefined) throw invalid('segmentLoss', 'pixels, dice, boundary', strange)
+  if (pixels !== 'cross-entropy' && pixels !== 'focal') throw invalid('segmentLoss.pixels', 'cross-entropy, focal', String(pixels))
+  for (const [key, value] of Object.entries({ dice, boundary }))
+    if (!(value >= 0 && Number.isFinite(value))) throw invalid(`segmentLoss.${key}`, 'a number of at least 0', value)
+  return { pixels, dice, boundary }
 }
 
 function imageSizeOf(size: number | readonly [number, number]): readonly [number, number] {
@@ -148,7 +179,10 @@ function imageSizeOf(size: number | readonly [number, number]): readonly [number
   return pair
 }
 
-function lossWeightsOf({ heads, lossWeights = {} }: HeadTrainOptions): Record<string, number> {
+function lossWeightsOf({ heads, lossWeights = {} }: HeadTrainOptions): LossWeights {
+  if (lossWeights === 'uncertainty') return lossWeights
+  if (typeof lossWeights !== 'object' || lossWeights === null)
+    throw invalid('lossWeights', 'numbers by the names of heads, or uncertainty', String(lossWeights))
   const names = heads.map(({ task, name = task }) => name)
   for (const [name, weight] of Object.entries(lossWeights)) {
     if (!names.includes(name)) throw invalid('lossWeights', `one of ${names.join(', ')}`, name)

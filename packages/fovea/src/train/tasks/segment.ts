@@ -6,7 +6,7 @@ import type { GraphBuilder } from '../../graph/builder.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import type { HeadAnswer } from '../../model/answers.ts'
 import type { SegmentHead } from '../../model/heads/head.ts'
-import { type SegmentationLossOptions, segmentationLoss } from '../../nn/segmentation/loss.ts'
+import { segmentationLoss } from '../../nn/segmentation/loss.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { LabelMap } from '../../vision/geometry/label-map.ts'
 import { squaredDistances } from '../../vision/metrics/distance.ts'
@@ -15,16 +15,10 @@ import { Segmentation } from '../../vision/segmentation.ts'
 import { semanticLabels, semanticMap } from '../../vision/semantic-map.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
-export interface SegmentLossOptions extends Pick<SegmentationLossOptions, 'pixels' | 'dice'> {
-  /** How much more pixels on a border between classes count; it falls off within about three pixels (after Ronneberger 2015). @default 0 */
-  readonly boundary?: number
-}
-
 /** @throws FoveaError TRAIN_OPTION where no picture has a mask or an outline */
 export function segmentTraining(
   head: SegmentHead,
-  { train, batchSize, imageSize }: HeadContext,
-  { boundary = 0, ...options }: SegmentLossOptions = {},
+  { train, batchSize, imageSize, segmentLoss: { boundary = 0, ...options } = {} }: HeadContext,
 ): HeadTraining {
   const { name, labels, scores } = head
   const isMarked = ({ annotations = [], labelMap }: ImageDataset['samples'][number]) =>

@@ -70,11 +70,33 @@ describe('text', () => {
     expect(font.fit('abc', 12, 1)).toBe('…')
   })
 
-  test('falls back to other fonts, then to a box', () => {
+  test('falls back to other fonts, then to escapes', () => {
     expect(font.width('Ж', 100)).not.toBeCloseTo(62, 3)
-    expect(font.width('漢', 100)).toBeCloseTo(62, 9)
-    expect(font.draw('漢', 0, 0, { size: 10 })).toContain('<path')
+    for (const [text, escaped] of [
+      ['漢 1', '\\u6f22 1'],
+      ['😀', '\\u{1f600}'],
+      ['a\u0000\n', 'a\\u0000\\u000a'],
+      ['a\u202eb', 'a\\u202eb'],
+      ['\ud800', '\\ud800'],
+    ] as const) {
+      expect(font.draw(text, 0, 0, { size: 10 })).toBe(font.draw(escaped, 0, 0, { size: 10 }))
+      expect(font.width(text, 100)).toBe(font.width(escaped, 100))
+    }
     expect(font.draw('', 0, 0, { size: 10 })).toBe('')
+  })
+
+  test('is left to the fonts of the viewer where they have what ours lack', () => {
+    const web = font.for((character) => character !== '😀')
+    expect(web.draw('Cat', 0, 0, { size: 10 })).toBe(font.draw('Cat', 0, 0, { size: 10 }))
+    expect(web.draw('漢 "<1>" & \u0007', 30, 40, { size: 10, color: '#123456', bold: true, anchor: 'end', rotate: -90 })).toBe(
+      '<text x="30" y="40" fill="#123456" text-anchor="end" font-size="10" font-family="Inter, system-ui, sans-serif" font-weight="600" ' +
+        'transform="rotate(-90 30 40)">漢 &quot;&lt;1&gt;&quot; &amp; \\u0007</text>',
+    )
+    expect(web.draw('漢😀', 0, 0, { size: 10 })).toContain('>漢\\u{1f600}</text>')
+    expect(web.width('漢字', 10)).toBe(20)
+    // A mark stands over the letter before it.
+    expect(web.width('ก\u0e34', 10)).toBe(web.width('ก', 10))
+    expect(web.fit('漢字漢字漢字', 10, 45)).toBe('漢字漢…')
   })
 
   test('what is no font is refused', () => {
@@ -161,6 +183,34 @@ describe('plots', () => {
     const counts = Array.from({ length: n }, (_, t) => Array.from({ length: n }, (_, p) => (t === p ? 12_345 : (t + p) % 3)))
     const { width, height } = check(drawConfusion({ counts, classes: counts.map((_, i) => `a class of some name ${i}`) }, font))
     expect(Math.max(width, height)).toBeLessThan(1500)
+  })
+
+  test('of 1,000 classes those that are mixed up most are drawn, and all others as one', () => {
+    const counts = Array.from({ length: 1000 }, (_, t) => Array.from({ length: 1000 }, (_, p): number => (t === p ? 40 : 0)))
+    // Ten classes that lie far apart are taken for their neighbours; one mistake elsewhere.
+    for (let i = 0; i < 10; i++) counts[i * 97]![i * 97 + 1] = 5 + i
+    counts[500]![600] = 1
+    const classes = counts.map((_, i) => `n${i}`)
+    const words: string[] = []
+    const listening = new TextFont([{ ascent: 1, descent: 0.2, glyph: () => ({ advance: 0.6, commands: [] }) }])
+    listening.draw = (text) => {
+      words.push(text)
+      return ''
+    }
+    const { width, height } = check(drawConfusion({ counts, classes, subtitle: 'all of it' }, listening))
+    expect(Math.max(width, height)).toBeLessThan(1500)
+    for (let i = 0; i < 10; i++)
+      for (const name of [`n${i * 97}`, `n${i * 97 + 1}`]) expect(words.filter((word) => word === name)).toHaveLength(2)
+    expect(words).toContain('n600')
+    expect(words.filter((word) => word === '940 others')).toHaveLength(2)
+    expect(words).toContain('all of it; the 60 of 1,000 classes that are mixed up most, all others as one')
+    // Every picture is in one of the 61 x 61 cells.
+    const svg = drawConfusion({ counts, classes }, font)
+    expect(svg.length).toBeLessThan(1e6)
+    expect(svg.match(/<g class="cells">(.*?)<\/g>/s)![1]!.match(/<rect/g)!.length).toBe(2 + 61 + 10 + 1)
+    const right = counts.map((row, t) => row.map((_, p) => Number(t === p)))
+    drawConfusion({ counts: right, classes }, listening)
+    expect(words).toContain('the 60 of 1,000 classes with the most samples, all others as one')
   })
 
   test('a confusion matrix of other sizes than its classes is refused', () => {

@@ -52,6 +52,7 @@ export function group(attributes: Attributes, children: readonly string[]): stri
   return element('g', attributes, children.join(''))
 }
 
-function escapeText(text: string): string {
+/** Text as the content of an element, or of an attribute in double quotes. */
+export function escapeText(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
 }

@@ -4,7 +4,17 @@ import type { RunLengths } from '../annotation.ts'
 import { maskArea, maskBounds, visitRuns } from '../run-lengths.ts'
 import { chainGeometry, geometryOf } from './geometry.ts'
 import { identity3, invert3, movePoint, multiply3, scaling, translation } from './matrix.ts'
-import { boundsOf, clipToConvex, columnSpan, isInside, movePolygon, polygonArea, signedArea, smallestRectangle } from './polygon.ts'
+import {
+  boundsOf,
+  clipToConvex,
+  columnSpan,
+  convexHull,
+  isInside,
+  movePolygon,
+  polygonArea,
+  signedArea,
+  smallestRectangle,
+} from './polygon.ts'
 import { RunWriter } from './run-writer.ts'
 
 const coordinate = fc.double({ min: -20, max: 20, noNaN: true })
@@ -116,4 +126,32 @@ describe('run lengths', () => {
       }),
     )
   })
+})
+
+test('the convex hull holds every point, and its corners are points; points of a line have none', () => {
+  const points = fc.array(fc.tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 12 })), { minLength: 1, maxLength: 20 })
+  fc.assert(
+    fc.property(points, (list) => {
+      const hull = convexHull(list)
+      const onLine = list.every(([x, y]) =>
+        list.every(([a, b]) => (a - list[0]![0]) * (y - list[0]![1]) === (b - list[0]![1]) * (x - list[0]![0])),
+      )
+      if (onLine) {
+        expect(hull.length).toBeLessThan(6)
+        return
+      }
+      expect(signedArea(hull)).toBeGreaterThan(0)
+      for (const [x, y] of list) expect(isInside(hull, x, y)).toBe(true)
+      for (let i = 0; i < hull.length; i += 2) expect(list).toContainEqual([hull[i], hull[i + 1]])
+      // No corner lies between its neighbours.
+      for (let i = 0; i < hull.length; i += 2) {
+        const [a, b, c] = [0, 2, 4].map((k) => [hull[(i + k) % hull.length]!, hull[(i + k + 1) % hull.length]!] as const)
+        expect((b![0] - a![0]) * (c![1] - a![1]) - (b![1] - a![1]) * (c![0] - a![0])).toBeGreaterThan(0)
+      }
+      const rectangle = smallestRectangle(hull)
+      for (const [x, y] of list) expect(isInside(rectangle, x, y)).toBe(true)
+      const box = boundsOf([hull])!
+      expect(polygonArea(rectangle)).toBeLessThanOrEqual((box.x2 - box.x1) * (box.y2 - box.y1) + 1e-9)
+    }),
+  )
 })

@@ -119,6 +119,27 @@ export function isBeforeEye(polygon: Polygon, matrix: Matrix3): boolean {
   return true
 }
 
+/** The smallest convex polygon around all points (Andrew 1979), clockwise as seen; fewer than three corners where they lie on a line. */
+export function convexHull(polygons: readonly Polygon[]): Polygon {
+  const points: (readonly [number, number])[] = []
+  for (const polygon of polygons) for (let i = 0; i + 1 < polygon.length; i += 2) points.push([polygon[i]!, polygon[i + 1]!])
+  points.sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  const half = (list: Iterable<readonly [number, number]>) => {
+    const chain: (readonly [number, number])[] = []
+    for (const [x, y] of list) {
+      for (; chain.length >= 2; chain.pop()) {
+        const [[ax, ay], [bx, by]] = [chain.at(-2)!, chain.at(-1)!]
+        if ((bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0) break
+      }
+      chain.push([x, y])
+    }
+    return chain.slice(0, -1)
+  }
+  const hull = [...half(points), ...half(points.toReversed())]
+  // Equal points come twice.
+  return hull.filter(([x, y], i) => i === 0 || x !== hull[i - 1]![0] || y !== hull[i - 1]![1]).flat()
+}
+
 /** The rectangle of least area around a convex polygon: one of its sides lies on a side of the polygon. Clockwise as seen. */
 export function smallestRectangle(convex: Polygon): Polygon {
   let best: Polygon = convex

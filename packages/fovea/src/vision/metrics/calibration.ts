@@ -1,6 +1,7 @@
 // Does a confidence of 80 % mean right in 80 % of the cases? Expected calibration error (Guo et al. 2017, section 2), Brier score (Brier 1950).
 
 import { FoveaError } from '../../util/errors.ts'
+import { maxOf } from '../../util/extremes.ts'
 import { SummedMetric } from './gathering.ts'
 import { bestClass, type ClassificationBatch, checkBatch, checkClasses } from './metric.ts'
 
@@ -74,7 +75,7 @@ export class CalibrationError extends SummedMetric<ClassificationBatch, Calibrat
     const gaps = bins.map(({ accuracy, confidence }) => Math.abs(accuracy - confidence))
     return {
       expectedCalibrationError: total === 0 ? Number.NaN : bins.reduce((sum, bin, i) => sum + (bin.count / total) * gaps[i]!, 0),
-      maximumCalibrationError: total === 0 ? Number.NaN : Math.max(...gaps),
+      maximumCalibrationError: total === 0 ? Number.NaN : maxOf(gaps),
       brierScore: this.sums[3 * count]! / total,
       bins,
     }

@@ -1,8 +1,8 @@
 // COCO's evaluation of detections by box or by mask (Lin et al. 2014), equal to pycocotools' COCOeval in its default setting.
 
 import { FoveaError } from '../../util/errors.ts'
-import type { Annotation, Detection } from '../annotation.ts'
-import { boxArea } from '../boxes.ts'
+import type { Annotation, Box, Detection } from '../annotation.ts'
+import { toCornerSize } from '../boxes.ts'
 import { maskArea, maskBounds, maskIoU } from '../run-lengths.ts'
 import {
   type CocoCurve,
@@ -216,17 +216,13 @@ function candidatesOf(found: number, truths: readonly Annotation[]): Candidates 
   }
 }
 
+/** In the steps of pycocotools (maskApi.c, `bbIou`), which has left, top, width and height: other steps round otherwise, and tip overlaps over thresholds. */
 function boxCandidates(detections: readonly Detection[], truths: readonly Annotation[]): Candidates {
   const candidates = candidatesOf(detections.length, truths)
   const boxes = new Float64Array(truths.length * 5)
-  for (const [g, truth] of truths.entries()) {
-    const box = boxOf(truth, `truths[${g}]`)
-    boxes.set([box.x1, box.y1, box.x2, box.y2, boxArea(box)], g * 5)
-  }
+  for (const [g, truth] of truths.entries()) boxes.set(boundsAndArea(boxOf(truth, `truths[${g}]`)), g * 5)
   for (const [d, detection] of detections.entries()) {
-    const box = boxOf(detection, `detections[${d}]`)
-    const { x1, y1, x2, y2 } = box
-    const area = boxArea(box)
+    const [x1, y1, x2, y2, area] = boundsAndArea(boxOf(detection, `detections[${d}]`))
     candidates.foundAreas[d] = area
     for (let g = 0, at = 0; g < truths.length; g++, at += 5) {
       const width = Math.min(x2, boxes[at + 2]!) - Math.max(x1, boxes[at]!)
@@ -237,6 +233,11 @@ function boxCandidates(detections: readonly Detection[], truths: readonly Annota
     }
   }
   return candidates
+}
+
+function boundsAndArea(box: Box): [x1: number, y1: number, x2: number, y2: number, area: number] {
+  const [x, y, width, height] = toCornerSize(box)
+  return [x, y, x + width, y + height, Math.max(0, width) * Math.max(0, height)]
 }
 
 function maskCandidates(detections: readonly Detection[], truths: readonly Annotation[], picture: DetectedPicture): Candidates {

@@ -115,6 +115,8 @@ export const alignFunctions = {
     check({ from, to }) {
       checkNumbers('perspectiveOf.from', from, 8)
       checkNumbers('perspectiveOf.to', to, 8)
+      checkCorners('perspectiveOf.from', from)
+      checkCorners('perspectiveOf.to', to)
     },
     run(scope, { from, to }) {
       const matrix = scope.keep(scope.call<Mat>('getPerspectiveTransform', scope.points(from), scope.points(to)))
@@ -208,3 +210,16 @@ function normalised(matrix: readonly number[]): number[] {
   const last = matrix[8]!
   return Math.abs(last) < 1e-12 ? [...matrix] : matrix.map((value) => value / last)
 }
+
+/** Four points of which three lie on a line are the corners of no picture: no homography, or one that flattens it, leads there. */
+function checkCorners(field: string, points: readonly number[]): void {
+  const at = (i: number) => [points[2 * i]!, points[2 * i + 1]!] as const
+  for (let left = 0; left < 4; left++) {
+    const [a, b, c] = [0, 1, 2, 3].filter((i) => i !== left).map(at) as [Point, Point, Point]
+    const [ab, ac] = [[b[0] - a[0], b[1] - a[1]] as const, [c[0] - a[0], c[1] - a[1]] as const]
+    const [length, other] = [Math.hypot(...ab), Math.hypot(...ac)]
+    if (!(Math.abs(ab[0] * ac[1] - ab[1] * ac[0]) > 1e-9 * length * other)) refuse(field, 'four points, no three of them on a line', points)
+  }
+}
+
+type Point = readonly [x: number, y: number]

@@ -103,11 +103,11 @@ export const findReads = {
 
   circles: reading<FindCircles, Circle[]>({
     check({ minDistance, edge, votes, minRadius, maxRadius, scale }, shape) {
+      checkInteger('circles.minRadius', minRadius, 0)
+      checkInteger('circles.maxRadius', maxRadius, Math.max(1, minRadius))
       checkNumber('circles.minDistance', minDistance, 1)
       checkNumber('circles.edge', edge, 1)
       checkNumber('circles.votes', votes, 1)
-      checkInteger('circles.minRadius', minRadius, 0)
-      checkInteger('circles.maxRadius', maxRadius, Math.max(1, minRadius))
       checkNumber('circles.scale', scale, 1)
       checkGray('circles', shape)
     },

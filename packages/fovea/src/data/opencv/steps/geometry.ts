@@ -1,7 +1,7 @@
 // Where pixels go: sizes, turns, warps, lens distortion.
 
 import { aboutPoint } from '../../../vision/geometry/matrix.ts'
-import { checkInteger, checkNumbers, checkOneOf, refuse } from '../check.ts'
+import { checkArea, checkInteger, checkNumbers, checkOneOf, refuse } from '../check.ts'
 import { type Camera, checkCamera } from '../functions/camera.ts'
 import type { Mat } from '../library.ts'
 import type { MatScope } from '../mat-scope.ts'
@@ -41,6 +41,7 @@ export const geometrySteps = {
     check({ width, height, interpolation }, shape) {
       checkInteger('resize.width', width, 1)
       checkInteger('resize.height', height, 1)
+      checkArea('resize', width, height)
       checkOneOf('resize.interpolation', interpolation, names(interpolations))
       return { ...shape, width, height }
     },
@@ -119,6 +120,7 @@ function checkWarp<S extends { width: number; height: number; channels: 1 | 3 }>
   checkNumbers(`${name}.matrix`, matrix, length)
   checkInteger(`${name}.width`, width, 1)
   checkInteger(`${name}.height`, height, 1)
+  checkArea(name, width, height)
   checkOneOf(`${name}.interpolation`, interpolation, names(interpolations))
   if (interpolation === 'area') refuse(`${name}.interpolation`, 'nearest, linear, cubic or lanczos', interpolation)
   checkOneOf(`${name}.border`, border, names(borders))

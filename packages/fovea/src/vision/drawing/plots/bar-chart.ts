@@ -1,6 +1,7 @@
 // Horizontal bars with names: class counts, F1 per class, milliseconds per operator.
 
 import { FoveaError } from '../../../util/errors.ts'
+import { maxOf } from '../../../util/extremes.ts'
 import { categoryColor, ink } from '../colors.ts'
 import { line, rect, svgDocument } from '../svg.ts'
 import type { TextFont } from '../text.ts'
@@ -30,13 +31,19 @@ export function drawBarChart({ title, subtitle, bars, text, high }: BarChart, fo
   const row = bars.length > 40 ? 16 : bars.length > 16 ? 20 : 28
   const size = Math.min(12, row * 0.6)
   const labels = bars.map(({ label }) => font.fit(label, size, width * 0.35))
-  const left = 20 + Math.max(...labels.map((label) => font.width(label, size))) + 12
-  const room = Math.max(...bars.map(({ value }) => font.width(write(value), size))) + 28
+  const left = 20 + maxOf(labels.map((label) => font.width(label, size))) + 12
+  const room = maxOf(bars.map(({ value }) => font.width(write(value), size))) + 28
   const top = subtitle === undefined ? 56 : 76
   const bottom = top + bars.length * row
-  const ticks = niceTicks(0, high ?? Math.max(...bars.map(({ value }) => value), 1e-12), Math.round(width / 120)).filter(
-    (tick) => high === undefined || tick <= high,
-  )
+  const ticks = niceTicks(
+    0,
+    high ??
+      maxOf(
+        bars.map(({ value }) => value),
+        1e-12,
+      ),
+    Math.round(width / 120),
+  ).filter((tick) => high === undefined || tick <= high)
   const x = linearScale(0, high ?? ticks.at(-1)!, left, width - room)
   const drawn = drawTitle(title, subtitle, 20, 18, font)
   for (const tick of ticks) {
@@ -53,6 +60,6 @@ export function drawBarChart({ title, subtitle, bars, text, high }: BarChart, fo
 }
 
 function sameDecimals(values: readonly number[]): (value: number) => string {
-  const digits = Math.max(...values.map((value) => String(Number(value.toFixed(3))).split('.')[1]?.length ?? 0))
+  const digits = maxOf(values.map((value) => String(Number(value.toFixed(3))).split('.')[1]?.length ?? 0))
   return (value) => value.toFixed(digits)
 }

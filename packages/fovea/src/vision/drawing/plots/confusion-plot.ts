@@ -1,6 +1,7 @@
 // A confusion matrix as a picture: rows are the truth, colours the part of the row, numbers the counts.
 
 import { FoveaError } from '../../../util/errors.ts'
+import { maxOf } from '../../../util/extremes.ts'
 import { colorAt, colorTable, ink, readableOn } from '../colors.ts'
 import { element, group, line, rect, svgDocument } from '../svg.ts'
 import type { TextFont } from '../text.ts'
@@ -14,17 +15,26 @@ export interface ConfusionPlot {
   readonly subtitle?: string
 }
 
-/** Draws up to a few hundred classes: counts where they fit, names at a slant where they are long, every second or fifth where they are many. */
-export function drawConfusion({ counts, classes, title = 'Confusion matrix', subtitle }: ConfusionPlot, font: TextFont): string {
-  const n = classes.length
-  if (n === 0 || counts.length !== n || counts.some((row) => row.length !== n)) {
-    throw new FoveaError('DRAWING_INVALID', { field: 'counts', expected: `${n} x ${n} counts`, found: `${counts.length} rows` })
+/** Up to `whole` classes all are drawn. Of more, `shown`: names of more could not be read, and one cell a pair would fill megabytes. */
+const most = { whole: 100, shown: 60 }
+
+/**
+ * Draws up to 100 classes: counts where they fit, names at a slant where they are long, every second or fifth where they are many. Of more classes
+ * it draws the 60 that are mixed up most, and all others as one, and the subtitle says so.
+ */
+export function drawConfusion(plot: ConfusionPlot, font: TextFont): string {
+  const { title = 'Confusion matrix' } = plot
+  const size = plot.classes.length
+  if (size === 0 || plot.counts.length !== size || plot.counts.some((row) => row.length !== size)) {
+    throw new FoveaError('DRAWING_INVALID', { field: 'counts', expected: `${size} x ${size} counts`, found: `${plot.counts.length} rows` })
   }
+  const { counts, classes, subtitle } = size > most.whole ? reduced(plot) : plot
+  const n = classes.length
   const cell = Math.min(64, Math.max(n > 100 ? 5 : 9, Math.floor(620 / n)))
   const nameSize = Math.min(12, Math.max(7, cell * 0.82))
   const step = Math.max(1, Math.ceil((nameSize * 1.15) / cell))
   const names = classes.map((name) => font.fit(name, nameSize, 150))
-  const widest = Math.max(...names.map((name) => font.width(name, nameSize)))
+  const widest = maxOf(names.map((name) => font.width(name, nameSize)))
   const flat = widest < cell - 6
   const slanted = !flat && cell >= 22
   // A slanted name also reaches to the right, beyond the last column.
@@ -34,7 +44,7 @@ export function drawConfusion({ counts, classes, title = 'Confusion matrix', sub
   const left = 46 + widest + 10
   const top = (subtitle === undefined ? 52 : 72) + 10
   const scaleX = left + side + Math.max(26, overhang * 0.35)
-  const width = Math.max(scaleX + 66, left + side + overhang + 16, 360)
+  const width = Math.max(scaleX + 66, left + side + overhang + 16, font.width(subtitle ?? '', 11.5) + 40, 360)
   const height = top + side + nameHeight + 44
   const table = colorTable('blues')
   return svgDocument(
@@ -52,10 +62,45 @@ export function drawConfusion({ counts, classes, title = 'Confusion matrix', sub
   )
 }
 
+/** The plot of the classes that are mixed up most; sums of rows stay what they were. */
+function reduced({ counts, classes, subtitle }: ConfusionPlot): Pick<ConfusionPlot, 'counts' | 'classes' | 'subtitle'> {
+  const { kept, by } = mostConfused(counts, most.shown)
+  const places = classes.map(() => kept.length)
+  for (const [place, label] of kept.entries()) places[label] = place
+  const sums = Array.from({ length: kept.length + 1 }, () => new Array<number>(kept.length + 1).fill(0))
+  for (const [t, row] of counts.entries()) for (const [p, count] of row.entries()) sums[places[t]!]![places[p]!]! += count
+  const note = `the ${kept.length} of ${classes.length.toLocaleString('en')} classes ${by}, all others as one`
+  return {
+    counts: sums,
+    classes: [...kept.map((label) => classes[label]!), `${(classes.length - kept.length).toLocaleString('en')} others`],
+    subtitle: subtitle === undefined ? note : `${subtitle}; ${note}`,
+  }
+}
+
+/** Classes of the pairs with the most mistakes, in their own order; where mistakes are of fewer classes, those with the most samples too. */
+function mostConfused(counts: ConfusionPlot['counts'], limit: number): { kept: number[]; by: string } {
+  const pairs = counts.flatMap((row, t) => row.flatMap((count, p) => (t !== p && count > 0 ? [{ t, p, count }] : [])))
+  // A stable sort: of equal pairs the first one counts.
+  pairs.sort((a, b) => b.count - a.count)
+  const kept = new Set<number>()
+  for (const { t, p } of pairs) {
+    if (kept.size + Number(!kept.has(t)) + Number(!kept.has(p)) > limit) continue
+    kept.add(t).add(p)
+    if (kept.size === limit) break
+  }
+  const support = counts.map((row) => row.reduce((sum, count) => sum + count, 0))
+  const others = counts.map((_, label) => label).sort((a, b) => support[b]! - support[a]!)
+  for (const label of others) {
+    if (kept.size >= limit) break
+    kept.add(label)
+  }
+  return { kept: [...kept].sort((a, b) => a - b), by: pairs.length > 0 ? 'that are mixed up most' : 'with the most samples' }
+}
+
 function drawCells(counts: ConfusionPlot['counts'], cell: number, left: number, top: number, table: Uint8Array, font: TextFont): string[] {
   const side = cell * counts.length
   const drawn = [rect(left, top, side, side, { fill: colorAt(table, 0) })]
-  const longest = Math.max(...counts.flat().map((count) => String(count).length))
+  const longest = maxOf(counts.flatMap((row) => row.map((count) => String(count).length)))
   // One size for all counts, such that the longest fits; below 7 px nobody can read them.
   const size = Math.min(14, cell * 0.42, (cell - 4) / (0.62 * longest))
   counts.forEach((row, t) => {

@@ -1,6 +1,7 @@
 // Curves over epochs or steps, and the two panels that a training is judged by.
 
 import { FoveaError } from '../../../util/errors.ts'
+import { maxOf, minOf } from '../../../util/extremes.ts'
 import { categoryColor, ink } from '../colors.ts'
 import { circle, line, polyline, rect, svgDocument } from '../svg.ts'
 import type { TextFont } from '../text.ts'
@@ -41,10 +42,10 @@ export function drawLinePanel(plot: LinePlot, outer: Box, font: TextFont): strin
   if (seen.length === 0)
     throw new FoveaError('DRAWING_INVALID', { field: plot.title, expected: 'at least one finite point', found: 'none' })
   const [xs, ys] = [seen.map(({ x }) => x), seen.map(({ y }) => y)]
-  const yTicks = niceTicks(plot.yLow ?? Math.min(...ys), plot.yHigh ?? Math.max(...ys), Math.max(2, Math.round(outer.height / 80)))
+  const yTicks = niceTicks(plot.yLow ?? minOf(ys), plot.yHigh ?? maxOf(ys), Math.max(2, Math.round(outer.height / 80)))
   // Never more than the fixed end: an accuracy of 104 % would be odd.
   const [yLow, yHigh] = [plot.yLow ?? yTicks[0]!, plot.yHigh ?? yTicks.at(-1)!]
-  const [xLow, xHigh] = [Math.min(...xs), Math.max(...xs)]
+  const [xLow, xHigh] = [minOf(xs), maxOf(xs)]
   const whole = xs.every(Number.isInteger)
   const xTicks = niceTicks(xLow, xHigh, Math.max(2, Math.round(outer.width / 90))).filter(
     (x) => x >= xLow && x <= xHigh && (!whole || Number.isInteger(x)),
@@ -141,7 +142,7 @@ export function drawHistory(
   const panels: LinePlot[] = []
   if (loss.length > 0) panels.push({ title: 'Loss', ...subtitle, xTitle: 'epoch', series: loss, ...mark('validation'), yLow: 0 })
   if (accuracy.length > 0) {
-    const low = Math.min(...accuracy.flatMap(({ points }) => points.filter(isDrawn).map(({ y }) => y)))
+    const low = minOf(accuracy.flatMap(({ points }) => points.filter(isDrawn).map(({ y }) => y)))
     panels.push({
       title: 'Accuracy',
       ...subtitle,

@@ -1,6 +1,7 @@
 // Points on a plane without units, coloured by class, with thumbnails where there is room: a map of many pictures.
 
 import { FoveaError } from '../../../util/errors.ts'
+import { maxOf } from '../../../util/extremes.ts'
 import { Random } from '../../../util/random.ts'
 import { categoryColor, ink } from '../colors.ts'
 import { circle, line, picture, rect, svgDocument } from '../svg.ts'
@@ -181,5 +182,5 @@ function drawLegend(classes: readonly string[], counts: readonly number[], font:
     const y = box.top + 12 + shown.length * 23
     drawn.push(font.draw(`and ${rest} more classes`, left + 20, y, { size: 11, color: ink.faint, baseline: 'middle' }))
   }
-  return { drawn, width: 22 + 20 + widest + 12 + Math.max(...counts.map((count) => font.width(`${count}`, 11))) }
+  return { drawn, width: 22 + 20 + widest + 12 + maxOf(counts.map((count) => font.width(`${count}`, 11))) }
 }

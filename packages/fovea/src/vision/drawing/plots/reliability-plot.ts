@@ -1,5 +1,6 @@
 // A reliability diagram: accuracy against confidence, bin by bin (Guo et al. 2017, figure 1), with the number of samples below.
 
+import { maxOf } from '../../../util/extremes.ts'
 import type { Calibration } from '../../metrics/calibration.ts'
 import { ink } from '../colors.ts'
 import { line, rect, svgDocument } from '../svg.ts'
@@ -13,7 +14,10 @@ export function drawReliability({ bins, expectedCalibrationError }: Calibration,
   const counts = { left: box.left, top: box.top + box.height + 26, width: box.width, height: 66 }
   const x = linearScale(0, 1, box.left, box.left + box.width)
   const y = linearScale(0, 1, box.top + box.height, box.top)
-  const most = Math.max(1, ...bins.map(({ count }) => count))
+  const most = maxOf(
+    bins.map(({ count }) => count),
+    1,
+  )
   const total = bins.reduce((sum, { count }) => sum + count, 0)
   const tall = linearScale(0, most, counts.top + counts.height, counts.top)
   const tenths = [0, 0.2, 0.4, 0.6, 0.8, 1]

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { readModel } from '../graph/reader.ts'
+import { verifyModel } from '../graph/verifier.ts'
+import { createImage } from '../vision/image.ts'
+import { checkContract } from './check-contract.ts'
+import { importModel } from './import-model.ts'
+import { readMetadata } from './metadata.ts'
+import { DeepSeekVision } from './vision-model.ts'
+import { withOptions } from './with-options.ts'
+
+const list = (n: number) => `{${Array.from({ length: n }, (_, i) => (((i % 7) - 3) / 8).toFixed(4)).join(', ')}}`
+
+/** A network whose one map of 6 channels and 16 cells becomes [N, 6, 16]: 4 sides and two classes. */
+function detector(metadata: Readonly<Record<string, string>>, end = 'y = Reshape(m, r)') {
+  const model = readModel(`
+    graph main(x: float32[N,3,8,8]) -> (y)
+      k: float32[6,3,3,3] = ${list(162)}
+      r: int64[3] = {0, 6, -1}
+      c = Conv(x, k) {strides=[2, 2], pads=[1, 1, 1, 1]}
+      m = Sigmoid(c)
+      ${end}`)
+  return { ...model, metadata: new Map(Object.entries(metadata)) }
+}
+
+const ultralytics = { task: 'detect', stride: '32', names: "{0: 'nut', 1: 'bolt'}", imgsz: '[8, 8]' }
+
+describe('importModel of detectors', () => {
+  it('sees by its metadata a detector of Ultralytics', async () => {
+    const { model, metadata } = importModel(detector(ultralytics))
+    verifyModel(model)
+    checkContract(model, metadata)
+    expect(readMetadata(model)).toEqual(metadata)
+    expect(metadata).toMatchObject({
+      task: 'detect',
+      labels: ['nut', 'bolt'],
+      preprocessing: { resize: 'letterbox', scale: 'unit', size: [8, 8] },
+    })
+    expect(metadata.heads?.[0]).toMatchObject({ task: 'detect', suppression: 'class' })
+    const opened = await DeepSeekVision.of<'detect'>(model, metadata, { worker: false })
+    const found = await opened.predict(createImage(8, 8, 3), { confidence: 0, iou: 1 })
+    // Every cell answers for each of the classes, 0.5 throughout: cells whose boxes have a size stay.
+    expect(found.length).toBeGreaterThan(0)
+    expect(new Set(found.detections.map(({ name }) => name))).toEqual(new Set(['nut', 'bolt']))
+    await opened.close()
+  })
+
+  it('refuses a layout for a file that states its answers itself', () => {
+    const { model, metadata } = importModel(detector(ultralytics))
+    expect(() => withOptions({ model, metadata }, { detector: 'yolov5' })).toThrow(expect.objectContaining({ code: 'MODEL_OPTION' }))
+  })
+
+  it('takes the names that are given, and refuses another number of them', () => {
+    expect(importModel(detector(ultralytics), { labels: ['a', 'b'] }).metadata.labels).toEqual(['a', 'b'])
+    expect(() => importModel(detector(ultralytics), { labels: ['a'] })).toThrow(expect.objectContaining({ code: 'MODEL_LABELS' }))
+    expect(importModel(detector({}), { detector: 'ultralytics' }).metadata.labels).toEqual(['0', '1'])
+  })
+
+  it('takes a model of features for one where metadata tell of another task, or its shape does not fit', () => {
+    expect(importModel(detector({ ...ultralytics, task: 'segment' })).metadata.task).toBe('features')
+    expect(importModel(detector({ ...ultralytics, names: "{0: 'nut'}" })).metadata.task).toBe('features')
+    expect(importModel(detector(ultralytics), { task: 'features' }).metadata.task).toBe('features')
+    expect(importModel(detector({})).metadata.task).toBe('features')
+  })
+})

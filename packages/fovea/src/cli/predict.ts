@@ -1,5 +1,6 @@
 // `fovea predict MODEL FILE…`: what a model sees in pictures, or in the frames of a video or camera.
 
+import { statSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import pc from 'picocolors'
@@ -69,13 +70,13 @@ export function predictCommand(): Command {
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
       if (flags.overlap !== undefined && flags.tile === undefined) command.error("error: option '--overlap' needs '--tile'")
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
-      const frames = flags.watch || flags.loop || pictures.some(namesVideo)
+      // Pictures of a folder that are to be tracked are the frames of something.
+      const isSequence = asksTracking(flags) && pictures.length === 1 && statSync(pictures[0]!, { throwIfNoEntry: false })?.isDirectory()
+      const frames = flags.watch || flags.loop || isSequence || pictures.some(namesVideo)
       if (frames && pictures.length > 1) command.error('error: give one source of frames, or pictures and folders')
       if (frames && flags.explain) command.error("error: option '--explain' is for pictures")
       if (!frames && asksTracking(flags))
-        command.error(
-          "error: options '--track', '--line' and '--zone' are for frames: a video, a camera, or a folder with '--loop' or '--watch'",
-        )
+        command.error("error: options '--track', '--line' and '--zone' are for frames: a video, a camera, or one folder of pictures")
       if (!frames && flags.draw !== undefined && namesVideo(flags.draw))
         command.error("error: option '--draw' takes a folder for pictures, a video for frames")
       if (frames && flags.draw !== undefined && resolve(flags.draw) === resolve(pictures[0]!))

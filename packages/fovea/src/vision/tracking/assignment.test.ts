@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { assign } from './assignment.ts'
+import { linearAssignment } from './assignment.ts'
 
 const sumOf = (found: Int32Array, costs: readonly number[], columns: number, limit = 0) =>
   [...found].reduce((sum, column, row) => (column < 0 ? sum : sum + costs[row * columns + column]! - limit), 0)
@@ -43,7 +43,7 @@ function isMatching(found: Int32Array, columns: number): boolean {
 test('as good as the best of all ways, with ties, forbidden pairs and more rows than columns', () => {
   fc.assert(
     fc.property(problems, ({ rows, columns, costs }) => {
-      const found = assign({ rows, columns, costs })
+      const found = linearAssignment({ rows, columns, costs })
       expect(found.length).toBe(rows)
       expect(isMatching(found, columns)).toBe(true)
       const best = bruteForce(rows, columns, costs)
@@ -57,7 +57,7 @@ test('as good as the best of all ways, with ties, forbidden pairs and more rows 
 test('under a limit: the best sum of cost - limit, and no pair at or above it', () => {
   fc.assert(
     fc.property(problems, fc.integer({ min: -9, max: 9 }), ({ rows, columns, costs }, limit) => {
-      const found = assign({ rows, columns, costs, limit })
+      const found = linearAssignment({ rows, columns, costs, limit })
       expect(isMatching(found, columns)).toBe(true)
       expect(sumOf(found, costs, columns, limit)).toBe(bruteForce(rows, columns, costs, limit).sum)
       for (const [row, column] of found.entries()) if (column >= 0) expect(costs[row * columns + column]!).toBeLessThan(limit)
@@ -68,21 +68,21 @@ test('under a limit: the best sum of cost - limit, and no pair at or above it', 
 
 test('fractions, and a matrix where the greedy choice is wrong', () => {
   // Greedy takes 0.1 and is left with 0.9; the best is 0.2 + 0.2.
-  expect([...assign({ rows: 2, columns: 2, costs: [0.1, 0.2, 0.2, 0.9] })]).toEqual([1, 0])
-  expect([...assign({ rows: 2, columns: 2, costs: [0.1, 0.2, 0.2, 0.9], limit: 0.15 })]).toEqual([0, -1])
+  expect([...linearAssignment({ rows: 2, columns: 2, costs: [0.1, 0.2, 0.2, 0.9] })]).toEqual([1, 0])
+  expect([...linearAssignment({ rows: 2, columns: 2, costs: [0.1, 0.2, 0.2, 0.9], limit: 0.15 })]).toEqual([0, -1])
 })
 
 test('hundreds of rows take milliseconds, not minutes', () => {
   const size = 400
   // The costs (i - j)^2 are least on the diagonal, after a shuffle of the columns by a multiplier that is prime to the size.
   const costs = Array.from({ length: size * size }, (_, i) => (Math.floor(i / size) - (((i % size) * 7) % size)) ** 2)
-  const found = assign({ rows: size, columns: size, costs })
+  const found = linearAssignment({ rows: size, columns: size, costs })
   expect([...found].every((column, row) => (column * 7) % size === row)).toBe(true)
 })
 
 test('costs that are no numbers are refused', () => {
-  const refused = (problem: Parameters<typeof assign>[0]) =>
-    expect(() => assign(problem)).toThrowError(expect.objectContaining({ code: 'TRACKING_INVALID' }))
+  const refused = (problem: Parameters<typeof linearAssignment>[0]) =>
+    expect(() => linearAssignment(problem)).toThrowError(expect.objectContaining({ code: 'TRACKING_INVALID' }))
   refused({ rows: 1, columns: 1, costs: [NaN] })
   refused({ rows: 1, columns: 1, costs: [-Infinity] })
   refused({ rows: 2, columns: 1, costs: [1] })

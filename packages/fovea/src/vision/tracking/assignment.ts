@@ -13,11 +13,12 @@ export interface AssignmentProblem {
 
 /**
  * The column of each row, -1 for none: of all ways to pair rows with columns, each at most once, the one whose sum of `cost - limit` is least.
- * Without a limit as many rows are paired as finite costs allow, at the least sum. Of equal sums the same one is taken each time. O(n^2 m), n the smaller side.
+ * Without a limit as many rows are paired as finite costs allow, at the least sum. Of equal sums the same one is taken each time. O(n^2 m), n the smaller side, for each part of the
+ * problem that has no pair under the limit with the rest.
  *
  * @throws FoveaError TRACKING_INVALID for costs that are NaN, -Infinity or not rows x columns
  */
-export function assign({ rows, columns, costs, limit = Number.POSITIVE_INFINITY }: AssignmentProblem): Int32Array {
+export function linearAssignment({ rows, columns, costs, limit = Number.POSITIVE_INFINITY }: AssignmentProblem): Int32Array {
   if (!(Number.isInteger(rows) && Number.isInteger(columns) && rows >= 0 && columns >= 0 && costs.length === rows * columns))
     throw new FoveaError('TRACKING_INVALID', {
       field: 'costs',
@@ -25,21 +26,60 @@ export function assign({ rows, columns, costs, limit = Number.POSITIVE_INFINITY 
       found: String(costs.length),
     })
   if (Number.isNaN(limit)) throw new FoveaError('TRACKING_INVALID', { field: 'limit', expected: 'a number', found: 'NaN' })
-  const capped = new Float64Array(rows * columns)
   const ceiling = ceilingOf(costs, limit, Math.min(rows, columns))
-  // A pair at the ceiling stands for none: a full assignment of capped costs is then the best partial one.
-  for (let i = 0; i < capped.length; i++) capped[i] = Math.min(costs[i]!, ceiling)
-  const wide = rows <= columns
-  const cost = wide
-    ? (row: number, column: number) => capped[row * columns + column]!
-    : (row: number, column: number) => capped[column * columns + row]!
-  const found = shortestPaths(Math.min(rows, columns), Math.max(rows, columns), cost)
   const out = new Int32Array(rows).fill(-1)
-  for (const [short, long] of found.entries()) {
-    const [row, column] = wide ? [short, long] : [long, short]
-    if (costs[row * columns + column]! < ceiling) out[row] = column
-  }
+  for (const group of groupsOf(costs, ceiling, rows, columns)) solve(group, costs, ceiling, columns, out)
   return out
+}
+
+/** Rows and columns that have to do with one another. */
+interface Group {
+  readonly rows: readonly number[]
+  readonly columns: readonly number[]
+}
+
+/** Parts of the problem that share no pair under the ceiling: boxes far from each other. Those without any pair are in none. */
+function groupsOf(costs: ArrayLike<number>, ceiling: number, rows: number, columns: number): Group[] {
+  // Rows, then columns; each points to another of its group.
+  const parents = Int32Array.from({ length: rows + columns }, (_, i) => i)
+  const rootOf = (at: number) => {
+    let i = at
+    while (parents[i] !== i) {
+      parents[i] = parents[parents[i]!]!
+      i = parents[i]!
+    }
+    return i
+  }
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      if (costs[row * columns + column]! < ceiling) parents[rootOf(rows + column)] = rootOf(row)
+  const groups = new Map<number, { rows: number[]; columns: number[] }>()
+  for (let i = 0; i < rows + columns; i++) {
+    const root = rootOf(i)
+    let group = groups.get(root)
+    if (group === undefined) {
+      group = { rows: [], columns: [] }
+      groups.set(root, group)
+    }
+    if (i < rows) group.rows.push(i)
+    else group.columns.push(i - rows)
+  }
+  return [...groups.values()].filter((group) => group.rows.length > 0 && group.columns.length > 0)
+}
+
+/** Pairs the rows of a group. */
+function solve({ rows, columns }: Group, costs: ArrayLike<number>, ceiling: number, stride: number, out: Int32Array): void {
+  const [short, long] = rows.length <= columns.length ? [rows, columns] : [columns, rows]
+  const isTurned = short !== rows
+  const costAt = (i: number, j: number) => costs[isTurned ? long[j]! * stride + short[i]! : short[i]! * stride + long[j]!]!
+  // A pair at the ceiling stands for none: a full assignment of capped costs is then the best partial one.
+  const capped = new Float64Array(short.length * long.length)
+  for (let i = 0; i < short.length; i++) for (let j = 0; j < long.length; j++) capped[i * long.length + j] = Math.min(costAt(i, j), ceiling)
+  for (const [i, j] of shortestPaths(short.length, long.length, capped).entries()) {
+    if (!(costAt(i, j) < ceiling)) continue
+    const [row, column] = isTurned ? [long[j]!, short[i]!] : [short[i]!, long[j]!]
+    out[row] = column
+  }
 }
 
 /** The limit; without one, a cost so high that one pair more is always better than none. */
@@ -57,7 +97,7 @@ function ceilingOf(costs: ArrayLike<number>, limit: number, pairs: number): numb
 }
 
 /** The column of each row of a full assignment at least cost; rows are no more than columns. */
-function shortestPaths(rows: number, columns: number, cost: (row: number, column: number) => number): Int32Array {
+function shortestPaths(rows: number, columns: number, costs: Float64Array): Int32Array {
   // Prices of rows and columns: cost - rowPrice - columnPrice is nowhere under 0, and 0 on pairs. Column `columns` stands for the start.
   const rowPrice = new Float64Array(rows)
   const columnPrice = new Float64Array(columns + 1)
@@ -76,7 +116,7 @@ function shortestPaths(rows: number, columns: number, cost: (row: number, column
       let [step, next] = [Number.POSITIVE_INFINITY, -1]
       for (let column = 0; column < columns; column++) {
         if (done[column]) continue
-        const reduced = cost(row, column) - rowPrice[row]! - columnPrice[column]!
+        const reduced = costs[row * columns + column]! - rowPrice[row]! - columnPrice[column]!
         if (reduced < distance[column]!) {
           distance[column] = reduced
           before[column] = at

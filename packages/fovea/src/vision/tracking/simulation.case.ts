@@ -4,7 +4,7 @@ import { Random } from '../../util/random.ts'
 import type { Box, Detection } from '../annotation.ts'
 import { boxArea, boxIntersection, boxIoU } from '../boxes.ts'
 import { Detections } from '../detections.ts'
-import { assign } from './assignment.ts'
+import { linearAssignment } from './assignment.ts'
 import { trackIdOf } from './tracker.ts'
 
 export interface SimulatedFrame {
@@ -106,7 +106,7 @@ export function measureTracks(frames: readonly SimulatedFrame[], tracker: { upda
   }
   const [rows, columns] = [[...things], [...numbers]]
   const costs = rows.flatMap((truth) => columns.map((id) => -(shared.get(`${truth} ${id}`) ?? 0)))
-  const pairing = assign({ rows: rows.length, columns: columns.length, costs, limit: 0 })
+  const pairing = linearAssignment({ rows: rows.length, columns: columns.length, costs, limit: 0 })
   const right = pairing.reduce((sum, column, row) => sum - (column < 0 ? 0 : costs[row * columns.length + column]!), 0)
   return { switches, mota: 1 - (misses + alarms + switches) / truths, idf1: (2 * right) / (truths + answers) }
 }

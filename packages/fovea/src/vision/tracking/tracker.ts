@@ -4,7 +4,7 @@ import type { Box } from '../annotation.ts'
 import { boxIoU } from '../boxes.ts'
 import { Detections, type NamedDetection } from '../detections.ts'
 import { boxOf } from '../metrics/detections.ts'
-import { assign } from './assignment.ts'
+import { linearAssignment } from './assignment.ts'
 import { type ClockOptions, FrameClock, type FrameTime, trackingInvalid } from './clock.ts'
 import { type Track, TrackRecord } from './track.ts'
 
@@ -170,7 +170,7 @@ export class Tracker {
         costs[row * seen.length + column] = foreign ? Number.POSITIVE_INFINITY : -boxIoU(box, place) * (fuse ? detection.score : 1)
       }
     }
-    const chosen = assign({ rows: records.length, columns: seen.length, costs, limit: -least })
+    const chosen = linearAssignment({ rows: records.length, columns: seen.length, costs, limit: -least })
     const taken = new Set<number>()
     for (const [row, column] of chosen.entries()) {
       if (column < 0) continue

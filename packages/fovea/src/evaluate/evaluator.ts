@@ -113,7 +113,9 @@ export class VisionEvaluator {
   ): Promise<VisionEvaluation> {
     const answering = model instanceof DeepSeekVision ? headToMeasure(model, this.options.head) : undefined
     const part = await evaluationPart(data, answering?.model.metadata.split, signal)
-    const own = answering?.labels ?? ('labels' in model ? model.labels : undefined)
+    // What is odd has whatever classes the data give it: a detector of anomalies knows none of them.
+    const labels = answering?.task === 'anomaly' ? part.classes : answering?.labels
+    const own = labels ?? ('labels' in model ? model.labels : undefined)
     const classes = mapClasses(part.classes, own)
     const run = new Run(this.options, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
     const started = performance.now()

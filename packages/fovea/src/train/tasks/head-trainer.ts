@@ -172,6 +172,8 @@ function trainingOf(head: Head, context: HeadContext): HeadTraining {
       return segmentTraining(head, context)
     case 'count':
       return countTraining(head, context)
+    case 'anomaly':
+      throw new FoveaError('TRAIN_OPTION', { field: 'heads', expected: 'heads that are trained; AnomalyTrainer fits this one', found: head.task })
   }
 }
 
@@ -220,6 +222,8 @@ function scoresOf(head: Head): string[] {
       return [head.scores.classes, head.scores.sides, ...head.scores.levels.map(({ value }) => value)]
     case 'count':
       return [head.scores.density]
+    case 'anomaly':
+      return []
   }
 }
 

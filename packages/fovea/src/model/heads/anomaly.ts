@@ -70,7 +70,11 @@ export function patchModel(source: Model, layers: readonly PatchLayer[]): PatchM
     const value = resolveLayer(model, stages, layer)
     const dims = shapes.dims(value)
     if (!isStatic(dims) || dims.length !== 4 || dims.some((side) => side < 1))
-      throw new FoveaError('MODEL_LAYER', { field: layer, expected: 'a map [N, C, H, W]', found: dims === undefined ? 'unknown' : `[${dims}]` })
+      throw new FoveaError('MODEL_LAYER', {
+        field: layer,
+        expected: 'a map [N, C, H, W]',
+        found: dims === undefined ? 'unknown' : `[${dims}]`,
+      })
     return { value, channels: dims[1]!, height: dims[2]!, width: dims[3]!, relative }
   })
   const [{ height, width }] = maps as [PatchMap]

@@ -53,7 +53,9 @@ export function emitNearest(
 /** Weights of a Gaussian over whole cells to three deviations, of sum 1; a deviation of 0 is one weight of 1. */
 export function gaussianWeights(deviation: number): Float32Array {
   const reach = Math.ceil(3 * deviation)
-  const weights = Float64Array.from({ length: 2 * reach + 1 }, (_, i) => (reach === 0 ? 1 : Math.exp(-((i - reach) ** 2) / (2 * deviation ** 2))))
+  const weights = Float64Array.from({ length: 2 * reach + 1 }, (_, i) =>
+    reach === 0 ? 1 : Math.exp(-((i - reach) ** 2) / (2 * deviation ** 2)),
+  )
   const sum = weights.reduce((total, weight) => total + weight, 0)
   return Float32Array.from(weights, (weight) => weight / sum)
 }

@@ -71,5 +71,5 @@ export function emitPatchRows({ b }: Emitter, features: string, { weight, bias }
   const kernel = b.weight(b.fresh(names[0]), Tensor.float32([rows, weight.length / rows, 1, 1], weight))
   const shift = b.weight(b.fresh(names[1]), Tensor.float32([rows], bias))
   const projected = b.op('Conv', [features, kernel, shift], { kernel_shape: [1, 1] })
-  return b.op('Transpose', [b.op('Reshape', [projected, b.ints([0, rows, -1])]), ], { perm: [0, 2, 1] })
+  return b.op('Transpose', [b.op('Reshape', [projected, b.ints([0, rows, -1])])], { perm: [0, 2, 1] })
 }

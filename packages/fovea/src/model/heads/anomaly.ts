@@ -104,7 +104,7 @@ export function addAnomalyHead(source: Model, spec: AnomalyHeadSpec): Model {
   graph.outputs = []
   const b = new GraphBuilder({ graph, opset: model.opsets.get('') ?? 1 })
   const e = new Emitter(b)
-  const rows = emitPatchRows(e, patches.features, projection, [`${name}.projection.weight`, `${name}.projection.bias`])
+  const rows = emitPatchRows(e, patches.features, grid, projection, `${name}.projection`)
   const { scores, map } = emitAnswers(e, rows, { name: `${name}.bank`, ...bank }, grid, spec.scoring)
   const picked = (by: AnomalyLimits['score']) => Tensor.float32([1], [by[limits.by]])
   const thresholds = {

@@ -45,7 +45,7 @@ export function emitNearest(
   const nearest =
     neighbours === 1
       ? b.op('ReduceMin', [kept, b.ints([2])], { keepdims: 1 })
-      : b.ops('TopK', [kept, b.ints([neighbours])], [undefined, ''], { axis: 2, largest: 0, sorted: 0 })[0]!
+      : b.ops('TopK', [kept, b.ints([neighbours])], 2, { axis: 2, largest: 0, sorted: 0 })[0]!
   const distances = b.op('Sqrt', [b.op('Relu', [e.add(nearest, e.sum(e.square(rows), [2]))])])
   return b.op('ReduceMean', [distances, b.ints([2])], { keepdims: 0 })
 }
@@ -88,6 +88,6 @@ export function emitMap({ b }: Emitter, distances: string, grid: PatchGrid, devi
 export function emitScore({ b }: Emitter, map: string, cells: number): string {
   const flat = b.op('Flatten', [map], { axis: 1 })
   if (cells === 1) return b.op('ReduceMax', [flat, b.ints([1])], { keepdims: 0 })
-  const [highest] = b.ops('TopK', [flat, b.ints([cells])], [undefined, ''], { axis: 1, largest: 1, sorted: 0 })
+  const [highest] = b.ops('TopK', [flat, b.ints([cells])], 2, { axis: 1, largest: 1, sorted: 0 })
   return b.op('ReduceMean', [highest!, b.ints([1])], { keepdims: 0 })
 }

@@ -54,22 +54,57 @@ function resized({ b }: Emitter, value: string, { height, width }: PatchMap, gri
   return b.op('Resize', [value, '', '', sizes], { mode: 'linear', coordinate_transformation_mode: 'half_pixel' })
 }
 
-/** A linear map of the channels: `weight` [rows, channels] row by row, and what is added, [rows]. */
+/** What is done to the features of each place. */
 export interface Projection {
+  /** [rows, channels], row by row. */
   readonly weight: Float32Array
+  /** [rows]. */
   readonly bias: Float32Array
+  /** How much the place in the picture counts: behind the rows come two more, its x and y from -1 to 1, times this. 0 leaves them out. */
+  readonly position: number
 }
 
 /**
- * Scales the features as the good pictures ask, and lays them out as rows.
+ * Scales the features as the good pictures ask, and lays them out as one row a place.
  *
- * @param weights names of weight and bias
- * @returns float [N, height * width, rows]
+ * @param name of the weights in the graph
+ * @returns float [N, height * width, rows], two more with positions
  */
-export function emitPatchRows({ b }: Emitter, features: string, { weight, bias }: Projection, names: readonly [string, string]): string {
-  const rows = bias.length
-  const kernel = b.weight(b.fresh(names[0]), Tensor.float32([rows, weight.length / rows, 1, 1], weight))
-  const shift = b.weight(b.fresh(names[1]), Tensor.float32([rows], bias))
-  const projected = b.op('Conv', [features, kernel, shift], { kernel_shape: [1, 1] })
-  return b.op('Transpose', [b.op('Reshape', [projected, b.ints([0, rows, -1])])], { perm: [0, 2, 1] })
+export function emitPatchRows(e: Emitter, features: string, grid: PatchGrid, projection: Projection, name: string): string {
+  const { b } = e
+  const { weight, bias, position } = projection
+  const rows = bias.length + (position > 0 ? 2 : 0)
+  const channels = weight.length / bias.length
+  // Rows of positions have no weights; what they are is added below.
+  const kernel = new Float32Array(rows * channels)
+  kernel.set(weight)
+  const shift = new Float32Array(rows)
+  shift.set(bias)
+  const projected = b.op(
+    'Conv',
+    [
+      features,
+      b.weight(b.fresh(`${name}.weight`), Tensor.float32([rows, channels, 1, 1], kernel)),
+      b.weight(b.fresh(`${name}.bias`), Tensor.float32([rows], shift)),
+    ],
+    { kernel_shape: [1, 1] },
+  )
+  const flat = b.op('Transpose', [e.reshape(projected, [0, rows, -1])], { perm: [0, 2, 1] })
+  if (position === 0) return flat
+  return e.add(
+    flat,
+    b.weight(b.fresh(`${name}.places`), Tensor.float32([1, grid.height * grid.width, rows], placesOf(grid, rows, position))),
+  )
+}
+
+/** 0 but for the last two of each row: x and y of the middle of its cell. */
+export function placesOf({ height, width }: PatchGrid, rows: number, position: number): Float32Array {
+  const places = new Float32Array(height * width * rows)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const end = (y * width + x + 1) * rows
+      places[end - 2] = position * (((x + 0.5) / width) * 2 - 1)
+      places[end - 1] = position * (((y + 0.5) / height) * 2 - 1)
+    }
+  return places
 }

@@ -5,6 +5,7 @@ import type { Classification, HeadAnswer, MultiAnswer } from '../model/answers.t
 import { drawPrediction } from '../model/draw.ts'
 import type { Count } from '../model/heads/count.ts'
 import type { Explanation } from '../model/vision-model.ts'
+import { AnomalyMap, oddThings } from '../vision/anomaly.ts'
 import { Detections } from '../vision/detections.ts'
 import type { DrawnThing } from '../vision/drawing/detections.ts'
 import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
@@ -14,7 +15,7 @@ import { semanticLabels } from '../vision/semantic-map.ts'
 
 export type Answer = HeadAnswer | MultiAnswer
 
-/** `scratch  97.1 %`, `3 RBC, 1 WBC`, `weld 41.0 %, pore 2.0 %`, `17.4 bolts`; of several heads all, by their names. */
+/** `scratch  97.1 %`, `3 RBC, 1 WBC`, `weld 41.0 %, pore 2.0 %`, `17.4 bolts`, `anomalous  2.81 (threshold 1.20), 2 places`; of several heads all, by their names. */
 export function answerText(answer: Answer): string {
   if (answer.task === 'multi')
     return Object.entries(answer.heads)
@@ -22,6 +23,7 @@ export function answerText(answer: Answer): string {
       .join('; ')
   if (answer instanceof Detections) return countsText(answer)
   if (answer instanceof Segmentation) return sharesText(answer)
+  if (answer instanceof AnomalyMap) return anomalyText(answer)
   return isCount(answer) ? countText(answer) : classText(answer as Classification)
 }
 
@@ -46,6 +48,11 @@ function sharesText(map: Segmentation): string {
     .join(', ')
 }
 
+function anomalyText({ isAnomalous, score, threshold, regions }: AnomalyMap): string {
+  const places = regions.length === 0 ? '' : `, ${regions.length} ${regions.length === 1 ? 'place' : 'places'}`
+  return `${isAnomalous ? 'anomalous' : 'good'}  ${score.toPrecision(3)} (threshold ${threshold.toPrecision(3)})${places}`
+}
+
 function countText({ counts }: Count): string {
   return Object.entries(counts)
     .map(([name, count]) => `${count.toFixed(1)} ${name}`)
@@ -55,12 +62,19 @@ function countText({ counts }: Count): string {
 /** The picture with the answer on it; of several heads all that has a place, and the class below. */
 export async function drawAnswer(image: Image, answer: Answer, explanation?: Explanation): Promise<Image> {
   const answers = answer.task === 'multi' ? Object.values(answer.heads) : [answer]
-  const density = answers.find(isCount)?.density
-  const ground = density === undefined ? image : overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
+  const ground = withHeat(image, answers)
   const things = answers.flatMap((each) => thingsOf(each, image))
   const drawn = things.length === 0 ? ground : await drawDetections(ground, things)
   const named = answers.find((each) => each.task === 'classify') as Classification | undefined
   return named === undefined ? drawn : drawPrediction(drawn, named, explanation ? { explanation } : {})
+}
+
+/** Under the things: where what is counted lies, or what is odd. */
+function withHeat(image: Image, answers: readonly HeadAnswer[]): Image {
+  const density = answers.find(isCount)?.density
+  if (density !== undefined) return overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
+  const heat = answers.find((answer) => answer instanceof AnomalyMap)?.heat()
+  return heat === undefined ? image : overlayHeatmap(toRgb(image), heat.data, heat.height, heat.width)
 }
 
 /** 0 to 1, the most being 1. */
@@ -71,6 +85,8 @@ function toParts(values: Float32Array): Float32Array {
 
 function thingsOf(answer: HeadAnswer, { width, height }: Image): DrawnThing[] {
   if (answer instanceof Detections) return [...answer.detections]
+  if (answer instanceof AnomalyMap)
+    return oddThings(answer).map((thing, i) => ({ ...thing, name: answer.regions[i]!.score.toPrecision(3) }))
   if (answer instanceof Segmentation) {
     const { background } = semanticLabels(answer.labels)
     const shares = answer.shares()

@@ -22,6 +22,8 @@ interface PredictFlags extends SourceFlags, ModelFlags {
   topK: number
   confidence?: number
   iou?: number
+  threshold?: number
+  pixelThreshold?: number
   json?: boolean
 }
 
@@ -41,6 +43,8 @@ export function predictCommand(): Command {
       'of a detector: boxes that overlap a better one by more than this go (default: that of the model)',
       parseNumber,
     )
+    .option('--threshold <score>', 'of anomalies: above which score a picture is anomalous (default: that of the model)', parseNumber)
+    .option('--pixel-threshold <value>', 'of anomalies: above which value a pixel is odd (default: that of the model)', parseNumber)
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
       if (flags.explain && flags.draw === undefined) command.error("error: option '--explain' needs '--draw <folder>'")
@@ -130,8 +134,14 @@ async function predictOne(
   process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
 }
 
-function askedOf({ topK, confidence, iou }: PredictFlags): PredictOptions {
-  return { topK, ...(confidence !== undefined && { confidence }), ...(iou !== undefined && { iou }) }
+function askedOf({ topK, confidence, iou, threshold, pixelThreshold }: PredictFlags): PredictOptions {
+  return {
+    topK,
+    ...(confidence !== undefined && { confidence }),
+    ...(iou !== undefined && { iou }),
+    ...(threshold !== undefined && { threshold }),
+    ...(pixelThreshold !== undefined && { pixelThreshold }),
+  }
 }
 
 /** As JSON has it: an answer may be an object with methods. */

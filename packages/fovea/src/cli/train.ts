@@ -36,10 +36,11 @@ import {
   parseShare,
   parseSize,
 } from './terminal.ts'
+import { type AnomalyFlags, anomalyJson, anomalyText, runAnomalyTraining } from './train-anomaly.ts'
 import { headsJson, headsText, headTasks, runHeadTraining, type TrainedTask } from './train-heads.ts'
 
 export interface TrainFlags {
-  task?: 'classify' | TrainedTask
+  task?: 'classify' | 'anomaly' | TrainedTask
   model?: string
   fromScratch?: boolean
   architecture?: string
@@ -74,7 +75,29 @@ export interface TrainFlags {
   threads?: number
   layout?: TrainOptions['layout']
   json?: boolean
+  goodClass?: string
+  layers?: string[]
+  context?: number
+  position?: number
+  neighbours?: number
+  coreset?: number
+  candidates?: number
+  falseAlarmRate?: number
+  threshold?: AnomalyFlags['threshold']
 }
+
+/** Flags of `--task anomaly` alone. */
+const anomalyFlags = [
+  'goodClass',
+  'layers',
+  'context',
+  'position',
+  'neighbours',
+  'coreset',
+  'candidates',
+  'falseAlarmRate',
+  'threshold',
+] as const
 
 /** An option that is one of a few words. */
 function choice(name: string, description: string, words: readonly string[]): Option {
@@ -85,7 +108,7 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('train a model on pictures: a classifier on folders of classes, a detector on a data set with boxes')
     .argument('<data>', 'folder: DATA/<class>/*.jpg, DATA/{train,val,test}/<class>/*.jpg, or a data set of any format with boxes')
-    .addOption(choice('--task <name>', 'the question to be answered (default: classify)', ['classify', ...headTasks]))
+    .addOption(choice('--task <name>', 'the question to be answered (default: classify)', ['classify', ...headTasks, 'anomaly']))
     .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
     .option('--from-scratch', 'draw fresh weights for an architecture for which some are shipped')
     .option('--architecture <name>', architectureHelp)
@@ -119,10 +142,25 @@ export function trainCommand(): Command {
     .option('--cache-dir <folder>', 'keep decoded pictures in this folder, for sets that are larger than the memory')
     .option('--threads <n>', 'threads of the training step', parseNumber)
     .addOption(choice('--layout <name>', 'memory layout of convolutions', ['auto', 'standard', 'blocked']))
+    .option('--good-class <name>', 'of --task anomaly: the class whose pictures are good (default: good, normal, ok)')
+    .option('--layers <names>', 'of --task anomaly: maps of the model that are compared (default: conv2)', (text) => text.split(','))
+    .option('--context <weight>', 'of --task anomaly: how much colours beside those of their picture count (default: 0.3)', parseNumber)
+    .option('--position <weight>', 'of --task anomaly: how much the place counts: 0 for textures, 4 for parts in one place', parseNumber)
+    .option('--neighbours <n>', 'of --task anomaly: nearest good patches that are averaged (default: 1)', parseNumber)
+    .option('--coreset <share>', 'of --task anomaly: part of the gathered patches that is remembered (default: 0.1)', parseNumber)
+    .option('--candidates <n>', 'of --task anomaly: patches that are gathered (default: 30000)', parseNumber)
+    .option('--false-alarm-rate <share>', 'of --task anomaly: part of good pictures that may be taken for odd (default: 0.01)', parseNumber)
+    .addOption(choice('--threshold <how>', 'of --task anomaly: how the threshold is found', ['extreme', 'quantile']))
     .option('--json', 'print the result as JSON')
     .action(async (data: string, flags: TrainFlags) => {
       const { signal, release } = interruptSignal()
       try {
+        if (flags.task === 'anomaly') {
+          const run = await runAnomalyTraining(data, anomalyOptionsOf(flags), signal)
+          process.stdout.write(flags.json ? `${JSON.stringify(anomalyJson(run))}\n` : `${anomalyText(run)}\n${nextSteps(run)}\n`)
+          return
+        }
+        refuse(flags, anomalyFlags, flags.task ?? 'classify')
         if (flags.task !== undefined && flags.task !== 'classify') {
           const run = await runHeadTraining(data, flags.task, headOptionsOf(flags), signal)
           process.stdout.write(flags.json ? `${JSON.stringify(headsJson(run))}\n` : `${headsText(run.evaluations)}\n${nextSteps(run)}\n`)
@@ -220,13 +258,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
 /** What only classifiers know is refused: an option that did nothing would be taken for one that did. */
 function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2] {
   const classifiers = ['freeze', 'loss', 'labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
-  const strange = classifiers.find((name) => flags[name] !== undefined)
-  if (strange !== undefined)
-    throw new FoveaError('TRAIN_OPTION', {
-      field: strange,
-      expected: `no such option with --task ${flags.task}`,
-      found: String(flags[strange]),
-    })
+  refuse(flags, classifiers, flags.task ?? 'detect')
   const {
     imageSize: _,
     freeze: __,
@@ -241,6 +273,45 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
     out: flags.out ?? freshFolder(flags.resume ?? false),
     valFraction: flags.valFraction,
     ...(flags.imgsz === undefined ? {} : { imageSize: flags.imgsz }),
+  }
+}
+
+/** @throws FoveaError TRAIN_OPTION for a flag that would do nothing */
+function refuse(flags: TrainFlags, names: readonly (keyof TrainFlags)[], task: string): void {
+  const strange = names.find((name) => flags[name] !== undefined)
+  if (strange === undefined) return
+  const found = String(flags[strange])
+  throw new FoveaError('TRAIN_OPTION', { field: strange, expected: `no such option with --task ${task}`, found })
+}
+
+/** What fitting knows; it has no epochs and no gradients. */
+function anomalyOptionsOf(flags: TrainFlags): AnomalyFlags {
+  const { task: _, json: __, out, batch, imgsz, valFraction, goodClass, ...others } = flags
+  const known = [
+    'model',
+    'architecture',
+    'modelVersion',
+    'device',
+    'overwrite',
+    'seed',
+    'input',
+    'onError',
+    'threads',
+    ...anomalyFlags,
+  ] as const
+  const names = Object.keys(others) as (keyof TrainFlags)[]
+  refuse(
+    flags,
+    names.filter((name) => !(known as readonly string[]).includes(name)),
+    'anomaly',
+  )
+  return {
+    ...(others as Partial<AnomalyFlags>),
+    out: out ?? freshFolder(false),
+    ...(batch === undefined ? {} : { batchSize: batch }),
+    ...(imgsz === undefined ? {} : { imageSize: imgsz }),
+    valFraction,
+    goodClass,
   }
 }
 
@@ -351,7 +422,7 @@ function nextSteps({
   const quoted = (path: string) => (/[^\w./-]/.test(path) ? `'${path}'` : path)
   return [
     `${pc.bold('model')}  ${result.file}`,
-    `${pc.bold('plots')}  ${plots.join(', ')}`,
+    ...(plots.length === 0 ? [] : [`${pc.bold('plots')}  ${plots.join(', ')}`]),
     '',
     'Next:',
     `  fovea predict ${quoted(result.file)} ${quoted(sample)} --draw predictions`,

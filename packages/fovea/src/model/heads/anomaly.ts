@@ -22,6 +22,8 @@ import type { AnomalyHead, AnomalyLimits } from './head.ts'
 export interface AnomalyHeadSpec {
   /** @default 'anomaly' */
   readonly name?: string
+  /** What good pictures are called. @default 'good' */
+  readonly good?: string
   /** Layers of the model, by stage or value; the first gives the grid. */
   readonly layers: readonly PatchLayer[]
   readonly projection: Projection
@@ -97,7 +99,7 @@ export function cellsOf(share: number, { height, width }: PatchGrid): number {
  * @throws FoveaError MODEL_LAYER as `patchModel`
  */
 export function addAnomalyHead(source: Model, spec: AnomalyHeadSpec): Model {
-  const { name = 'anomaly', projection, bank, limits } = spec
+  const { name = 'anomaly', good = 'good', projection, bank, limits } = spec
   const patches = patchModel(source, spec.layers)
   const { model, grid } = patches
   const { graph } = model
@@ -119,7 +121,7 @@ export function addAnomalyHead(source: Model, spec: AnomalyHeadSpec): Model {
     alarms: b.output(above(scores, thresholds.score), tensorType('uint8', ['N']), b.fresh(`${name}_alarms`)),
     odd: b.output(above(cells, thresholds.cell), tensorType('uint8', ['N', grid.height, grid.width]), b.fresh(`${name}_odd`)),
   }
-  const labels = ['good', 'anomaly']
+  const labels = [good, 'anomaly']
   const head: AnomalyHead = { task: 'anomaly', name, labels, outputs, thresholds, scores: { rows, bank: `${name}.bank` }, limits }
   const { metrics: _, split: __, thresholds: ___, ...metadata } = readMetadata(source)
   const produced = new Set(graph.nodes.flatMap((node) => node.outputs))

@@ -173,7 +173,11 @@ function trainingOf(head: Head, context: HeadContext): HeadTraining {
     case 'count':
       return countTraining(head, context)
     case 'anomaly':
-      throw new FoveaError('TRAIN_OPTION', { field: 'heads', expected: 'heads that are trained; AnomalyTrainer fits this one', found: head.task })
+      throw new FoveaError('TRAIN_OPTION', {
+        field: 'heads',
+        expected: 'heads that are trained; AnomalyTrainer fits this one',
+        found: head.task,
+      })
   }
 }
 

@@ -39,44 +39,86 @@ export async function chooseCoreset(rows: Rows, options: CoresetOptions): Promis
   if (count <= size) return Uint32Array.from({ length: count }, (_, i) => i)
   const { data, width } = dimensions > 0 && dimensions < rows.width ? project(rows, dimensions, seed) : rows
   const random = new Random(seed, 'coreset')
-  const nearest = new Float32Array(count).fill(Number.POSITIVE_INFINITY)
-  const chosen = new Uint32Array(size)
+  const state: State = {
+    data,
+    width,
+    nearest: new Float32Array(count).fill(Number.POSITIVE_INFINITY),
+    owner: new Uint32Array(count),
+    chosen: new Uint32Array(size),
+    between: new Float32Array(size),
+  }
   let next = random.integer(0, count)
   let since = performance.now()
   for (let i = 0; i < size; i++) {
-    chosen[i] = next
-    next = farthest(data, width, next, nearest)
+    state.chosen[i] = next
+    next = farthest(state, i)
     // What is left are copies of what is chosen.
-    if (nearest[next] === 0) return chosen.subarray(0, i + 1)
+    if (state.nearest[next] === 0) return state.chosen.slice(0, i + 1)
     if (performance.now() - since < turn) continue
     onProgress?.(i + 1, size)
     await setImmediate()
     if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
     since = performance.now()
   }
-  return chosen
+  return state.chosen
 }
 
-/** Brings the squared distances to the nearest chosen row up to date, and gives the row that is now farthest from all. */
-function farthest(data: Float32Array, width: number, centre: number, nearest: Float32Array): number {
-  const from = centre * width
+interface State {
+  readonly data: Float32Array
+  readonly width: number
+  /** Squared distance of each row to the nearest chosen one, and which of those it is. */
+  readonly nearest: Float32Array
+  readonly owner: Uint32Array
+  readonly chosen: Uint32Array
+  /** Quarter of the squared distance of each chosen row to the newest. */
+  readonly between: Float32Array
+}
+
+/** Brings distances up to date with the chosen row of this number, and gives the row that is now farthest from all. */
+function farthest({ data, width, nearest, owner, chosen, between }: State, newest: number): number {
+  const from = chosen[newest]! * width
+  for (let i = 0; i < newest; i++) between[i] = squaredDistance(data, from, chosen[i]! * width, width, Number.POSITIVE_INFINITY) / 4
   let [most, at] = [-1, 0]
-  for (let row = 0, offset = 0; row < nearest.length; row++, offset += width) {
-    const bound = nearest[row]!
-    let sum = 0
-    // A row that is nearer to another centre is left as soon as that is sure.
-    for (let k = 0; k < width && sum < bound; k++) {
-      const difference = data[offset + k]! - data[from + k]!
-      sum += difference * difference
+  for (let row = 0; row < nearest.length; row++) {
+    let bound = nearest[row]!
+    // By the triangle inequality no row is nearer to the newest that lies within half of the way from its own to it.
+    if (newest === 0 || between[owner[row]!]! < bound) {
+      const distance = squaredDistance(data, from, row * width, width, bound)
+      if (distance < bound) {
+        bound = distance
+        nearest[row] = distance
+        owner[row] = newest
+      }
     }
-    const distance = sum < bound ? sum : bound
-    nearest[row] = distance
-    if (distance > most) {
-      most = distance
+    if (bound > most) {
+      most = bound
       at = row
     }
   }
   return at
+}
+
+/** Of two rows; some number of at least `bound` as soon as it is sure to be no less. */
+function squaredDistance(data: Float32Array, a: number, b: number, width: number, bound: number): number {
+  let sum = 0
+  let k = 0
+  for (; k + 8 <= width && sum < bound; k += 8) {
+    const [i, j] = [a + k, b + k]
+    const d0 = data[i]! - data[j]!
+    const d1 = data[i + 1]! - data[j + 1]!
+    const d2 = data[i + 2]! - data[j + 2]!
+    const d3 = data[i + 3]! - data[j + 3]!
+    const d4 = data[i + 4]! - data[j + 4]!
+    const d5 = data[i + 5]! - data[j + 5]!
+    const d6 = data[i + 6]! - data[j + 6]!
+    const d7 = data[i + 7]! - data[j + 7]!
+    sum += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3 + (d4 * d4 + d5 * d5 + d6 * d6 + d7 * d7)
+  }
+  for (; k < width && sum < bound; k++) {
+    const difference = data[a + k]! - data[b + k]!
+    sum += difference * difference
+  }
+  return sum
 }
 
 /** A random projection that keeps distances but for some per cent (Johnson & Lindenstrauss 1984): Gaussian, scaled so that squares stay as they are in the mean. */

@@ -24,6 +24,8 @@ type Shared =
 export interface AnomalyTrainOptions extends Pick<TrainOptions, Shared> {
   /** Pictures of what is good; classes do not matter. At least two, better hundreds. */
   readonly good: ImageDataset
+  /** What they are called: a data set whose class of this name is good is evaluated so. @default 'good' */
+  readonly goodName?: string
   /** A shipped model, an .onnx or .safetensors file, a folder, hf:owner/name: whatever has maps. @default 'deepseek-vision-base' */
   readonly model?: string
   /** Maps that patches are made of: stages or values; the first gives the grid of the answer. @default ['conv2'] */
@@ -40,7 +42,7 @@ export interface AnomalyTrainOptions extends Pick<TrainOptions, Shared> {
   readonly smoothing?: number
   /** The part of the cells, the highest, whose mean is the score of a picture, 0 to 1. @default 0.1 */
   readonly share?: number
-  /** Patches that are gathered over all pictures. @default 50,000 */
+  /** Patches that are gathered over all pictures. @default 30,000 */
   readonly candidates?: number
   /** The part of them that is remembered, 0 to 1. @default 0.1 */
   readonly coreset?: number
@@ -108,7 +110,7 @@ export function resolveAnomalyRecipe(options: AnomalyTrainOptions, size: readonl
     neighbours: read.whole('neighbours', 1, 1),
     smoothing: read.amount('smoothing', 1, 20),
     share: above('share', options.share ?? 0.1, 1),
-    candidates: read.whole('candidates', 2, 50_000),
+    candidates: read.whole('candidates', 2, 30_000),
     coreset: above('coreset', options.coreset ?? 0.1, 1),
     falseAlarmRate: above('falseAlarmRate', options.falseAlarmRate ?? 0.01, 0.5),
     threshold: read.oneOf('threshold', ['quantile', 'extreme'], 'extreme'),

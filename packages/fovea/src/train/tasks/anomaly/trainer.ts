@@ -10,7 +10,6 @@ import type { Model } from '../../../graph/model.ts'
 import { Tensor } from '../../../graph/tensor.ts'
 import { takesAnySize } from '../../../model/front.ts'
 import { addAnomalyHead, type PatchLayer } from '../../../model/heads/anomaly.ts'
-import type { AnomalyHead } from '../../../model/heads/head.ts'
 import { readMetadata, writeMetadata } from '../../../model/metadata.ts'
 import { openSource } from '../../../model/open-source.ts'
 import { firstModelVersion } from '../../../model/version.ts'
@@ -75,7 +74,7 @@ export class AnomalyTrainer {
 
   async #fit(): Promise<AnomalyTrainResult> {
     const started = performance.now()
-    const { good, out, signal, onEvent = () => undefined } = this.#options
+    const { good, goodName, out, signal, onEvent = () => undefined } = this.#options
     const { source, recipe, notes } = await this.#begin()
     for (const text of notes) onEvent({ kind: 'note', text })
     onEvent({ kind: 'plan', recipe })
@@ -107,7 +106,14 @@ export class AnomalyTrainer {
         })
       const { projection, bank } = fitted
       const { layers, scoring } = plan
-      const headed = addAnomalyHead(source, { layers, projection, bank, scoring, limits: { falseAlarmRate, by, samples, score, cell } })
+      const headed = addAnomalyHead(source, {
+        layers,
+        projection,
+        bank,
+        scoring,
+        limits: { falseAlarmRate, by, samples, score, cell },
+        ...(goodName === undefined ? {} : { good: goodName }),
+      })
       const model = await this.#finished(headed, recipe, samples)
       const file = join(out, trainFiles.model)
       await writeFileAtomically(file, encodeModelChunks(model).parts)
@@ -155,20 +161,12 @@ export class AnomalyTrainer {
   }
 }
 
-/** What has been read of a fitted file. @throws FoveaError MODEL_TASK where the model has no such head */
-export function anomalyHeadOf(model: Model): AnomalyHead {
-  const { task, heads = [] } = readMetadata(model)
-  const head = heads.find((one) => one.task === 'anomaly')
-  if (head === undefined) throw new FoveaError('MODEL_TASK', { expected: 'anomaly', found: task })
-  return head
-}
-
 function planOf(recipe: AnomalyRecipe): FitPlan {
   const { layers, context, neighbours, smoothing, share, ...rest } = recipe
   const maps = layers.map((layer): PatchLayer & { weight: number; whiten: boolean } => ({ layer, weight: 1, whiten: false }))
   // Colours vary together with the light: whitened, a change of hue counts as much as one of lightness.
   const colours = context > 0 ? [{ layer: 'pixels', relative: true, weight: context, whiten: true }] : []
-  return { ...rest, layers: [...maps, ...colours], scoring: { neighbours, smoothing, share }, mostPatches: 5_000, dimensions: 64 }
+  return { ...rest, layers: [...maps, ...colours], scoring: { neighbours, smoothing, share }, mostPatches: 5_000, dimensions: 32 }
 }
 
 /** Pictures are read twice; what cannot be read is told once. */

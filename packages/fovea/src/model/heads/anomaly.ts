@@ -1,5 +1,6 @@
 // The head that finds anomalies on a model: a memory of good patches in the graph, built; its answers read.
 
+import { dataInputs } from '../../graph/analysis.ts'
 import { GraphBuilder } from '../../graph/builder.ts'
 import { copyModel } from '../../graph/copy.ts'
 import { isStatic } from '../../graph/dims.ts'
@@ -115,11 +116,13 @@ export function addAnomalyHead(source: Model, spec: AnomalyHeadSpec): Model {
   }
   const above = (value: string, limit: string) => b.op('Cast', [b.op('Greater', [value, limit])], { to: 2 })
   const cells = b.op('Squeeze', [map, b.ints([1])])
+  const input = graph.inputs.find(({ name: one }) => one === dataInputs(graph)[0])?.type
+  const batch = (input?.kind === 'tensor' ? input.dims?.[0] : undefined) ?? 'N'
   const outputs = {
-    scores: b.output(scores, tensorType('float32', ['N']), b.fresh(`${name}_scores`)),
-    map: b.output(cells, tensorType('float32', ['N', grid.height, grid.width]), b.fresh(`${name}_map`)),
-    alarms: b.output(above(scores, thresholds.score), tensorType('uint8', ['N']), b.fresh(`${name}_alarms`)),
-    odd: b.output(above(cells, thresholds.cell), tensorType('uint8', ['N', grid.height, grid.width]), b.fresh(`${name}_odd`)),
+    scores: b.output(scores, tensorType('float32', [batch]), b.fresh(`${name}_scores`)),
+    map: b.output(cells, tensorType('float32', [batch, grid.height, grid.width]), b.fresh(`${name}_map`)),
+    alarms: b.output(above(scores, thresholds.score), tensorType('uint8', [batch]), b.fresh(`${name}_alarms`)),
+    odd: b.output(above(cells, thresholds.cell), tensorType('uint8', [batch, grid.height, grid.width]), b.fresh(`${name}_odd`)),
   }
   const labels = [good, 'anomaly']
   const head: AnomalyHead = { task: 'anomaly', name, labels, outputs, thresholds, scores: { rows, bank: `${name}.bank` }, limits }

@@ -58,9 +58,9 @@ describe('the greedy coreset', () => {
     expect((await chooseCoreset(copies, { size: 10 })).length).toBe(3)
   })
 
-  test('a projection keeps distances but for some per cent', () => {
+  test('a projection keeps distances but for some per cent', async () => {
     const rows = randomRows(40, 400, 9)
-    const small = project(rows, 128, 3)
+    const small = await project(rows, 128, 3)
     const ratios = Array.from({ length: 39 }, (_, i) => distance(small, i, i + 1) / distance(rows, i, i + 1))
     expect(Math.min(...ratios)).toBeGreaterThan(0.75)
     expect(Math.max(...ratios)).toBeLessThan(1.25)

@@ -37,7 +37,7 @@ export async function chooseCoreset(rows: Rows, options: CoresetOptions): Promis
   const { size, seed = 0, dimensions = 0, signal, onProgress } = options
   const { count } = rows
   if (count <= size) return Uint32Array.from({ length: count }, (_, i) => i)
-  const { data, width } = dimensions > 0 && dimensions < rows.width ? project(rows, dimensions, seed) : rows
+  const { data, width } = dimensions > 0 && dimensions < rows.width ? await project(rows, dimensions, seed, signal) : rows
   const random = new Random(seed, 'coreset')
   const state: State = {
     data,
@@ -56,11 +56,16 @@ export async function chooseCoreset(rows: Rows, options: CoresetOptions): Promis
     if (state.nearest[next] === 0) return state.chosen.slice(0, i + 1)
     if (performance.now() - since < turn) continue
     onProgress?.(i + 1, size)
-    await setImmediate()
-    if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
+    await letIn(signal)
     since = performance.now()
   }
   return state.chosen
+}
+
+/** Lets the event loop do what has come up. @throws FoveaError CANCELLED */
+async function letIn(signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate()
+  if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
 }
 
 interface State {
@@ -122,11 +127,12 @@ function squaredDistance(data: Float32Array, a: number, b: number, width: number
 }
 
 /** A random projection that keeps distances but for some per cent (Johnson & Lindenstrauss 1984): Gaussian, scaled so that squares stay as they are in the mean. */
-export function project({ data, count, width }: Rows, dimensions: number, seed: number): Rows {
+export async function project({ data, count, width }: Rows, dimensions: number, seed: number, signal?: AbortSignal): Promise<Rows> {
   const random = new Random(seed, 'projection')
   const matrix = Float32Array.from({ length: width * dimensions }, () => random.normal(0, 1 / Math.sqrt(dimensions)))
   const projected = new Float32Array(count * dimensions)
   const sums = new Float64Array(dimensions)
+  let since = performance.now()
   for (let row = 0; row < count; row++) {
     sums.fill(0)
     for (let k = 0; k < width; k++) {
@@ -134,6 +140,9 @@ export function project({ data, count, width }: Rows, dimensions: number, seed: 
       for (let d = 0; d < dimensions; d++) sums[d] = sums[d]! + value * matrix[k * dimensions + d]!
     }
     projected.set(sums, row * dimensions)
+    if (row % 256 !== 255 || performance.now() - since < turn) continue
+    await letIn(signal)
+    since = performance.now()
   }
   return { data: projected, count, width: dimensions }
 }

@@ -39,7 +39,7 @@ export function fitParetoTail(excesses: readonly number[]): ParetoTail {
       mean * 1e-3,
       excesses.reduce((least, y) => Math.min(least, y), most),
     )
-  const steps = 200
+  const steps = 60
   const points = [
     ...Array.from({ length: steps }, (_, i) => low * 10 ** ((-9 * i) / (steps - 1))),
     0,

@@ -5,6 +5,7 @@ import { type ImageDataset, readableHashes } from '../../../data/dataset.ts'
 import { loadImage } from '../../../data/decode.ts'
 import { writeFileAtomically } from '../../../data/files.ts'
 import { VisionDataLoader } from '../../../data/vision-data-loader.ts'
+import { dataInputs } from '../../../graph/analysis.ts'
 import { encodeModelChunks } from '../../../graph/codec/encode.ts'
 import type { Model } from '../../../graph/model.ts'
 import { Tensor } from '../../../graph/tensor.ts'
@@ -149,8 +150,11 @@ export class AnomalyTrainer {
     const recipe = resolveAnomalyRecipe(this.#options, suiting as readonly [number, number])
     if (fixed?.some((side, i) => side !== recipe.imageSize[i]))
       throw invalid('imageSize', `${fixed.join('x')}, which the model is fixed to`, recipe.imageSize.join('x'))
+    // A model that was built for one number of pictures at a time is given no other.
+    const type = model.graph.inputs.find(({ name }) => name === dataInputs(model.graph)[0])?.type
+    const batch = type?.kind === 'tensor' && typeof type.dims?.[0] === 'number' ? type.dims[0] : recipe.batchSize
     const source = writeMetadata(model, { ...contract, preprocessing: { ...contract.preprocessing, size: recipe.imageSize } })
-    return { source, recipe, notes }
+    return { source, recipe: { ...recipe, batchSize: batch }, notes }
   }
 
   async #finished(model: Model, recipe: AnomalyRecipe, samples: number): Promise<Model> {

@@ -51,6 +51,8 @@ describe('a detector of anomalies, from the command line', () => {
     expect(evaluation.figures.imageAuroc).toBeGreaterThan(0.9)
     expect(evaluation.figures.pixelAuroc).toBeGreaterThan(0.85)
     expect(await readdir(out)).toEqual(expect.arrayContaining(['model.onnx', 'report.txt']))
+    const inspected = await fovea(['inspect', model])
+    expect(inspected.stdout).toMatch(/task +anomaly, above a score of [\d.]+ \(2 % of good pictures, by 60 of them\)/)
   })
 
   it('tells good from odd, in numbers and as a heat map over the picture', async () => {

@@ -153,6 +153,21 @@ describe('what a detector is fitted with', () => {
     expect(recipe.imageSize).toEqual([48, 64])
   })
 
+  test('good pictures may be called anything, and an evaluation knows them by that name', async () => {
+    const out = join(folder, 'named')
+    const { model } = await new AnomalyTrainer(options({ goodName: 'bare', candidates: 500, out })).run()
+    await using loaded = await DeepSeekVision.of<'anomaly'>(model, readMetadata(model))
+    expect(loaded.metadata.labels).toEqual(['bare', 'anomaly'])
+    const samples = [
+      ...bare(4, 8).map((sample) => ({ ...sample, label: 1 })),
+      ...drawnSquares(4, 8).map((sample) => ({ ...sample, label: 0 })),
+    ]
+    const evaluate = (classes: string[]) => new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(loaded, { classes, samples })
+    expect((await evaluate(['a square', 'bare'])).figures.imageAuroc).toBeGreaterThan(0.9)
+    // Under another name all classes are odd, and there is nothing to tell apart.
+    expect((await evaluate(['a square', 'something'])).figures.imageAuroc).toBeNaN()
+  })
+
   test('wrong options are named before anything is written', async () => {
     const out = join(folder, 'refused')
     const refused = (more: Partial<AnomalyTrainOptions>) => codeOf(new AnomalyTrainer(options({ out, ...more })).run())

@@ -211,5 +211,5 @@ function headedTask({ task, labels, heads = [] }: ModelMetadata, shown: string):
   if (task === 'multi') return `multi: ${heads.map((head) => `${head.name} (${head.task}, ${head.labels.length} classes)`).join(', ')}`
   if (first?.task !== 'anomaly') return `${task}, ${labels.length} classes: ${shown}`
   const { by, score, falseAlarmRate, samples } = first.limits
-  return `anomaly, above a score of ${score[by].toPrecision(4)} (${100 * falseAlarmRate} % of good pictures, by ${samples} of them)`
+  return `anomaly, above a score of ${score[by].toPrecision(4)} (${Number((100 * falseAlarmRate).toPrecision(4))} % of good pictures, by ${samples} of them)`
 }

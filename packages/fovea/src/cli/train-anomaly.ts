@@ -95,7 +95,7 @@ function show(event: AnomalyTrainEvent, line: LiveLine): void {
   else if (event.kind === 'plan') {
     const { model, layers, imageSize, falseAlarmRate, seed } = event.recipe
     line.print(
-      `${pc.bold(model)}: patches of ${layers.join(', ')}; ${imageSize.join('x')} pixels, ${100 * falseAlarmRate} % false alarms, seed ${seed}`,
+      `${pc.bold(model)}: patches of ${layers.join(', ')}; ${imageSize.join('x')} pixels, ${Number((100 * falseAlarmRate).toPrecision(4))} % false alarms, seed ${seed}`,
     )
   } else {
     const { stage, done, total } = event
@@ -136,7 +136,7 @@ export function anomalyText({ result, evaluation }: Pick<AnomalyRun, 'result' | 
   const { samples, candidates, patches, threshold, pixelThreshold, seconds } = result.figures
   const lines = [
     `${patches} patches of ${candidates} are remembered, of ${samples} good pictures, in ${formatDuration(seconds)}`,
-    `a picture is anomalous above ${threshold.toPrecision(4)}, a pixel is odd above ${pixelThreshold.toPrecision(4)} (${100 * result.recipe.falseAlarmRate} % of good pictures, by ${result.recipe.threshold === 'extreme' ? 'a fit of the highest scores' : 'their quantile'})`,
+    `a picture is anomalous above ${threshold.toPrecision(4)}, a pixel is odd above ${pixelThreshold.toPrecision(4)} (${Number((100 * result.recipe.falseAlarmRate).toPrecision(4))} % of good pictures, by ${result.recipe.threshold === 'extreme' ? 'a fit of the highest scores' : 'their quantile'})`,
   ]
   const measured =
     evaluation === undefined

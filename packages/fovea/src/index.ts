@@ -213,6 +213,8 @@ export { SessionStore, type SessionStoreOptions, type SessionStoreStats, session
 export type { TrainEvent } from './train/events.ts'
 export type { EpochRecord } from './train/history.ts'
 export type { Recipe, TrainOptions } from './train/options.ts'
+export type { AnomalyRecipe, AnomalyTrainEvent, AnomalyTrainOptions } from './train/tasks/anomaly/options.ts'
+export { type AnomalyFigures, AnomalyTrainer, type AnomalyTrainResult } from './train/tasks/anomaly/trainer.ts'
 export type { HeadEpochRecord, HeadTrainEvent } from './train/tasks/events.ts'
 export { HeadTrainer, type HeadTrainResult } from './train/tasks/head-trainer.ts'
 export type { HeadRecipe, HeadTrainOptions } from './train/tasks/options.ts'
@@ -220,6 +222,7 @@ export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
 export { Random } from './util/random.ts'
 export type { Annotation, Box, Detection, Keypoint, Polygon, RunLengths } from './vision/annotation.ts'
+export { AnomalyMap, type AnomalyMapOptions, type OddRegion } from './vision/anomaly.ts'
 export { type FusionOptions, fuseBoxes } from './vision/box-fusion.ts'
 export {
   boxArea,

@@ -7,6 +7,7 @@ import { drawPrediction } from '../model/draw.ts'
 import type { Count } from '../model/heads/count.ts'
 import type { Multilabel } from '../model/heads/multilabel.ts'
 import type { Explanation } from '../model/vision-model.ts'
+import { AnomalyMap, oddThings } from '../vision/anomaly.ts'
 import { Detections } from '../vision/detections.ts'
 import type { DrawnThing } from '../vision/drawing/detections.ts'
 import { overlayHeatmap } from '../vision/drawing/heatmap.ts'
@@ -17,7 +18,7 @@ import { semanticLabels } from '../vision/semantic-map.ts'
 
 export type Answer = HeadAnswer | MultiAnswer
 
-/** `scratch  97.1 %`, `3 RBC, 1 WBC`, `weld 41.0 %, pore 2.0 %`, `17.4 bolts`; of several heads all, by their names. */
+/** `scratch  97.1 %`, `3 RBC, 1 WBC`, `weld 41.0 %, pore 2.0 %`, `17.4 bolts`, `anomalous  2.81 (threshold 1.20), 2 places`; of several heads all, by their names. */
 export function answerText(answer: Answer): string {
   if (answer.task === 'multi')
     return Object.entries(answer.heads)
@@ -26,6 +27,7 @@ export function answerText(answer: Answer): string {
   if (answer instanceof Detections) return countsText(answer)
   if (answer instanceof Segmentation) return sharesText(answer)
   if (isMultilabel(answer)) return presentText(answer)
+  if (answer instanceof AnomalyMap) return anomalyText(answer)
   return isCount(answer) ? countText(answer) : classText(answer as Classification)
 }
 
@@ -61,6 +63,11 @@ function sharesText(map: Segmentation): string {
     .join(', ')
 }
 
+function anomalyText({ isAnomalous, score, threshold, regions }: AnomalyMap): string {
+  const places = regions.length === 0 ? '' : `, ${regions.length} ${regions.length === 1 ? 'place' : 'places'}`
+  return `${isAnomalous ? 'anomalous' : 'good'}  ${score.toPrecision(3)} (threshold ${threshold.toPrecision(3)})${places}`
+}
+
 function countText({ counts }: Count): string {
   return Object.entries(counts)
     .map(([name, count]) => `${count.toFixed(1)} ${name}`)
@@ -76,8 +83,7 @@ export interface AnswerDrawing {
 /** The picture with the answer on it; of several heads all that has a place, and the class below. */
 export async function drawAnswer(image: Image, answer: Answer, { explanation, tracking }: AnswerDrawing = {}): Promise<Image> {
   const answers = answer.task === 'multi' ? Object.values(answer.heads) : [answer]
-  const density = answers.find(isCount)?.density
-  const ground = density === undefined ? image : overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
+  const ground = withHeat(image, answers)
   const things = answers.flatMap((each) => thingsOf(each, image))
   // Small pictures are enlarged, also those in which nothing was found: frames of a video are of one size.
   const isPlaced = answers.some(({ task }) => task !== 'classify' && task !== 'multilabel')
@@ -93,6 +99,14 @@ function shownClasses({ present, top }: Multilabel): readonly LabelPart[] {
   return present.length > 0 ? present.slice(0, 4) : [{ label: 'nothing', probability: 1 - (top[0]?.probability ?? 0) }]
 }
 
+/** Under the things: where what is counted lies, or what is odd. */
+function withHeat(image: Image, answers: readonly HeadAnswer[]): Image {
+  const density = answers.find(isCount)?.density
+  if (density !== undefined) return overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
+  const heat = answers.find((answer) => answer instanceof AnomalyMap)?.heat()
+  return heat === undefined ? image : overlayHeatmap(toRgb(image), heat.data, heat.height, heat.width)
+}
+
 /** 0 to 1, the most being 1. */
 function toParts(values: Float32Array): Float32Array {
   const most = values.reduce((high, value) => Math.max(high, value), 1e-6)
@@ -101,6 +115,8 @@ function toParts(values: Float32Array): Float32Array {
 
 function thingsOf(answer: HeadAnswer, { width, height }: Image): DrawnThing[] {
   if (answer instanceof Detections) return [...answer.detections]
+  if (answer instanceof AnomalyMap)
+    return oddThings(answer).map((thing, i) => ({ ...thing, name: answer.regions[i]!.score.toPrecision(3) }))
   if (answer instanceof Segmentation) {
     const { background } = semanticLabels(answer.labels)
     const shares = answer.shares()

@@ -197,15 +197,19 @@ function metadataRows(metadata: ModelMetadata, anySize: boolean): [string, strin
   const { preprocessing, labels, metrics } = metadata
   const shown = labels.slice(0, 12).join(', ')
   return [
-    [
-      'task',
-      metadata.task === 'features'
-        ? 'features (no task head)'
-        : `classify, ${labels.length} classes: ${shown}${labels.length > 12 ? ', …' : ''}`,
-    ],
+    ['task', metadata.task === 'features' ? 'features (no task head)' : headedTask(metadata, `${shown}${labels.length > 12 ? ', …' : ''}`)],
     preprocessingRow(preprocessing, anySize),
     ...(metrics?.accuracy === undefined
       ? []
       : [['accuracy', `${formatPercent(metrics.accuracy)} on the pictures held out`] as [string, string]]),
   ]
+}
+
+/** `detect, 3 classes: a, b, c`; of several heads each of them; of anomalies where the threshold lies. */
+function headedTask({ task, labels, heads = [] }: ModelMetadata, shown: string): string {
+  const [first] = heads
+  if (task === 'multi') return `multi: ${heads.map((head) => `${head.name} (${head.task}, ${head.labels.length} classes)`).join(', ')}`
+  if (first?.task !== 'anomaly') return `${task}, ${labels.length} classes: ${shown}`
+  const { by, score, falseAlarmRate, samples } = first.limits
+  return `anomaly, above a score of ${score[by].toPrecision(4)} (${Number((100 * falseAlarmRate).toPrecision(4))} % of good pictures, by ${samples} of them)`
 }

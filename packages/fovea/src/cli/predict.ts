@@ -31,6 +31,8 @@ interface PredictFlags extends SourceFlags, ModelFlags, TrackFlags {
   overlap?: number
   flip?: boolean
   reject?: number
+  threshold?: number
+  pixelThreshold?: number
   json?: boolean
 }
 
@@ -66,6 +68,8 @@ export function predictCommand(): Command {
       'of a classifier: below this the answer is "don\'t know" (default: that of the model, else 0)',
       parseNumber,
     )
+    .option('--threshold <score>', 'of anomalies: above which score a picture is anomalous (default: that of the model)', parseNumber)
+    .option('--pixel-threshold <value>', 'of anomalies: above which value a pixel is odd (default: that of the model)', parseNumber)
     .option('--json', 'print one JSON object a line')
     .action(async (file: string, pictures: string[], flags: PredictFlags, command: Command) => {
       if (flags.overlap !== undefined && flags.tile === undefined) command.error("error: option '--overlap' needs '--tile'")
@@ -198,7 +202,7 @@ async function predictOne(
   process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${path}  ${answerText(result)}\n`)
 }
 
-function askedOf({ topK, confidence, iou, tile, overlap, flip, reject }: PredictFlags): PredictOptions {
+function askedOf({ topK, confidence, iou, tile, overlap, flip, reject, threshold, pixelThreshold }: PredictFlags): PredictOptions {
   const tiles = { ...(typeof tile === 'number' && { size: tile }), ...(overlap !== undefined && { overlap }) }
   return {
     topK,
@@ -207,6 +211,8 @@ function askedOf({ topK, confidence, iou, tile, overlap, flip, reject }: Predict
     ...(tile !== undefined && { tiles }),
     ...(flip && { flip }),
     ...(reject !== undefined && { reject }),
+    ...(threshold !== undefined && { threshold }),
+    ...(pixelThreshold !== undefined && { pixelThreshold }),
   }
 }
 

@@ -15,6 +15,7 @@ import { VisionEvaluator } from '../evaluate/evaluator.ts'
 import { figuresText, visionEvaluationJson } from '../evaluate/report.ts'
 import { evaluationWords } from '../evaluate/words.ts'
 import type { HeadSpec } from '../model/heads/add-heads.ts'
+import type { DetectHeadSpec } from '../model/heads/detect.ts'
 import { readMetadata } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import type { HeadEpochRecord, HeadTrainEvent } from '../train/tasks/events.ts'
@@ -43,21 +44,28 @@ export interface HeadRun {
 export async function runHeadTraining(
   data: readonly string[],
   task: TrainedTask,
-  options: Omit<HeadTrainOptions, 'train' | 'heads' | 'validation' | 'signal' | 'onEvent'> & { readonly valFraction?: number | undefined },
+  options: Omit<HeadTrainOptions, 'train' | 'heads' | 'validation' | 'signal' | 'onEvent'> & {
+    readonly valFraction?: number | undefined
+    /** Of heads that detect. */
+    readonly detect?: Pick<DetectHeadSpec, 'masks' | 'suppression'>
+  },
   signal: AbortSignal,
 ): Promise<HeadRun> {
   const line = new LiveLine()
-  const { valFraction, ...training } = options
+  const { valFraction, detect = {}, ...training } = options
   const folders: ImageFolder[] = []
   for (const folder of data) folders.push(await openData(folder, { seed: options.seed ?? 0, valFraction, signal }, line))
   const heads = headsOf(task, folders)
+  const [asked] = Object.keys(detect)
+  if (asked !== undefined && !heads.some(({ spec }) => spec.task === 'detect'))
+    throw new FoveaError('TRAIN_OPTION', { field: asked, expected: 'a --task that detects', found: task })
   const { train, validation } = partsOf(folders)
   const progress = new HeadProgress(line)
   const result = await new HeadTrainer({
     ...training,
     train,
     ...(validation && { validation }),
-    heads: heads.map(({ spec }) => spec),
+    heads: heads.map(({ spec }) => (spec.task === 'detect' ? { ...spec, ...detect } : spec)),
     signal,
     hub: hubOptions(line),
     onEvent: (event) => progress.show(event),

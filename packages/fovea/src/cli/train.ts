@@ -14,6 +14,7 @@ import { evaluationText, writeEvaluationPlots } from '../evaluate/report.ts'
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import { readMetadata } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
+import type { Suppression } from '../nn/detection/decode.ts'
 import { augmentations } from '../train/augment.ts'
 import type { TrainEvent } from '../train/events.ts'
 import type { TrainOptions } from '../train/options.ts'
@@ -38,10 +39,11 @@ import {
   parseShare,
   parseSize,
 } from './terminal.ts'
+import { type AnomalyFlags, anomalyJson, anomalyText, runAnomalyTraining } from './train-anomaly.ts'
 import { headsJson, headsText, headTasks, runHeadTraining, type TrainedTask } from './train-heads.ts'
 
 export interface TrainFlags {
-  task?: 'classify' | TrainedTask
+  task?: 'classify' | 'anomaly' | TrainedTask
   model?: string
   fromScratch?: boolean
   architecture?: string
@@ -64,6 +66,8 @@ export interface TrainFlags {
   dice?: number
   boundary?: number
   lossWeights?: LossWeights
+  masks?: boolean
+  suppression?: Suppression
   balance?: TrainOptions['balance']
   augment?: string
   mixup?: number
@@ -79,7 +83,29 @@ export interface TrainFlags {
   threads?: number
   layout?: TrainOptions['layout']
   json?: boolean
+  goodClass?: string
+  layers?: string[]
+  context?: number
+  position?: number
+  neighbours?: number
+  coreset?: number
+  candidates?: number
+  falseAlarmRate?: number
+  threshold?: AnomalyFlags['threshold']
 }
+
+/** Flags of `--task anomaly` alone. */
+const anomalyFlags = [
+  'goodClass',
+  'layers',
+  'context',
+  'position',
+  'neighbours',
+  'coreset',
+  'candidates',
+  'falseAlarmRate',
+  'threshold',
+] as const
 
 /** An option that is one of a few words. */
 function choice(name: string, description: string, words: readonly string[]): Option {
@@ -93,7 +119,7 @@ export function trainCommand(): Command {
       '<data...>',
       'folder: DATA/<class>/*.jpg, DATA/{train,val,test}/<class>/*.jpg, or a data set of any format with boxes; several with --task multi',
     )
-    .addOption(choice('--task <name>', 'the question to be answered (default: classify)', ['classify', ...headTasks]))
+    .addOption(choice('--task <name>', 'the question to be answered (default: classify)', ['classify', ...headTasks, 'anomaly']))
     .option('--model <name>', 'an architecture, or what to fine-tune: an .onnx or .safetensors file, a folder, hf:owner/name')
     .option('--from-scratch', 'draw fresh weights for an architecture for which some are shipped')
     .option('--architecture <name>', architectureHelp)
@@ -118,6 +144,10 @@ export function trainCommand(): Command {
     .addOption(choice('--loss <name>', 'what training lessens, of classes or pixels', ['cross-entropy', 'focal']))
     .option('--dice <weight>', 'of a segmenter: weight of the overlap beside the loss of pixels (default: 1)', parseNumber)
     .option('--boundary <weight>', 'of a segmenter: how much more pixels on borders count (default: 0)', parseNumber)
+    .option('--masks', 'of a detector: each detection gets a mask; needs outlines or masks in the data')
+    .addOption(
+      choice('--suppression <how>', 'of a detector: how doubles go; none: it learns to answer once', ['class', 'agnostic', 'none']),
+    )
     .option('--loss-weights <weights>', 'of several heads: detect=1,segment=0.5, or uncertainty to learn them', parseLossWeights)
     .option('--label-smoothing <share>', 'share of the target spread over all classes', parseNumber)
     .addOption(choice('--balance <how>', 'what is done about unequal classes', ['auto', 'none', 'weights', 'sampling']))
@@ -133,12 +163,28 @@ export function trainCommand(): Command {
     .option('--cache-dir <folder>', 'keep decoded pictures in this folder, for sets that are larger than the memory')
     .option('--threads <n>', 'threads of the training step', parseNumber)
     .addOption(choice('--layout <name>', 'memory layout of convolutions', ['auto', 'standard', 'blocked']))
+    .option('--good-class <name>', 'of --task anomaly: the class whose pictures are good (default: good, normal, ok)')
+    .option('--layers <names>', 'of --task anomaly: maps of the model that are compared (default: conv2)', (text) => text.split(','))
+    .option('--context <weight>', 'of --task anomaly: how much colours beside those of their picture count (default: 0.3)', parseNumber)
+    .option('--position <weight>', 'of --task anomaly: how much the place counts: 0 for textures, 4 for parts in one place', parseNumber)
+    .option('--neighbours <n>', 'of --task anomaly: nearest good patches that are averaged (default: 1)', parseNumber)
+    .option('--coreset <share>', 'of --task anomaly: part of the gathered patches that is remembered (default: 0.1)', parseNumber)
+    .option('--candidates <n>', 'of --task anomaly: patches that are gathered (default: 30000)', parseNumber)
+    .option('--false-alarm-rate <share>', 'of --task anomaly: part of good pictures that may be taken for odd (default: 0.01)', parseNumber)
+    .addOption(choice('--threshold <how>', 'of --task anomaly: how the threshold is found', ['extreme', 'quantile']))
     .option('--json', 'print the result as JSON')
     .action(async (data: string[], flags: TrainFlags, command: Command) => {
       const isPlain = flags.task === undefined || flags.task === 'classify'
+      if (flags.task === 'anomaly' && data.length > 1) command.error('error: --task anomaly is fitted to one folder')
       if (isPlain && data.length > 1) command.error('error: a classifier is trained on one folder; several data sets need --task multi')
       const { signal, release } = interruptSignal()
       try {
+        if (flags.task === 'anomaly') {
+          const run = await runAnomalyTraining(data[0]!, anomalyOptionsOf(flags), signal)
+          process.stdout.write(flags.json ? `${JSON.stringify(anomalyJson(run))}\n` : `${anomalyText(run)}\n${nextSteps(run)}\n`)
+          return
+        }
+        refuse(flags, anomalyFlags, flags.task ?? 'classify')
         if (flags.task !== undefined && flags.task !== 'classify') {
           const run = await runHeadTraining(data, flags.task, headOptionsOf(flags), signal)
           process.stdout.write(
@@ -167,7 +213,7 @@ export interface TrainingRun {
 
 /** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
 export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
-  const strange = (['dice', 'boundary', 'lossWeights'] as const).find((name) => flags[name] !== undefined)
+  const strange = (['dice', 'boundary', 'lossWeights', 'masks', 'suppression'] as const).find((name) => flags[name] !== undefined)
   if (strange !== undefined)
     throw new FoveaError('TRAIN_OPTION', { field: strange, expected: 'a --task that has it, such as segment or multi', found: 'classify' })
   const line = new LiveLine()
@@ -242,14 +288,7 @@ function optionsOf(flags: TrainFlags): Omit<TrainOptions, 'train' | 'out'> {
 
 /** What only classifiers know is refused: an option that did nothing would be taken for one that did. */
 function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2] {
-  const classifiers = ['labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'] as const
-  const strange = classifiers.find((name) => flags[name] !== undefined)
-  if (strange !== undefined)
-    throw new FoveaError('TRAIN_OPTION', {
-      field: strange,
-      expected: `no such option with --task ${flags.task}`,
-      found: String(flags[strange]),
-    })
+  refuse(flags, ['labelSmoothing', 'balance', 'mixup', 'cutmix', 'classFromName'], flags.task ?? 'detect')
   const { imageSize: _, loss: __, labelSmoothing: ___, balance: ____, mix: _____, ...common } = optionsOf({ ...flags, imgsz: undefined })
   return {
     ...common,
@@ -258,6 +297,7 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
     ...(flags.imgsz === undefined ? {} : { imageSize: flags.imgsz }),
     ...(flags.lossWeights === undefined ? {} : { lossWeights: flags.lossWeights }),
     ...segmentLossOf(flags),
+    detect: { ...(flags.masks && { masks: true }), ...(flags.suppression && { suppression: flags.suppression }) },
   }
 }
 
@@ -279,6 +319,45 @@ function parseLossWeights(text: string): LossWeights {
   if (parts.some(([name, value]) => !name || value === undefined || value === '' || !Number.isFinite(Number(value))))
     throw new InvalidArgumentError('Write uncertainty, or detect=1,segment=0.5.')
   return Object.fromEntries(parts.map(([name, value]) => [name, Number(value)]))
+}
+
+/** @throws FoveaError TRAIN_OPTION for a flag that would do nothing */
+function refuse(flags: TrainFlags, names: readonly (keyof TrainFlags)[], task: string): void {
+  const strange = names.find((name) => flags[name] !== undefined)
+  if (strange === undefined) return
+  const found = String(flags[strange])
+  throw new FoveaError('TRAIN_OPTION', { field: strange, expected: `no such option with --task ${task}`, found })
+}
+
+/** What fitting knows; it has no epochs and no gradients. */
+function anomalyOptionsOf(flags: TrainFlags): AnomalyFlags {
+  const { task: _, json: __, out, batch, imgsz, valFraction, goodClass, ...others } = flags
+  const known = [
+    'model',
+    'architecture',
+    'modelVersion',
+    'device',
+    'overwrite',
+    'seed',
+    'input',
+    'onError',
+    'threads',
+    ...anomalyFlags,
+  ] as const
+  const names = Object.keys(others) as (keyof TrainFlags)[]
+  refuse(
+    flags,
+    names.filter((name) => !(known as readonly string[]).includes(name)),
+    'anomaly',
+  )
+  return {
+    ...(others as Partial<AnomalyFlags>),
+    out: out ?? freshFolder(false),
+    ...(batch === undefined ? {} : { batchSize: batch }),
+    ...(imgsz === undefined ? {} : { imageSize: imgsz }),
+    valFraction,
+    goodClass,
+  }
 }
 
 /** @throws FoveaError TRAIN_OPTION for a rectangle */
@@ -388,7 +467,7 @@ function nextSteps({
   const quoted = (path: string) => (/[^\w./-]/.test(path) ? `'${path}'` : path)
   return [
     `${pc.bold('model')}  ${result.file}`,
-    `${pc.bold('plots')}  ${plots.join(', ')}`,
+    ...(plots.length === 0 ? [] : [`${pc.bold('plots')}  ${plots.join(', ')}`]),
     '',
     'Next:',
     `  fovea predict ${quoted(result.file)} ${quoted(sample)} --draw predictions`,

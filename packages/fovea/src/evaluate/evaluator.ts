@@ -114,9 +114,12 @@ export class VisionEvaluator {
   ): Promise<VisionEvaluation> {
     const answering = model instanceof DeepSeekVision ? headToMeasure(model, this.options.head) : undefined
     const part = await evaluationPart(data, answering?.model.metadata.split, signal)
-    const own = answering?.labels ?? ('labels' in model ? model.labels : undefined)
+    // What is odd has whatever classes the data give it: a detector of anomalies knows none of them.
+    const labels = answering?.task === 'anomaly' ? part.classes : answering?.labels
+    const own = labels ?? ('labels' in model ? model.labels : undefined)
     const classes = mapClasses(part.classes, own)
-    const run = new Run(this.options, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
+    const sound = answering?.task === 'anomaly' ? answering.labels[0] : undefined
+    const run = new Run({ ...this.options, sound }, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
     const started = performance.now()
     if (answering?.task === 'classify') await run.classify(answering.model, answering.labels, answering.head)
     else if (answering !== undefined) await run.predict((image) => answering.predict(image))
@@ -144,9 +147,14 @@ interface UnreadSample {
   readonly error: unknown
 }
 
+interface RunSettings extends VisionEvaluatorOptions {
+  /** The class whose pictures are sound, as a detector of anomalies names it. */
+  readonly sound?: string | undefined
+}
+
 /** One evaluation on its way. */
 class Run {
-  readonly #options: VisionEvaluatorOptions
+  readonly #options: RunSettings
   readonly #classes: ClassMap
   readonly #part: EvaluationPart
   readonly #signal: AbortSignal | undefined
@@ -159,7 +167,7 @@ class Run {
   #done = 0
 
   constructor(
-    options: VisionEvaluatorOptions,
+    options: RunSettings,
     classes: ClassMap,
     part: EvaluationPart,
     signal: AbortSignal | undefined,
@@ -292,7 +300,7 @@ class Run {
       case 'segment':
         return new SegmentRecorder(labels)
       case 'anomaly':
-        return new AnomalyRecorder(labels)
+        return new AnomalyRecorder(labels, this.#options.sound)
       case 'count':
         return new CountRecorder(labels)
       case 'caption':

@@ -16,7 +16,7 @@ interface MeasuredHead {
 }
 
 interface MeasuredPredictor extends MeasuredHead {
-  readonly task: 'multilabel' | 'detect' | 'segment' | 'count'
+  readonly task: 'multilabel' | 'detect' | 'segment' | 'count' | 'anomaly'
   readonly predict: (image: Image) => Promise<Prediction>
 }
 

@@ -1,5 +1,6 @@
 // What models answer, by task, in the words of who asked: names, not numbers; pixels of the picture, not of the input.
 
+import type { AnomalyMap } from '../vision/anomaly.ts'
 import type { Detections } from '../vision/detections.ts'
 import type { Segmentation } from '../vision/segmentation.ts'
 import type { Count } from './heads/count.ts'
@@ -34,6 +35,7 @@ interface Answers {
   readonly detect: Detections
   readonly segment: Segmentation
   readonly count: Count
+  readonly anomaly: AnomalyMap
 }
 
 /** What one head answers. */

@@ -9,13 +9,13 @@ import { areHeads, type Head, type HeadTask } from './heads/head.ts'
 import { checkVersions, frameworkRange } from './version.ts'
 
 /**
- * `classify` gives a score for each class, `multilabel` a yes or no for each, `detect` boxes, `segment` a class for each pixel, `count` a number; `multi` has several heads;
+ * `classify` gives a score for each class, `multilabel` a yes or no for each, `detect` boxes, `segment` a class for each pixel, `count` a number, `anomaly` how odd a picture is; `multi` has several heads;
  * `features` has none: its outputs are embeddings and maps.
  */
 export type Task = HeadTask | 'multi' | 'features'
 
 /** What a model file may be for. */
-export const modelTasks: readonly Task[] = ['classify', 'multilabel', 'detect', 'segment', 'count', 'multi', 'features']
+export const modelTasks: readonly Task[] = ['classify', 'multilabel', 'detect', 'segment', 'count', 'anomaly', 'multi', 'features']
 
 export interface ModelMetadata {
   readonly task: Task

@@ -24,6 +24,11 @@ const figures = [
 /** Names of classes whose pictures are sound. */
 const soundNames = /^(good|normal|ok|sound|negative)$/i
 
+/** Whether pictures of a class of this name are sound. */
+export function isSoundName(name: string): boolean {
+  return soundNames.test(name)
+}
+
 export class AnomalyRecords implements TaskRecords {
   readonly task = 'anomaly'
   readonly figures = figures
@@ -100,6 +105,7 @@ export class AnomalyRecords implements TaskRecords {
 
 export class AnomalyRecorder implements Recorder {
   readonly #labels: readonly string[]
+  readonly #isSound: (name: string) => boolean
   readonly #pictures: string[] = []
   readonly #scores: number[] = []
   readonly #truths: number[] = []
@@ -108,8 +114,10 @@ export class AnomalyRecorder implements Recorder {
   #maps = 0
   #unknown = 0
 
-  constructor(labels: readonly string[]) {
+  /** @param sound name of the class whose pictures are sound, where it is none of the usual names */
+  constructor(labels: readonly string[], sound?: string) {
     this.#labels = labels
+    this.#isSound = sound !== undefined && labels.includes(sound) ? (name) => name === sound : isSoundName
   }
 
   add(sample: EvaluationSample, prediction: Prediction): Outcome {
@@ -145,7 +153,7 @@ export class AnomalyRecorder implements Recorder {
 
   /** By the class of the picture where it has one, else by whether something is marked in it. */
   #isAnomalous({ labels: [label], annotations }: EvaluationSample): boolean {
-    if (label !== undefined && label >= 0) return !soundNames.test(this.#labels[label]!)
+    if (label !== undefined && label >= 0) return !this.#isSound(this.#labels[label]!)
     return annotations.length > 0
   }
 }

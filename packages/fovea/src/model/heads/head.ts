@@ -89,7 +89,39 @@ export interface CountHead extends HeadCommon {
   readonly scores: { readonly density: string; readonly stride: number }
 }
 
-export type Head = ClassifyHead | MultilabelHead | DetectHead | SegmentHead | CountHead
+/** How odd a picture is, and where. Fitted to good pictures; a model has this head alone. */
+export interface AnomalyHead extends HeadCommon {
+  readonly task: 'anomaly'
+  /** Outputs: float [N]; float [N, h, w], distances over the picture; uint8 [N] and [N, h, w], 1 where they lie above the thresholds. */
+  readonly outputs: { readonly scores: string; readonly map: string; readonly alarms: string; readonly odd: string }
+  /** Initializers that whoever runs the model may replace: float [1], of the picture's score and of a cell of the map. */
+  readonly thresholds: { readonly score: string; readonly cell: string }
+  /** Rows that are compared, float [N, h * w, D], and those that are remembered, [D, M]. */
+  readonly scores: { readonly rows: string; readonly bank: string }
+  /** How the thresholds were found. */
+  readonly limits: AnomalyLimits
+}
+
+/** A threshold by two ways, both for the same part of good pictures above it. */
+export interface FittedThreshold {
+  /** What that part of the scores lies above. */
+  readonly quantile: number
+  /** By a generalised Pareto distribution of the highest scores. */
+  readonly extreme: number
+}
+
+export interface AnomalyLimits {
+  /** The part of good pictures that may be taken for odd. */
+  readonly falseAlarmRate: number
+  /** Which of the two the file answers by. */
+  readonly by: 'quantile' | 'extreme'
+  /** Good pictures that the thresholds were fitted to. */
+  readonly samples: number
+  readonly score: FittedThreshold
+  readonly cell: FittedThreshold
+}
+
+export type Head = ClassifyHead | MultilabelHead | DetectHead | SegmentHead | CountHead | AnomalyHead
 
 /** Questions that a head answers. */
 export type HeadTask = Head['task']
@@ -100,6 +132,7 @@ type Shape = (value: unknown) => boolean
 
 const isText: Shape = (value) => typeof value === 'string' && value !== ''
 const isTexts: Shape = (value) => Array.isArray(value) && value.length > 0 && value.every(isText)
+const isNumber: Shape = (value) => Number.isFinite(value)
 const isCount: Shape = (value) => Number.isSafeInteger(value) && (value as number) > 0
 const isLevels: Shape = (value) => Array.isArray(value) && value.length > 0 && value.every(record({ value: isText, stride: isCount }))
 
@@ -117,7 +150,21 @@ function texts(...keys: readonly string[]): Shape {
   return record(Object.fromEntries(keys.map((key) => [key, isText])))
 }
 
+const isFitted = record({ quantile: isNumber, extreme: isNumber })
+
 const shapes: Readonly<Record<HeadTask, Shape>> = {
+  anomaly: record({
+    outputs: texts('scores', 'map', 'alarms', 'odd'),
+    thresholds: texts('score', 'cell'),
+    scores: texts('rows', 'bank'),
+    limits: record({
+      falseAlarmRate: isNumber,
+      by: (value) => value === 'quantile' || value === 'extreme',
+      samples: isCount,
+      score: isFitted,
+      cell: isFitted,
+    }),
+  }),
   classify: record({ outputs: texts('probabilities'), scores: texts('logits') }),
   multilabel: record({ outputs: texts('probabilities', 'present'), thresholds: texts('confidence'), scores: texts('logits') }),
   segment: record({ outputs: texts('map'), scores: texts('logits') }),

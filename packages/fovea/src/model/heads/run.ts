@@ -10,9 +10,10 @@ import { Detections } from '../../vision/detections.ts'
 import type { Placement } from '../../vision/placement.ts'
 import { classification, type HeadAnswer } from '../answers.ts'
 import type { ModelMetadata } from '../metadata.ts'
+import { readAnomaly } from './anomaly.ts'
 import { readCount } from './count.ts'
 import { type DetectOutputs, type MaskOutput, readDetections } from './detect.ts'
-import type { DetectHead, Head } from './head.ts'
+import type { AnomalyHead, DetectHead, Head } from './head.ts'
 import { readMultilabel } from './multilabel.ts'
 import { readSegmentation } from './segment.ts'
 
@@ -28,7 +29,17 @@ export interface HeadOptions {
   readonly limit?: number
   /** Of classes: below this probability the answer is `rejected`, 0 to 1. @default what the file says, else 0 */
   readonly reject?: number
+  /** Of anomalies: above which score a picture is anomalous. */
+  readonly threshold?: number
+  /** Of anomalies: above which value of the map a pixel is odd. */
+  readonly pixelThreshold?: number
 }
+
+/** Options and the only task that knows them. */
+const taskOptions = {
+  detect: { keys: ['confidence', 'iou', 'limit'], expected: 'a model that detects' },
+  anomaly: { keys: ['threshold', 'pixelThreshold'], expected: 'a model that finds anomalies' },
+} as const
 
 /** Holds that what is asked can take effect: an option that did nothing would be taken for one that did. @throws FoveaError MODEL_OPTION */
 export function checkHeadOptions(heads: readonly Head[] | undefined, options: HeadOptions): void {
@@ -37,14 +48,16 @@ export function checkHeadOptions(heads: readonly Head[] | undefined, options: He
     if (heads !== undefined && !heads.some(({ task }) => task === 'classify'))
       throw new FoveaError('MODEL_OPTION', { field: 'reject', expected: 'a model that classifies', found: String(options.reject) })
   }
-  const asked = (['confidence', 'iou', 'limit'] as const).find((key) => options[key] !== undefined)
-  if (asked === undefined || heads?.some(({ task }) => task === 'detect' || (task === 'multilabel' && asked === 'confidence'))) return
-  throw new FoveaError('MODEL_OPTION', { field: asked, expected: 'a model that detects', found: String(options[asked]) })
+  for (const [task, { keys, expected }] of Object.entries(taskOptions)) {
+    const asked = keys.find((key) => options[key] !== undefined)
+    if (asked === undefined || heads?.some((head) => head.task === task || (head.task === 'multilabel' && asked === 'confidence'))) continue
+    throw new FoveaError('MODEL_OPTION', { field: asked, expected, found: String(options[asked]) })
+  }
 }
 
 /** Names of the initializers that are inputs of a run. */
 function thresholdNames(heads: readonly Head[]): string[] {
-  return heads.flatMap((head) => ('thresholds' in head ? Object.values(head.thresholds) : []))
+  return heads.flatMap((head) => ('thresholds' in head ? Object.values<string>(head.thresholds) : []))
 }
 
 /** The model with its thresholds as plain inputs: runtimes differ in whether they let optional ones be replaced. */
@@ -63,7 +76,8 @@ export function withThresholdInputs(model: Model, heads: readonly Head[] = []): 
 export function thresholdFeeds(model: Model, heads: readonly Head[] = [], options: HeadOptions = {}): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {}
   for (const head of heads) {
-    if (!('thresholds' in head)) continue
+    if (head.task === 'anomaly') Object.assign(feeds, anomalyFeeds(model, head, options))
+    if (!('thresholds' in head) || head.task === 'anomaly') continue
     const stored = (name: string) => model.graph.initializers.get(name)!
     const { confidence } = head.thresholds
     feeds[confidence] = options.confidence === undefined ? stored(confidence) : confidenceOf(head, options.confidence, stored(confidence))
@@ -73,6 +87,19 @@ export function thresholdFeeds(model: Model, heads: readonly Head[] = [], option
     feeds[limit] = options.limit === undefined ? stored(limit) : Tensor.int64([1], [count('limit', options.limit)])
   }
   return feeds
+}
+
+function anomalyFeeds(model: Model, { thresholds }: AnomalyHead, { threshold, pixelThreshold }: HeadOptions): Record<string, Tensor> {
+  const feed = (name: string, field: string, wanted: number | undefined) => {
+    if (wanted === undefined) return model.graph.initializers.get(name)!
+    if (!(Number.isFinite(wanted) && wanted >= 0))
+      throw new FoveaError('MODEL_OPTION', { field, expected: 'a number of at least 0', found: String(wanted) })
+    return Tensor.float32([1], [wanted])
+  }
+  return {
+    [thresholds.score]: feed(thresholds.score, 'threshold', threshold),
+    [thresholds.cell]: feed(thresholds.cell, 'pixelThreshold', pixelThreshold),
+  }
 }
 
 function confidenceOf({ labels }: Head, wanted: NonNullable<HeadOptions['confidence']>, stored: Tensor): Tensor {
@@ -116,7 +143,10 @@ export async function runHeads(
   return Object.fromEntries(
     heads.map((head) => [
       head.name,
-      readHead(head, results, placements, { ...options, reject: options.reject ?? rejection?.[head.name]?.threshold ?? 0 }),
+      readHead(head, { ...feeds, ...results }, placements, {
+        ...options,
+        reject: options.reject ?? rejection?.[head.name]?.threshold ?? 0,
+      }),
     ]),
   )
 }
@@ -149,6 +179,13 @@ function readHead(
     case 'segment': {
       const maps = results[head.outputs.map]!.data as Uint8Array
       return placements.map((placement, i) => readSegmentation(maps, i, placement, labels))
+    }
+    case 'anomaly': {
+      const { data: map, dims } = results[head.outputs.map]!
+      const scores = results[head.outputs.scores]!.data as Float32Array
+      const number = (name: string) => Number(results[name]!.data[0])
+      const limits = { threshold: number(head.thresholds.score), pixelThreshold: number(head.thresholds.cell) }
+      return placements.map((placement, i) => readAnomaly({ scores, map: map as Float32Array, dims }, i, placement, limits))
     }
     case 'count': {
       const { data, dims } = results[head.outputs.density]!

@@ -1,6 +1,7 @@
 // The training of a head by its task, on what the head sees of the data.
 
 import type { Head } from '../../model/heads/head.ts'
+import { FoveaError } from '../../util/errors.ts'
 import { classifyTraining } from './classify.ts'
 import { countTraining } from './count.ts'
 import { detectTraining } from './detect.ts'
@@ -36,6 +37,12 @@ function plainTraining(head: Head, context: HeadContext): HeadTraining {
       return segmentTraining(head, context)
     case 'count':
       return countTraining(head, context)
+    case 'anomaly':
+      throw new FoveaError('TRAIN_OPTION', {
+        field: 'heads',
+        expected: 'heads that are trained; AnomalyTrainer fits this one',
+        found: head.task,
+      })
   }
 }
 
@@ -57,5 +64,7 @@ export function trainedValues(head: Head): string[] {
       ]
     case 'count':
       return [head.scores.density]
+    case 'anomaly':
+      return []
   }
 }

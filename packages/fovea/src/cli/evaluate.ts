@@ -49,7 +49,7 @@ import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.
 import { parseDrawing } from './pictures.ts'
 import { problemWarnings } from './problem-warnings.ts'
 import { reportFailures } from './report-failures.ts'
-import { bar, interruptSignal, LiveLine, modelHelp, parseNumber, parsePattern } from './terminal.ts'
+import { bar, interruptSignal, LiveLine, modelHelp, parseCount, parseNumber, parsePattern } from './terminal.ts'
 
 interface EvaluateFlags extends ModelFlags {
   split?: 'train' | 'val' | 'test'
@@ -59,6 +59,9 @@ interface EvaluateFlags extends ModelFlags {
   sheet?: string
   against?: string
   sweep?: SweepGoal | true
+  nms?: readonly number[]
+  tile?: number | true
+  flip?: boolean
   calibrate?: boolean
   reject?: RejectionGoal
   writeThresholds?: string | true
@@ -85,6 +88,9 @@ export function evaluateCommand(): Command {
     .option('--head <name>', 'of a model with several heads: the one that is measured (default: the first)')
     .option('--against <model>', 'compare with another model on the same pictures')
     .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
+    .option('--nms <overlaps>', 'of a detector, with --sweep: overlaps of suppression to try, such as 0.4,0.5,0.6', parseOverlaps)
+    .option('--tile [pixels]', 'of a detector: look at pictures in tiles too, of this many pixels a side', parseCount)
+    .option('--flip', 'of a detector or counter: look at mirror images too')
     .option('--calibrate', 'find the temperature at which probabilities mean what they say')
     .option(
       '--reject <goal>',
@@ -102,7 +108,8 @@ export function evaluateCommand(): Command {
     .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
     .option('--seed <n>', 'of these drawings', parseNumber, 0)
     .option('--json', 'print JSON')
-    .action(async (file: string, data: string, flags: EvaluateFlags) => {
+    .action(async (file: string, data: string, flags: EvaluateFlags, command: Command) => {
+      if (flags.nms !== undefined && flags.sweep === undefined) command.error("error: option '--nms' needs '--sweep'")
       const { signal, release } = interruptSignal()
       try {
         await run(file, data, flags, signal)
@@ -224,7 +231,7 @@ function evaluateWith(
   model: DeepSeekVision<Task>,
   pictures: EvaluationData,
   name: string,
-  { metrics, head, bootstrap: samples, seed }: EvaluateFlags,
+  { metrics, head, bootstrap: samples, seed, nms, tile, flip }: EvaluateFlags,
   line: LiveLine,
   signal: AbortSignal,
 ): Promise<VisionEvaluation> {
@@ -232,6 +239,9 @@ function evaluateWith(
     bootstrap: { samples, seed },
     ...(metrics ? { metrics } : {}),
     ...(head === undefined ? {} : { head }),
+    ...(nms && { nms }),
+    ...(tile !== undefined && { tiles: tile === true ? true : { size: tile } }),
+    ...(flip && { flip }),
   })
   return evaluator.evaluate(model, pictures, {
     signal,
@@ -351,4 +361,11 @@ function parseGoal(text: string): SweepGoal {
   if (name === undefined || !(Number(value) >= 0 && Number(value) <= 1))
     throw new InvalidArgumentError('Write f1, recall=0.99, missRate=0.01 or precision=0.9.')
   return { [name]: Number(value) } as SweepGoal
+}
+
+/** Overlaps with commas between. @throws commander's InvalidArgumentError */
+function parseOverlaps(text: string): readonly number[] {
+  const overlaps = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  if (overlaps.every((overlap) => overlap >= 0 && overlap <= 1)) return overlaps
+  throw new InvalidArgumentError('Write numbers from 0 to 1 with commas between, such as 0.4,0.5,0.6.')
 }

@@ -10,7 +10,8 @@ import type { Sweep } from './sweep.ts'
 
 /**
  * The model with `fovea.thresholds` of a sweep; the given one is left as it was. Classes that the sweep could not tell anything of (no
- * truth, no score) get null. Of a model that tells several classes of a picture they are what its graph decides by (`NAME_confidence`), and so does `predict`.
+ * truth, no score) get null. Of a detector, and of a
+ * model that tells several classes of a picture, they are what its graph decides by (`NAME_confidence`, `NAME_iou`), and so does `predict`.
  *
  * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's; EVALUATE_SWEEP where the scaling of its pixels was
  *   guessed at import
@@ -23,7 +24,7 @@ export function applyThresholds({ model, metadata }: { readonly model: Model; re
     throw new FoveaError('EVALUATE_CLASSES', { expected: metadata.labels.join(', '), found: found.join(', ') })
   const known = (threshold: number) => (Number.isFinite(threshold) ? threshold : null)
   const perClass = sweep.perClass.map(({ threshold }) => known(threshold))
-  return writeMetadata(withConfidence(model, metadata, perClass), {
+  return writeMetadata(inGraph(model, metadata, perClass, nms?.iou), {
     ...metadata,
     thresholds: {
       goal: goal === 'f1' ? { f1: 'best' } : goal,
@@ -35,19 +36,17 @@ export function applyThresholds({ model, metadata }: { readonly model: Model; re
   })
 }
 
-function withConfidence(model: Model, { heads = [] }: ModelMetadata, perClass: readonly (number | null)[]): Model {
+/** Detectors and models of several classes a picture decide by thresholds in their graph. */
+function inGraph(model: Model, { heads = [] }: ModelMetadata, perClass: readonly (number | null)[], nmsIoU: number | undefined): Model {
   const [head] = heads
-  if (heads.length !== 1 || head?.task !== 'multilabel' || perClass.length === 0) return model
-  const { confidence } = head.thresholds
+  if (heads.length !== 1 || (head?.task !== 'multilabel' && head?.task !== 'detect')) return model
   const result = copyModel(model)
-  const { dims, data } = model.graph.initializers.get(confidence)!
-  result.graph.initializers.set(
-    confidence,
-    Tensor.float32(
-      dims,
-      Array.from(data as Float32Array, (stored, i) => perClass[i] ?? stored),
-    ),
-  )
+  const put = (name: string, value: (stored: number, i: number) => number) => {
+    const { dims, data } = model.graph.initializers.get(name)!
+    result.graph.initializers.set(name, Tensor.float32(dims, Array.from(data as Float32Array, value)))
+  }
+  if (perClass.length > 0) put(head.thresholds.confidence, (stored, i) => perClass[i] ?? stored)
+  if (head.task === 'detect' && nmsIoU !== undefined) put(head.thresholds.iou, () => nmsIoU)
   return result
 }
 

@@ -5,6 +5,7 @@ import { loadImage } from '../data/decode.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Task } from '../model/metadata.ts'
+import type { ViewOptions } from '../model/views.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { type Image, verifyImage } from '../vision/image.ts'
@@ -64,6 +65,10 @@ export interface VisionEvaluatorOptions {
   readonly head?: string
   /** Overlaps at which `candidates` of detections are suppressed anew, for a sweep. @default none */
   readonly nms?: readonly number[]
+  /** Of a model that detects: measured in tiles. @default false */
+  readonly tiles?: ViewOptions['tiles']
+  /** Measured on the mirror image too; of a model that detects or counts. @default false */
+  readonly flip?: boolean
 }
 
 export interface EvaluateRunOptions {
@@ -112,7 +117,9 @@ export class VisionEvaluator {
     data: EvaluationData,
     { signal, onProgress }: EvaluateRunOptions = {},
   ): Promise<VisionEvaluation> {
-    const answering = model instanceof DeepSeekVision ? headToMeasure(model, this.options.head) : undefined
+    const { head, nms = [], tiles, flip } = this.options
+    const asked = { candidates: nms.length > 0, ...(tiles !== undefined && { tiles }), ...(flip !== undefined && { flip }) }
+    const answering = model instanceof DeepSeekVision ? headToMeasure(model, head, asked) : undefined
     const part = await evaluationPart(data, answering?.model.metadata.split, signal)
     // What is odd has whatever classes the data give it: a detector of anomalies knows none of them.
     const labels = answering?.task === 'anomaly' ? part.classes : answering?.labels

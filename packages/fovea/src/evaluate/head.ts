@@ -2,8 +2,10 @@
 
 import type { HeadAnswer, MultiAnswer } from '../model/answers.ts'
 import type { Task } from '../model/metadata.ts'
-import type { DeepSeekVision } from '../model/vision-model.ts'
+import type { ViewOptions } from '../model/views.ts'
+import type { DeepSeekVision, PredictOptions } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
+import { Detections } from '../vision/detections.ts'
 import type { Image } from '../vision/image.ts'
 import type { Prediction } from '../vision/predictions.ts'
 
@@ -26,11 +28,33 @@ interface MeasuredClassifier extends MeasuredHead {
   readonly head?: string
 }
 
-/** @throws FoveaError MODEL_NO_HEAD for a model of features, MODEL_OPTION for a head that is not there */
-export function headToMeasure(model: DeepSeekVision<Task>, name: string | undefined): MeasuredPredictor | MeasuredClassifier {
+/** How the head is asked. */
+export interface MeasureOptions extends ViewOptions {
+  /** True where suppression is swept: detections come with what they were chosen from. @default false */
+  readonly candidates?: boolean
+}
+
+/** The most boxes of a picture that suppression is tried on. */
+const mostCandidates = 2000
+
+/** @throws FoveaError MODEL_NO_HEAD for a model of features, MODEL_OPTION for a head that is not there, or looks that the model cannot take */
+export function headToMeasure(
+  model: DeepSeekVision<Task>,
+  name: string | undefined,
+  { candidates = false, ...views }: MeasureOptions = {},
+): MeasuredPredictor | MeasuredClassifier {
   model.requireHead()
   const { heads, labels } = model.metadata
-  if (heads === undefined && name === undefined) return { task: 'classify', model, labels }
+  // Classes are measured in batches, each picture once.
+  const looked = Object.entries(views).find(([, value]) => value !== undefined && value !== false)
+  const plainly = (): void => {
+    if (looked !== undefined)
+      throw new FoveaError('MODEL_OPTION', { field: looked[0], expected: 'a model that detects or counts', found: 'one that classifies' })
+  }
+  if (heads === undefined && name === undefined) {
+    plainly()
+    return { task: 'classify', model, labels }
+  }
   const head = name === undefined ? heads?.[0] : heads?.find((one) => one.name === name)
   if (head === undefined)
     throw new FoveaError('MODEL_OPTION', {
@@ -38,11 +62,20 @@ export function headToMeasure(model: DeepSeekVision<Task>, name: string | undefi
       expected: heads === undefined ? 'none, as the model has one answer' : `one of ${heads.map((one) => one.name).join(', ')}`,
       found: `${name}`,
     })
+  if (head.task === 'classify') plainly()
   if (head.task === 'classify') return { task: 'classify', model, labels: head.labels, head: head.name }
-  const predict = async (image: Image): Promise<Prediction> => {
-    const answer = (await model.predict(image, head.task === 'detect' ? { confidence: detectFrom } : {})) as HeadAnswer | MultiAnswer
+  const ask = async (image: Image, options: PredictOptions) => {
+    const answer = (await model.predict(image, { ...options, ...views })) as HeadAnswer | MultiAnswer
     // All but classes answer in the form that is measured.
     return (answer.task === 'multi' ? answer.heads[head.name]! : answer) as Prediction
+  }
+  if (head.task !== 'detect') return { task: head.task, model, labels: head.labels, predict: (image) => ask(image, {}) }
+  const stored = (field: 'iou' | 'limit') => Number(model.model.graph.initializers.get(head.thresholds[field])!.data[0])
+  const predict = async (image: Image): Promise<Prediction> => {
+    if (!candidates || head.suppression === 'none') return ask(image, { confidence: detectFrom })
+    const all = (await ask(image, { confidence: detectFrom, iou: 1, limit: mostCandidates })) as Detections
+    const kept = all.suppress({ iou: stored('iou'), byClass: head.suppression === 'class', maxDetections: stored('limit') })
+    return new Detections(kept.detections, { ...all, candidates: all.detections })
   }
   return { task: head.task, model, labels: head.labels, predict }
 }

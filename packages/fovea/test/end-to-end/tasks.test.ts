@@ -5,6 +5,9 @@ import { loadImage } from '../../src/data/decode.ts'
 import { encodePng } from '../../src/data/encode.ts'
 import { writeDataset } from '../../src/data/formats/dataset-files.ts'
 import { ffmpeg } from '../../src/data/video/tools.ts'
+import { numbersOf } from '../../src/graph/tensor-values.ts'
+import type { DetectHead } from '../../src/model/heads/head.ts'
+import { openSource } from '../../src/model/open-source.ts'
 import { filledImage } from '../../src/vision/image.ts'
 import { drawnSquares, squareClasses, squareSide } from '../drawn-squares.ts'
 import { describeWithFfmpeg } from '../ffmpeg.ts'
@@ -49,6 +52,24 @@ describe('a detector, from the command line', () => {
     expect(squareClasses).toContain(detections[0].name)
     // Small pictures are enlarged, so that names can be read.
     expect((await loadImage(join(drawn, '0.png'))).width).toBeGreaterThan(400)
+  })
+
+  it('is given thresholds by a sweep, of suppression too, and answers by them', async () => {
+    const swept = join(folder, 'swept.onnx')
+    const flags = ['--sweep', '--nms', '0.3,0.6', '--write-thresholds', swept, '--bootstrap', '0', '--json']
+    const { code, stdout, stderr } = await fovea(['evaluate', model, data, ...flags])
+    expect(code, stderr).toBe(0)
+    const { nms } = JSON.parse(stdout).sweep
+    expect([0.3, 0.6]).toContain(nms.iou)
+    const { metadata, model: graph } = await openSource(swept)
+    const [head] = metadata.heads as [DetectHead]
+    const stored = (name: string) => [...numbersOf(graph.graph.initializers.get(name)!)]
+    expect(metadata.thresholds!.nmsIoU).toBe(nms.iou)
+    expect(stored(head.thresholds.iou)[0]).toBeCloseTo(nms.iou, 6)
+    for (const [i, threshold] of metadata.thresholds!.perClass!.entries())
+      if (threshold !== null) expect(stored(head.thresholds.confidence)[i]).toBeCloseTo(threshold, 6)
+    const refused = await fovea(['evaluate', model, data, '--nms', '0.3'])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("'--nms' needs '--sweep'")])
   })
 
   it('is measured on the pictures held out', async () => {

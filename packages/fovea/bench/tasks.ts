@@ -46,7 +46,7 @@ interface Task {
 const surfaces = (heads: Task['heads'], more: Settings = {}): Task => ({
   heads,
   model: 'deepseek-vision-tiny',
-  settings: { imageSize: [128, 128], epochs: 16, batchSize: 8, averageDecay: 0.99, augment: 'light', ...more },
+  settings: { imageSize: [128, 128], epochs: 12, batchSize: 8, averageDecay: 0.99, augment: 'light', ...more },
   async open() {
     const draw = (seed: number, perClass: number) => markedSurfaces({ seed, size: 128, perClass })
     return { train: draw(1, 80), test: draw(2, 40) }

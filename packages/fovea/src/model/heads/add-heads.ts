@@ -56,7 +56,7 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
       case 'multilabel':
         return buildMultilabelHead(module, embeddingOf(source, metadata), name, spec)
       case 'detect':
-        return buildDetectHead(module, levels(), name, spec)
+        return buildDetectHead(module, levels(), fineMaps(source, metadata.stages), name, spec)
       case 'segment':
         return buildSegmentHead(module, levels(), fineMaps(source, metadata.stages), metadata.stages.pixels ?? '', name, spec)
       case 'count':

@@ -1,21 +1,29 @@
 // The head of a detector on a model: built, and its answers read.
 
 import type { GraphBuilder } from '../../graph/builder.ts'
+import { copyModel } from '../../graph/copy.ts'
+import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import { type Candidates, emitCandidates, emitSuppression, type Suppression } from '../../nn/detection/decode.ts'
+import { emitMasks, type MaskScores } from '../../nn/detection/masks.ts'
 import { Emitter } from '../../nn/emitter.ts'
 import { type DetectionHeadOptions, detectionHead } from '../../nn/heads/detection.ts'
+import { maskHead } from '../../nn/heads/masks.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
+import { eliminateDeadNodes } from '../../passes/eliminate-dead-nodes.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { clipBox } from '../../vision/boxes.ts'
 import type { Placement } from '../../vision/placement.ts'
-import type { DetectHead } from './head.ts'
+import type { DetectHead, Head } from './head.ts'
+import { type CellMask, readMask } from './read-mask.ts'
 
 export interface DetectHeadSpec extends Omit<DetectionHeadOptions, 'classes'> {
   readonly task: 'detect'
   /** @default 'detect' */
   readonly name?: string
   readonly labels: readonly string[]
+  /** Each detection gets a mask. @default false */
+  readonly masks?: boolean
   /** @default 'class' */
   readonly suppression?: Suppression
   /** From which score on a detection counts. @default 0.25 */
@@ -31,18 +39,61 @@ const defaultBins = 16
 /** A head that can be trained: what it learns is known. */
 export type TrainableDetectHead = DetectHead & Required<Pick<DetectHead, 'scores'>>
 
-/** Builds the head and its outputs, `NAME_boxes`, `NAME_scores`, `NAME_labels`, `NAME_count`. @param m the module of the head */
-export function buildDetectHead(m: ModuleBuilder, levels: readonly Feature[], name: string, spec: DetectHeadSpec): TrainableDetectHead {
+/**
+ * Builds the head and its outputs, `NAME_boxes`, `NAME_scores`, `NAME_labels`, `NAME_count`.
+ *
+ * A head without suppression answers once for each thing: a single point learns it (one-to-one assignment). That alone teaches the pyramid little, so
+ * while it is trained a second head stands beside it that many points learn, and the first one passes no gradient to the pyramid (dual assignments:
+ * YOLOv10, Wang 2024, arXiv:2405.14458). `withoutAuxiliary` takes the second one off.
+ *
+ * @param m the module of the head
+ * @param fine maps of the backbone below the pyramid, which masks are drawn on
+ */
+export function buildDetectHead(
+  m: ModuleBuilder,
+  levels: readonly Feature[],
+  fine: readonly Feature[],
+  name: string,
+  spec: DetectHeadSpec,
+): TrainableDetectHead {
   const { labels, suppression = 'class', bins = defaultBins, channels, depth } = spec
-  const scores = detectionHead(m, levels, {
-    classes: labels.length,
-    bins,
-    ...(channels === undefined ? {} : { channels }),
-    ...(depth === undefined ? {} : { depth }),
-  })
+  const scoresOn = (module: ModuleBuilder, maps: readonly Feature[]) => {
+    const options = {
+      classes: labels.length,
+      bins,
+      ...(channels === undefined ? {} : { channels }),
+      ...(depth === undefined ? {} : { depth }),
+    }
+    return { ...detectionHead(module, maps, options), bins }
+  }
   const e = new Emitter(m.b)
-  const candidates = emitCandidates(e, scores, bins)
-  return { ...answerOf(e, name, candidates, { ...spec, suppression }), scores: { ...scores, bins } }
+  const masks = spec.masks ? maskHead(m.module('masks'), levels, fine[0]) : undefined
+  if (suppression !== 'none') {
+    const scores = scoresOn(m, levels)
+    return { ...answerOf(e, name, emitCandidates(e, scores, bins), { ...spec, suppression }, masks), scores }
+  }
+  const cut = levels.map((level) => ({ ...level, value: m.op(`cut.s${level.stride}`, 'Identity', [level.value]) }))
+  const scores = scoresOn(m.module('one'), cut)
+  const auxiliary = scoresOn(m.module('many'), levels)
+  const answer = answerOf(e, name, emitCandidates(e, scores, bins), { ...spec, suppression }, masks)
+  for (const value of [auxiliary.classes, auxiliary.sides]) m.b.output(value)
+  return { ...answer, scores, auxiliary }
+}
+
+/** The model as it is saved: without what only training needs. */
+export function withoutAuxiliary(source: Model, heads: readonly Head[]): { readonly model: Model; readonly heads: readonly Head[] } {
+  const extra = new Set(
+    heads.flatMap((head) => (head.task === 'detect' && head.auxiliary ? [head.auxiliary.classes, head.auxiliary.sides] : [])),
+  )
+  if (extra.size === 0) return { model: source, heads }
+  const model = copyModel(source)
+  model.graph.outputs = model.graph.outputs.filter(({ name }) => !extra.has(name))
+  const plain = heads.map((head) => {
+    if (head.task !== 'detect') return head
+    const { auxiliary: _, ...rest } = head
+    return rest
+  })
+  return { model: eliminateDeadNodes(model).model, heads: plain }
 }
 
 /** From candidates to the outputs of a head, with thresholds of its own. */
@@ -57,6 +108,7 @@ export function answerOf(
     iou = 0.6,
     limit = 300,
   }: Pick<DetectHeadSpec, 'labels' | 'confidence' | 'iou' | 'limit'> & Required<Pick<DetectHeadSpec, 'suppression'>>,
+  masks?: MaskScores,
 ): DetectHead {
   const { b } = e
   const thresholds = {
@@ -70,8 +122,9 @@ export function answerOf(
     scores: b.output(decoded.scores, undefined, b.fresh(`${name}_scores`)),
     labels: b.output(decoded.labels, undefined, b.fresh(`${name}_labels`)),
     count: b.output(decoded.count, undefined, b.fresh(`${name}_count`)),
+    ...(masks && { masks: b.output(emitMasks(e, masks, decoded.points), undefined, b.fresh(`${name}_masks`)) }),
   }
-  return { task: 'detect', name, labels, outputs, thresholds, suppression, candidates }
+  return { task: 'detect', name, labels, outputs, thresholds, suppression, candidates, ...(masks && { masks }) }
 }
 
 /** An initializer that is an input too, so that it can be replaced in a run (an optional input of ONNX). */
@@ -87,14 +140,22 @@ export interface DetectOutputs {
   readonly scores: Float32Array
   readonly labels: BigInt64Array
   readonly count: BigInt64Array
+  /** Where the head gives masks. */
+  readonly masks?: MaskOutput | undefined
+}
+
+export interface MaskOutput {
+  /** [N, K, height, width]. */
+  readonly data: Uint8Array
+  readonly height: number
+  readonly width: number
+  readonly stride: number
 }
 
 /** The detections of a picture of the batch, in pixels of the picture itself; what lies outside of it is cut off. */
-export function readDetections(
-  { boxes, scores, labels, count }: DetectOutputs,
-  picture: number,
-  { scaled, offset, picture: [height, width] }: Placement,
-): Detection[] {
+export function readDetections({ boxes, scores, labels, count, masks }: DetectOutputs, picture: number, placement: Placement): Detection[] {
+  const { scaled, offset, picture: size } = placement
+  const [height, width] = size
   const places = scores.length / count.length
   const [down, across] = [height / scaled[0], width / scaled[1]]
   const found: Detection[] = []
@@ -107,7 +168,14 @@ export function readDetections(
       y2: (at(3) - offset[0]) * down,
     }
     const inside = clipBox(box, { width, height })
-    if (inside !== undefined) found.push({ label: Number(labels[i]), score: scores[i]!, box: inside })
+    if (inside === undefined) continue
+    const mask = masks && readMask(cellsOf(masks, i), inside, placement)
+    found.push({ label: Number(labels[i]), score: scores[i]!, box: inside, ...(mask && { mask }) })
   }
   return found
+}
+
+function cellsOf({ data, ...shape }: MaskOutput, place: number): CellMask {
+  const cells = shape.height * shape.width
+  return { cells: data.subarray(place * cells, (place + 1) * cells), ...shape }
 }

@@ -1,6 +1,7 @@
 // What a model file says of its heads: which question each answers, and by which values of the graph.
 
 import type { Suppression } from '../../nn/detection/decode.ts'
+import type { MaskScores } from '../../nn/detection/masks.ts'
 
 /** A map of the pyramid that a head looks at. */
 export interface HeadLevel {
@@ -40,14 +41,35 @@ export interface MultilabelHead extends HeadCommon {
 export interface DetectHead extends HeadCommon {
   readonly task: 'detect'
   /** Outputs: float [N, K, 4] in pixels of the input, float [N, K], int64 [N, K], int64 [N]. */
-  readonly outputs: { readonly boxes: string; readonly scores: string; readonly labels: string; readonly count: string }
+  readonly outputs: {
+    readonly boxes: string
+    readonly scores: string
+    readonly labels: string
+    readonly count: string
+    /** uint8 [N, K, h, w], 255 for certain, in cells of `masks.stride`; not cut to the boxes. */
+    readonly masks?: string
+  }
   /** Initializers that whoever runs the model may replace: float [classes], float [1], int64 [1]. */
   readonly thresholds: { readonly confidence: string; readonly iou: string; readonly limit: string }
   readonly suppression: Suppression
   /** Before suppression: float [N, A, 4], float [N, classes, A]. */
   readonly candidates: { readonly boxes: string; readonly probabilities: string }
-  /** What is trained: [N, classes, A] and [N, 4, bins, A], over the points of the levels. Another tool's detector has none. */
-  readonly scores?: { readonly classes: string; readonly sides: string; readonly bins: number; readonly levels: readonly HeadLevel[] }
+  /** What is trained, over the points of the levels. Another tool's detector has none. */
+  readonly scores?: DetectScores
+  /** Of a head that gives masks: maps [N, count, h, w] that they are mixed from, and how much of each at every point, [N, count, A]. */
+  readonly masks?: MaskScores
+  /** Of a head that answers once, while it is trained: a second one beside it that several points of a thing teach. No file has it. */
+  readonly auxiliary?: DetectScores
+}
+
+/** What a detector is trained by. */
+export interface DetectScores {
+  /** Before the sigmoid, [N, classes, A]. */
+  readonly classes: string
+  /** Scores of the distances to the four sides, [N, 4, bins, A]. */
+  readonly sides: string
+  readonly bins: number
+  readonly levels: readonly HeadLevel[]
 }
 
 /** Which class each pixel is of. */
@@ -106,6 +128,7 @@ const shapes: Readonly<Record<HeadTask, Shape>> = {
     suppression: (value) => value === 'class' || value === 'agnostic' || value === 'none',
     candidates: texts('boxes', 'probabilities'),
     scores: (value) => value === undefined || isDetectScores(value),
+    masks: (value) => value === undefined || record({ prototypes: isText, coefficients: isText, count: isCount, stride: isCount })(value),
   }),
 }
 

@@ -11,7 +11,7 @@ import type { Placement } from '../../vision/placement.ts'
 import { classification, type HeadAnswer } from '../answers.ts'
 import type { ModelMetadata } from '../metadata.ts'
 import { readCount } from './count.ts'
-import { type DetectOutputs, readDetections } from './detect.ts'
+import { type DetectOutputs, type MaskOutput, readDetections } from './detect.ts'
 import type { DetectHead, Head } from './head.ts'
 import { readMultilabel } from './multilabel.ts'
 import { readSegmentation } from './segment.ts'
@@ -136,8 +136,9 @@ function readHead(
       )
     }
     case 'detect': {
-      const entries = Object.entries(head.outputs).map(([role, name]) => [role, results[name]!.data])
-      const found = Object.fromEntries(entries) as unknown as DetectOutputs
+      const { masks, ...plain } = head.outputs
+      const entries = Object.entries(plain).map(([role, name]) => [role, results[name]!.data])
+      const found = { ...Object.fromEntries(entries), masks: masks && maskOutput(results[masks]!, head) } as unknown as DetectOutputs
       return placements.map((placement, i) => detectionsOf(head, readDetections(found, i, placement), placement))
     }
     case 'multilabel': {
@@ -154,6 +155,10 @@ function readHead(
       return placements.map((placement, i) => readCount(data as Float32Array, i, placement, labels, [dims[2]!, dims[3]!]))
     }
   }
+}
+
+function maskOutput({ data, dims }: Tensor, { masks }: DetectHead): MaskOutput {
+  return { data: data as Uint8Array, height: dims[2]!, width: dims[3]!, stride: masks!.stride }
 }
 
 function detectionsOf({ labels }: DetectHead, found: readonly Detection[], { picture: [height, width] }: Placement): Detections {

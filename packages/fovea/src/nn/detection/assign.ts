@@ -38,6 +38,8 @@ export interface Assignment {
   readonly scores: string
   /** The sum of `scores` over classes, [count, 1, points]: the weight of the point in the losses of boxes. */
   readonly weight: string
+  /** 1 at the point of each box that agrees with it best, [count, boxes, points]; of equals all. */
+  readonly best: string
 }
 
 /**
@@ -100,6 +102,7 @@ export function emitAssignment(e: Emitter, inputs: AssignInputs, { topK = 10, al
     boxes: { x1: ax1!, y1: ay1!, x2: ax2!, y2: ay2! },
     scores: e.reshape(e.mul(assignedClass, weight), [count, classes, points]),
     weight,
+    best: e.mul(mine, e.float(b.op('GreaterOrEqual', [agreed, e.max(most, 1e-30)]))),
   }
 }
 

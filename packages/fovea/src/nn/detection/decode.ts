@@ -33,6 +33,8 @@ export interface DecodedDetections {
   readonly labels: string
   /** int64 [N]: how many there are. */
   readonly count: string
+  /** int64 [N, limit]: the points that found them. */
+  readonly points: string
 }
 
 /** Boxes of all points, [N, A, 4], and the probabilities of their classes, [N, classes, A]. */
@@ -74,13 +76,15 @@ export function emitSuppression(
   const places = b.op('Min', [limit, b.op('Shape', [flat], { start: 1, end: 2 })])
   const [scores, index] = b.ops('TopK', [flat, places], 2, { axis: 1, largest: 1, sorted: 1 })
   const labels = b.op('Div', [index!, points])
-  const point = b.op('Unsqueeze', [b.op('Mod', [index!, points]), b.ints([2])])
+  const at = b.op('Mod', [index!, points])
+  const point = b.op('Unsqueeze', [at, b.ints([2])])
   const found = b.op('Cast', [b.op('Greater', [scores!, none])], { to: 7 })
   return {
     boxes: b.op('GatherND', [boxes, point], { batch_dims: 1 }),
     scores: scores!,
     labels,
     count: b.op('ReduceSum', [found, b.ints([1])], { keepdims: 0 }),
+    points: at,
   }
 }
 

@@ -6,6 +6,7 @@ import { binaryCrossEntropy } from '../losses.ts'
 import { type Assignment, type AssignOptions, emitAssignment } from './assign.ts'
 import { type Corners, completeIoULoss, generalizedIoULoss } from './boxes.ts'
 import { distributionFocalLoss, expectedDistances } from './distribution.ts'
+import { type MaskScores, maskLoss } from './masks.ts'
 import { boxesAround, distancesTo, emitPoints, type Points } from './points.ts'
 
 /** What the head of a detector gives; all points of all levels are on the last axis. */
@@ -35,12 +36,26 @@ export interface DetectionLossOptions {
   readonly weights?: { readonly classes: number; readonly boxes: number; readonly sides: number }
   /** float [N, 1, 1]: 1 where the boxes of a picture are known, 0 where they are not, and nothing is learnt of it. @default all are known */
   readonly known?: string
+  /** Masks of the things, where they are learnt as well. */
+  readonly masks?: MaskTraining
   readonly dtype?: FloatType
+}
+
+export interface MaskTraining {
+  readonly scores: MaskScores
+  /** As `MaskTruth` has them. */
+  readonly masks: string
+  readonly known: string
+  /** Of the prototypes. */
+  readonly height: number
+  readonly width: number
+  /** @default 1 */
+  readonly weight?: number
 }
 
 export interface DetectionLoss {
   readonly loss: string
-  /** Its terms: `class_loss`, `box_loss`, `side_loss`. */
+  /** Its terms: `class_loss`, `box_loss`, `side_loss`, and `mask_loss` where masks are learnt. */
   readonly terms: Readonly<Record<string, string>>
   /** Values that no gradient may pass. */
   readonly constants: readonly string[]
@@ -84,14 +99,19 @@ export function detectionLoss(
     },
     options.assign,
   )
-  return { ...assignedLoss(e, scores, { points, found, assigned }, { ...options, detach }), constants }
+  const plain = assignedLoss(e, scores, { points, found, assigned }, { ...options, detach })
+  if (options.masks === undefined) return { ...plain, constants }
+  const { scores: maskScores, masks, known, height, width, weight = 1 } = options.masks
+  const best = detach(assigned.best)
+  const mask_loss = maskLoss(e, maskScores, { masks, known, boxes: truth, best }, { boxes: dims.boxes, height, width })
+  return { loss: e.add(plain.loss, e.mul(mask_loss, weight)), terms: { ...plain.terms, mask_loss }, constants }
 }
 
 interface Assigned {
   readonly points: Points
   /** The boxes that were found. */
   readonly found: Corners
-  readonly assigned: Assignment
+  readonly assigned: Omit<Assignment, 'best'>
 }
 
 /** The loss once it is known what each point shall learn. */

@@ -11,7 +11,8 @@ import { FoveaError } from '../../util/errors.ts'
 import type { Annotation } from '../../vision/annotation.ts'
 import { Detections } from '../../vision/detections.ts'
 import { CocoMetric } from '../../vision/metrics/coco.ts'
-import { boxOf } from '../../vision/metrics/detections.ts'
+import { boxOf, maskOf } from '../../vision/metrics/detections.ts'
+import { visitRuns } from '../../vision/run-lengths.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
 /** The most boxes that are learnt from a picture: memory of the assignment grows with them. */
@@ -24,7 +25,7 @@ function isTaught({ label, isCrowd, isDifficult, ...place }: Annotation): boolea
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a box */
 export function detectTraining(head: DetectHead, { train, batchSize, imageSize }: HeadContext): HeadTraining {
-  const { name, labels } = head
+  const { name, labels, auxiliary, masks } = head
   const scores = head.scores!
   const counts = train.samples.map(({ annotations = [] }) => annotations.filter(isTaught).length)
   const boxes = Math.min(
@@ -34,27 +35,65 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize }
   if (boxes === 0) throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `boxes to learn for "${name}"`, found: 'none' })
   const known = train.samples.some(({ annotations }) => annotations === undefined)
   const points = scores.levels.reduce((sum, { stride }) => sum + Math.ceil(imageSize[0] / stride) * Math.ceil(imageSize[1] / stride), 0)
-  const inputs = { boxes: `target_${name}_boxes`, labels: `target_${name}_labels`, known: `target_${name}_known` }
+  if (masks !== undefined && !train.samples.some(({ annotations = [] }) => annotations.some(hasMask)))
+    throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `masks or outlines to learn for "${name}"`, found: 'boxes alone' })
+  const grid = masks && { height: Math.ceil(imageSize[0] / masks.stride), width: Math.ceil(imageSize[1] / masks.stride) }
+  const inputs = {
+    masks: `target_${name}_masks`,
+    masked: `target_${name}_masked`,
+    boxes: `target_${name}_boxes`,
+    labels: `target_${name}_labels`,
+    known: `target_${name}_known`,
+  }
   return {
     loss(b: GraphBuilder) {
       const truth = b.input(inputs.boxes, 'float32', [batchSize, boxes, 4])
       const classes = b.input(inputs.labels, 'int64', [batchSize, boxes])
-      const { loss, terms, constants } = detectionLoss(b, scores, truth, classes, {
+      const options = {
         dims: { count: batchSize, boxes, classes: labels.length, points, bins: scores.bins },
         ...(known && { known: b.input(inputs.known, 'float32', [batchSize, 1, 1]) }),
-      })
-      return { loss, outputs: terms, constants }
+        ...(grid && {
+          masks: {
+            scores: masks!,
+            masks: b.op('Cast', [b.input(inputs.masks, 'uint8', [batchSize, boxes, grid.height, grid.width])], { to: 1 }),
+            known: b.input(inputs.masked, 'float32', [batchSize, boxes]),
+            ...grid,
+          },
+        }),
+      }
+      if (auxiliary === undefined) {
+        const { loss, terms, constants } = detectionLoss(b, scores, truth, classes, options)
+        return { loss, outputs: terms, constants }
+      }
+      const one = detectionLoss(b, scores, truth, classes, { ...options, assign: { topK: 1 } })
+      const { masks: _, ...plain } = options
+      const many = detectionLoss(b, auxiliary, truth, classes, plain)
+      return {
+        loss: b.op('Add', [one.loss, many.loss]),
+        outputs: { ...one.terms, many_loss: many.loss },
+        // Nothing passes from the head that answers once to the pyramid.
+        constants: [...one.constants, ...many.constants, ...scores.levels.map(({ value }) => value)],
+      }
     },
     targets({ annotations, indices }: Batch) {
       const corners = new Float32Array(batchSize * boxes * 4)
       const classes = new BigInt64Array(batchSize * boxes).fill(-1n)
+      const cells = grid && new Uint8Array(batchSize * boxes * grid.height * grid.width)
+      const masked = new Float32Array(batchSize * boxes)
       for (const [picture, marked] of annotations.entries()) {
         // Where there are too many, the largest are learnt.
-        const taught = marked.filter(isTaught).map((annotation) => ({ label: annotation.label, box: boxOf(annotation, 'annotation') }))
+        const taught = marked
+          .filter(isTaught)
+          .map((annotation) => ({ annotation, label: annotation.label, box: boxOf(annotation, 'annotation') }))
         if (taught.length > boxes) taught.sort((a, b) => areaOf(b.box) - areaOf(a.box))
-        for (const [i, { label, box }] of taught.slice(0, boxes).entries()) {
+        for (const [i, { label, box, annotation }] of taught.slice(0, boxes).entries()) {
           corners.set([box.x1, box.y1, box.x2, box.y2], 4 * (picture * boxes + i))
           classes[picture * boxes + i] = BigInt(label)
+          if (cells === undefined || !hasMask(annotation)) continue
+          const size = grid!.height * grid!.width
+          const place = picture * boxes + i
+          masked[place] = 1
+          fillCells(cells.subarray(place * size, (place + 1) * size), annotation, { ...grid!, stride: masks!.stride }, imageSize)
         }
       }
       const flags = Float32Array.from(indices, (index) => (train.samples[index]!.annotations === undefined ? 0 : 1))
@@ -62,10 +101,37 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize }
         [inputs.boxes]: Tensor.float32([batchSize, boxes, 4], corners),
         [inputs.labels]: Tensor.of('int64', [batchSize, boxes], classes),
         ...(known && { [inputs.known]: Tensor.float32([batchSize, 1, 1], flags) }),
+        ...(cells && {
+          [inputs.masks]: Tensor.of('uint8', [batchSize, boxes, grid!.height, grid!.width], cells),
+          [inputs.masked]: Tensor.float32([batchSize, boxes], masked),
+        }),
       }
     },
-    meter: (held) => new DetectMeter(labels, held),
+    meter: (held) => new DetectMeter(labels, held, masks !== undefined),
   }
+}
+
+function hasMask({ mask, polygons }: Annotation): boolean {
+  return (mask ?? polygons) !== undefined
+}
+
+/** 1 in cells of which the thing fills at least half. @param size of the picture in the batch, height and width */
+function fillCells(
+  cells: Uint8Array,
+  annotation: Annotation,
+  { width, height, stride }: { readonly width: number; readonly height: number; readonly stride: number },
+  size: readonly [number, number],
+): void {
+  const counts = new Uint16Array(width * height)
+  const picture = { height: size[0], width: size[1], truths: [], detections: [] }
+  visitRuns(maskOf(annotation, picture, 'annotation'), (x, top, bottom) => {
+    const column = Math.floor(x / stride)
+    for (let y = top; y < bottom; y++) {
+      const at = Math.floor(y / stride) * width + column
+      counts[at] = counts[at]! + 1
+    }
+  })
+  for (const [i, count] of counts.entries()) cells[i] = 2 * count >= stride * stride ? 1 : 0
 }
 
 function areaOf({ x1, y1, x2, y2 }: { x1: number; y1: number; x2: number; y2: number }): number {
@@ -73,11 +139,14 @@ function areaOf({ x1, y1, x2, y2 }: { x1: number; y1: number; x2: number; y2: nu
 }
 
 class DetectMeter implements Meter {
-  readonly #metric: CocoMetric
+  readonly #boxes: CocoMetric
+  /** Of things whose masks are known. */
+  readonly #masks: CocoMetric | undefined
   readonly #held: ImageDataset
 
-  constructor(labels: readonly string[], held: ImageDataset) {
-    this.#metric = new CocoMetric(labels)
+  constructor(labels: readonly string[], held: ImageDataset, masks: boolean) {
+    this.#boxes = new CocoMetric(labels)
+    this.#masks = masks ? new CocoMetric(labels, { by: 'masks' }) : undefined
     this.#held = held
   }
 
@@ -85,14 +154,19 @@ class DetectMeter implements Meter {
     for (const [i, answer] of answers.entries()) {
       if (!(answer instanceof Detections) || this.#held.samples[indices[i]!]!.annotations === undefined) continue
       const truths = annotations[i]!.filter(({ label, box, polygons, mask }) => label >= 0 && (box ?? polygons ?? mask) !== undefined)
-      this.#metric.update([{ picture: indices[i]!, truths, detections: answer.detections }])
+      const picture = { picture: indices[i]!, width: answer.width, height: answer.height, detections: answer.detections }
+      this.#boxes.update([{ ...picture, truths }])
+      this.#masks?.update([{ ...picture, truths: truths.filter(hasMask) }])
     }
   }
 
   compute() {
-    const { ap, ap50, ap75 } = this.#metric.compute()
+    const { ap, ap50, ap75 } = this.#boxes.compute()
+    const masks = this.#masks?.compute()
     // Where nothing is to be found there is no figure.
     const known = (value: number) => (Number.isNaN(value) ? 0 : value)
-    return { score: known(ap), figures: { ap: known(ap), ap50: known(ap50), ap75: known(ap75) } }
+    const boxes = { ap: known(ap), ap50: known(ap50), ap75: known(ap75) }
+    if (masks === undefined) return { score: known(ap), figures: boxes }
+    return { score: (known(ap) + known(masks.ap)) / 2, figures: { ...boxes, maskAp: known(masks.ap), maskAp50: known(masks.ap50) } }
   }
 }

@@ -11,7 +11,9 @@ import { openSource } from '../../model/open-source.ts'
 import { DeepSeekVision } from '../../model/vision-model.ts'
 import { extract } from '../../passes/extract.ts'
 import { isFoveaError } from '../../util/errors.ts'
+import { boxIoU } from '../../vision/boxes.ts'
 import { Detections } from '../../vision/detections.ts'
+import { maskBounds } from '../../vision/run-lengths.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
 import { HeadTrainer } from './head-trainer.ts'
 import type { HeadTrainOptions } from './options.ts'
@@ -107,6 +109,56 @@ describe('HeadTrainer', () => {
       return now !== undefined && `${numbersOf(now)}` !== `${numbersOf(tensor)}`
     })
     expect(changed.length > 0).toBe(freeze === 'conv2')
+  })
+
+  test('a head without suppression answers once, and its file holds nothing that only training needs', async () => {
+    const heads = [{ task: 'detect', labels: classes, suppression: 'none' }] as const
+    const { file, model, history, figures } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
+    expect(history.at(-1)!.terms.many_loss).toBeLessThan(0.7 * history[0]!.terms.many_loss!)
+    expect(figures!.ap50).toBeGreaterThan(0.5)
+    const [head] = readMetadata(model).heads!
+    expect(Object.keys(head!)).not.toContain('auxiliary')
+    expect([...model.graph.initializers.keys()].filter((name) => name.includes('.many.'))).toEqual([])
+    expect(model.graph.nodes.some(({ op }) => op === 'NonMaxSuppression')).toBe(false)
+    const opened = await DeepSeekVision.load(file, { task: 'detect' })
+    const found = await opened.predict(
+      squares(8, 2).samples.map(({ image }) => image!),
+      { confidence: 0.3 },
+    )
+    await opened.close()
+    const [all, single] = [found.flatMap((one) => [...one]).length, found.flatMap((one) => [...one.suppress({ iou: 0.5 })]).length]
+    expect(all).toBeGreaterThan(8)
+    // A few doubles are left after so short a training; with suppression, ten points answer for a thing.
+    expect(single).toBeGreaterThan(0.65 * all)
+  })
+
+  test('learns masks with boxes, and draws them on the picture', async () => {
+    const heads = [{ task: 'detect', labels: classes, masks: true }] as const
+    const { file, history, figures } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
+    expect(history.at(-1)!.terms.mask_loss).toBeLessThan(0.6 * history[0]!.terms.mask_loss!)
+    expect(figures!.ap50).toBeGreaterThan(0.5)
+    expect(figures!.maskAp50).toBeGreaterThan(0.45)
+    const opened = await DeepSeekVision.load(file, { task: 'detect' })
+    const [sample] = squares(1, 3).samples
+    const found = await opened.predict(sample!.image!, { confidence: 0.2 })
+    await opened.close()
+    expect(found.length).toBeGreaterThan(0)
+    for (const { box, mask } of found) {
+      expect([mask!.width, mask!.height]).toEqual([side, side])
+      const bounds = maskBounds(mask!)
+      if (bounds !== undefined) expect(boxIoU(bounds, box!)).toBeGreaterThan(0.3)
+    }
+    expect(found.toUltralytics()[0]!.segments).toBeDefined()
+  })
+
+  test('refuses masks where nothing is outlined', async () => {
+    const plain = squares(8, 1)
+    const samples = plain.samples.map((sample) => ({
+      ...sample,
+      annotations: sample.annotations!.map(({ label, box }) => ({ label, box: box! })),
+    }))
+    const heads = [{ task: 'detect', labels: classes, masks: true }] as const
+    expect(await codeOf(new HeadTrainer(options({ heads, train: { classes, samples } })).run())).toBe('TRAIN_OPTION train')
   })
 
   test('refuses to freeze what there is not', async () => {

@@ -8,6 +8,7 @@ import { Tensor } from '../../graph/tensor.ts'
 import { buildFeatures } from '../../model/build-features.ts'
 import { takesAnySize } from '../../model/front.ts'
 import { addHeads } from '../../model/heads/add-heads.ts'
+import { withoutAuxiliary } from '../../model/heads/detect.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
 import { openSource } from '../../model/open-source.ts'
 import { resolveSource } from '../../model/source.ts'
@@ -287,6 +288,12 @@ function epochRecord({ epoch, loss, ...base }: LoopRecord, running: Running, val
   return { epoch, loss, terms, validation, ...base }
 }
 
-function withFigures(model: Model, metadata: ModelMetadata, recipe: HeadRecipe, { loss, validation, epoch }: HeadEpochRecord): Model {
-  return writeMetadata(model, { ...metadata, metrics: { loss, ...validation }, recipe: { ...plainRecipe(recipe), epoch: epoch + 1 } })
+function withFigures(trained: Model, metadata: ModelMetadata, recipe: HeadRecipe, { loss, validation, epoch }: HeadEpochRecord): Model {
+  const { model, heads } = withoutAuxiliary(trained, metadata.heads!)
+  return writeMetadata(model, {
+    ...metadata,
+    heads,
+    metrics: { loss, ...validation },
+    recipe: { ...plainRecipe(recipe), epoch: epoch + 1 },
+  })
 }

@@ -47,7 +47,14 @@ export function trainedValues(head: Head): string[] {
     case 'segment':
       return [head.scores.logits]
     case 'detect':
-      return [head.scores!.classes, head.scores!.sides, ...head.scores!.levels.map(({ value }) => value)]
+      return [
+        ...[head.scores!, ...(head.auxiliary ? [head.auxiliary] : [])].flatMap(({ classes, sides, levels }) => [
+          classes,
+          sides,
+          ...levels.map(({ value }) => value),
+        ]),
+        ...(head.masks ? [head.masks.prototypes, head.masks.coefficients] : []),
+      ]
     case 'count':
       return [head.scores.density]
   }

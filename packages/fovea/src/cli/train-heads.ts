@@ -140,8 +140,10 @@ function tasksOf(task: TrainedTask, { classes, samples }: ImageDataset, isMixed:
     multilabel: samples.some((sample) => (presentClasses(sample)?.length ?? 0) > 0),
     classify: samples.some(({ label }) => label >= 0) && classes.length > 1,
   }
+  const several = samples.some(({ labels }) => labels !== undefined)
   // Boxes count things already: a head that counts is for those who ask for it.
-  const wanted = task === 'multi' ? (['detect', 'segment', 'classify'] as const).filter((each) => possible[each]) : [task]
+  const wanted =
+    task === 'multi' ? (['detect', 'segment', several ? 'multilabel' : 'classify'] as const).filter((each) => possible[each]) : [task]
   const least = task === 'multi' && !isMixed ? 2 : 1
   if (wanted.length < least || !wanted.every((each) => possible[each])) {
     const found = Object.entries(possible).filter(([, is]) => is)

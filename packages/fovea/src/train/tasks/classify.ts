@@ -10,10 +10,19 @@ import { crossEntropy } from '../../nn/losses.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
-/** @throws FoveaError TRAIN_OPTION where no picture has a class */
+/** @throws FoveaError TRAIN_OPTION where no picture has a class, or one has several */
 export function classifyTraining({ name, labels, scores }: ClassifyHead, { train, batchSize }: HeadContext): HeadTraining {
   if (!train.samples.some(({ label }) => label >= 0))
     throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `pictures with classes to learn for "${name}"`, found: 'none' })
+  const several = train.samples.find((sample) => sample.labels !== undefined && sample.labels.length > 1)
+  if (several !== undefined)
+    throw new FoveaError('TRAIN_OPTION', {
+      file: several.path,
+      field: 'train',
+      expected: `one class for each picture, to learn "${name}"`,
+      found: `${several.labels!.length} classes`,
+      remedy: 'A head of the task multilabel learns several classes of a picture.',
+    })
   const input = `target_${name}`
   return {
     loss(b: GraphBuilder) {

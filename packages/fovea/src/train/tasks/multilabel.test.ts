@@ -129,6 +129,11 @@ describe('training', () => {
     const train = { classes, samples: squares(16, 3, 'boxes') }
     const { history } = await new HeadTrainer({ ...options, train, out: join(folder, 'boxes') }).run()
     expect(Number.isFinite(history[0]!.loss)).toBe(true)
+    const single = [{ task: 'classify', labels: classes }] as const
+    const labelled = { classes, samples: squares(16, 3) }
+    await expect(new HeadTrainer({ ...options, heads: single, train: labelled, out: join(folder, 'single') }).run()).rejects.toThrowError(
+      /one class for each picture.*multilabel/,
+    )
     const empty = { classes, samples: squares(4, 1).map(({ path, image }) => ({ path, label: -1, image: image! })) }
     await expect(new HeadTrainer({ ...options, train: empty, out: join(folder, 'empty') }).run()).rejects.toThrowError(
       expect.objectContaining({ code: 'TRAIN_OPTION' }),

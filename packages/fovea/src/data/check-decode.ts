@@ -1,7 +1,7 @@
 // Options of decoding, checked before anything is read: a wrong one must neither change a picture nor switch a limit off.
 
-import { clip } from '../util/clip.ts'
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { LoadImageOptions } from './decode.ts'
 
 const windowFunctions = ['LINEAR', 'LINEAR_EXACT', 'SIGMOID']
@@ -38,9 +38,5 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function invalid(field: string, expected: string, found: unknown): FoveaError {
-  return new FoveaError('DATA_OPTION_INVALID', {
-    field,
-    expected,
-    found: clip(typeof found === 'number' ? String(found) : (JSON.stringify(found) ?? 'nothing'), 60),
-  })
+  return new FoveaError('DATA_OPTION_INVALID', { field, expected, found: said(found, 60) })
 }

@@ -3,6 +3,7 @@
 import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type ErrorCode, FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 
 /**
  * Writes a file under a temporary name in the same folder, flushes it to the disk, then renames it: a reader sees the old
@@ -11,6 +12,7 @@ import { type ErrorCode, FoveaError } from '../util/errors.ts'
  * @throws FoveaError FILE_WRITE with the reason (disk full, folder missing or read-only)
  */
 export async function writeFileAtomically(file: string, chunks: readonly Uint8Array[] | AsyncIterable<Uint8Array> | string): Promise<void> {
+  if (typeof file !== 'string' || file === '') throw new FoveaError('FILE_WRITE', { expected: 'the name of a file', found: said(file) })
   const temporary = `${file}.${process.pid}.tmp`
   try {
     const before = await stat(file).catch(() => undefined)

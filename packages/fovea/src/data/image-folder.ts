@@ -4,6 +4,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import { compareText, type ImageDataset, type Sample, stratifiedSplit } from './dataset.ts'
 import { type SplitName, splitName } from './formats/split-folders.ts'
 import { imageExtensions } from './image-format.ts'
@@ -44,6 +45,7 @@ export interface ImageFolder {
  * @throws DATA_NOT_A_FOLDER, DATA_NO_IMAGES, DATA_EMPTY_CLASS, DATA_ONE_CLASS, DATA_TOO_FEW, DATA_CLASS_RULE
  */
 export async function openImageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+  checkPlace(root, options)
   const entries = await listFolder(root)
   const named = new Map<SplitName, string>()
   for (const { name } of entries.filter((entry) => entry.directory)) {
@@ -79,10 +81,18 @@ export async function openImageFolder(root: string, options: ImageFolderOptions 
  * @throws DATA_NOT_A_FOLDER, DATA_NO_IMAGES
  */
 export async function listImages(root: string, extensions: readonly string[] = imageExtensions): Promise<string[]> {
+  checkPlace(root)
   const paths = await walk(root, extensions)
   if (paths.length === 0)
     throw new FoveaError('DATA_NO_IMAGES', { expected: `files ending in ${extensions.join(', ')}`, found: 'none', file: root })
   return paths
+}
+
+/** A path, and options that are an object. @throws DATA_NOT_A_FOLDER, DATA_OPTION_INVALID */
+export function checkPlace(root: unknown, options: unknown = {}): void {
+  if (typeof root !== 'string' || root === '') throw new FoveaError('DATA_NOT_A_FOLDER', { expected: 'a path', found: said(root) })
+  if (typeof options !== 'object' || options === null)
+    throw new FoveaError('DATA_OPTION_INVALID', { field: 'options', expected: 'an object', found: said(options) })
 }
 
 interface FoundClass {

@@ -2,6 +2,7 @@
 
 import { freemem } from 'node:os'
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { AnnotationRule } from '../vision/geometry/move-annotations.ts'
 import { channelsOf, type Preprocessing } from '../vision/preprocessing.ts'
 import { planResize } from '../vision/resize.ts'
@@ -87,10 +88,13 @@ export interface LoaderPlan {
 export function planLoader(dataset: ImageDataset, options: LoaderOptions<Collate>, epochLength: number): LoaderPlan {
   const { preprocessing, training = false, onError = 'skip', collate = 'stack', shard = { index: 0, count: 1 } } = options
   const count = dataset.samples.length
+  if (preprocessing === null) throw invalid('preprocessing', 'an object', preprocessing)
   if (preprocessing !== undefined && preprocessing.size === undefined)
     throw invalid('preprocessing.size', 'a fixed size, as pictures of a batch must be equal', 'none')
   if (!['stack', 'pad', 'list'].includes(collate)) throw invalid('collate', 'stack, pad or list', collate)
   if (!['skip', 'stop'].includes(onError)) throw invalid('onError', 'skip or stop', onError)
+  for (const [field, value] of Object.entries({ preprocessing: preprocessing ?? {}, shard, rule: options.rule ?? {} }))
+    if (typeof value !== 'object' || value === null) throw invalid(field, 'an object', value)
   checkCount('shard.count', shard.count, 1)
   if (checkCount('shard.index', shard.index, 0) >= shard.count) throw invalid('shard.index', `0 to ${shard.count - 1}`, shard.index)
   const batchSize = checkCount('batchSize', options.batchSize ?? 32, 1)
@@ -210,5 +214,5 @@ export function checkCount(field: string, value: number, least: number, most = N
 }
 
 export function invalid(field: string, expected: string, found: unknown): FoveaError {
-  return new FoveaError('DATA_OPTION_INVALID', { field, expected, found: String(found) })
+  return new FoveaError('DATA_OPTION_INVALID', { field, expected, found: typeof found === 'string' ? found : said(found) })
 }

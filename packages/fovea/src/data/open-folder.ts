@@ -9,7 +9,7 @@ import { indexEnding } from './formats/index-sources.ts'
 import { openIndexedDataset } from './formats/indexed-dataset.ts'
 import { splitName } from './formats/split-folders.ts'
 import { detectFormat } from './formats/table.ts'
-import { type ImageFolder, type ImageFolderOptions, openImageFolder } from './image-folder.ts'
+import { checkPlace, type ImageFolder, type ImageFolderOptions, openImageFolder } from './image-folder.ts'
 
 export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetOptions, 'onProblem' | 'signal' | 'vocOrigin' | 'csvBox'> {
   /** The format by name, as `datasetFormats` lists them. Default: the likeliest; an ImageFolder where nothing speaks for another. */
@@ -28,6 +28,7 @@ export interface OpenFolderOptions extends ImageFolderOptions, Pick<OpenDatasetO
  * @throws what `openImageFolder` and `readDataset` throw; DATA_CLASS_RULE for `classFromName` beside a format that states its classes
  */
 export async function openFolder(root: string, options: OpenFolderOptions = {}): Promise<ImageFolder> {
+  checkPlace(root, options)
   const { format, onProblem, signal, vocOrigin, csvBox, holdOut = 0, ...folder } = options
   if (folder.classFromName !== undefined && (root.endsWith(indexEnding) || (format !== undefined && format !== 'image-folder')))
     throw new FoveaError('DATA_CLASS_RULE', {

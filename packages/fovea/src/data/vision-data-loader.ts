@@ -3,6 +3,7 @@
 import { FoveaError } from '../util/errors.ts'
 import { maxOf } from '../util/extremes.ts'
 import { Random } from '../util/random.ts'
+import { said } from '../util/said.ts'
 import type { Annotation } from '../vision/annotation.ts'
 import type { LabelMap } from '../vision/geometry/label-map.ts'
 import type { Image } from '../vision/image.ts'
@@ -106,6 +107,9 @@ export class VisionDataLoader<C extends Collate = 'stack'> implements VisionData
   #pool: WorkerPool | undefined
 
   constructor(dataset: ImageDataset, options: LoaderOptions<C> = {}, folder?: ImageFolder) {
+    checkDataset(dataset)
+    if (typeof options !== 'object' || options === null)
+      throw new FoveaError('DATA_OPTION_INVALID', { field: 'options', expected: 'an object', found: said(options) })
     if (dataset.samples.length === 0) throw new FoveaError('DATA_NO_IMAGES', { expected: 'at least one sample', found: 'none' })
     const { training = false, seed = 0 } = options
     this.#sampler = new Sampler(dataset, options.sampling ?? (training ? 'shuffled' : 'sequential'), seed)
@@ -169,7 +173,10 @@ export class VisionDataLoader<C extends Collate = 'stack'> implements VisionData
    * The batches of one epoch, from `from` on. An evaluation batch whose pictures are all unreadable is not given.
    * @throws DATA_OPTION_INVALID when the first batch is asked for, and what the class says
    */
-  async *batches({ epoch = 0, from = 0, signal }: EpochOptions = {}): AsyncGenerator<BatchOf<C>, void, undefined> {
+  async *batches(options: EpochOptions = {}): AsyncGenerator<BatchOf<C>, void, undefined> {
+    if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', said(options))
+    const { epoch = 0, from = 0, signal } = options
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', said(signal))
     checkCount('epoch', epoch, 0)
     checkCount('from', from, 0)
     const order = this.#sampler.order(epoch)
@@ -254,12 +261,12 @@ export class VisionDataLoader<C extends Collate = 'stack'> implements VisionData
     throw new FoveaError('DATA_NO_IMAGES', {
       expected: 'readable images',
       found: `${maxReplacements} unreadable ones in a row`,
-      file: this.dataset.samples[index]!.path,
+      file: sampleAt(this.dataset, index).path,
     })
   }
 
   #sample(index: number): SampleJob {
-    const { path, label, image, annotations = [], labelMap } = this.dataset.samples[index]!
+    const { path, label, image, annotations = [], labelMap } = sampleAt(this.dataset, index)
     if (annotations.length > 0 && this.#plan.batch.mixes.length > 0)
       throw new FoveaError('DATA_OPTION_INVALID', {
         field: 'mix',
@@ -278,10 +285,27 @@ export class VisionDataLoader<C extends Collate = 'stack'> implements VisionData
   }
 
   #label(made: MadeBatch, epoch: number, batch: number): BatchOf<C> {
-    const paths = Array.from(made.indices, (index) => this.dataset.samples[index]!.path)
+    const paths = Array.from(made.indices, (index) => sampleAt(this.dataset, index).path)
     // The plan's `collate` is C: what was made is of that kind.
     return { ...made, epoch, batch, paths } as unknown as BatchOf<C>
   }
+}
+
+/** By its outside alone: a list of a data set on disk is read when it is asked. */
+function checkDataset(dataset: ImageDataset): void {
+  const { classes, samples } = Object(dataset) as Partial<ImageDataset>
+  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string'))
+    throw invalid('classes', 'a list of names', said(classes))
+  if (typeof samples !== 'object' || samples === null || !Number.isSafeInteger(samples.length))
+    throw invalid('samples', 'a list of samples', said(samples))
+}
+
+function sampleAt({ samples }: ImageDataset, index: number): Sample {
+  const sample = samples[index]
+  if (typeof sample !== 'object' || sample === null || typeof sample.path !== 'string')
+    throw invalid(`samples[${index}]`, 'an object with a path', said(sample))
+  if (!Number.isInteger(sample.label)) throw invalid(`samples[${index}].label`, 'a class number, or -1', said(sample.label))
+  return sample
 }
 
 function splitOf({ splits, root }: Pick<ImageFolder, 'splits' | 'root'>, name?: SplitName): ImageDataset {

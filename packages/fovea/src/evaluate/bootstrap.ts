@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../util/errors.ts'
 import { Random } from '../util/random.ts'
+import { said } from '../util/said.ts'
 import { normalCdf, normalQuantile } from './normal.ts'
 
 export interface Interval {
@@ -45,17 +46,19 @@ const maxGroups = 100
 /** Milliseconds after which the event loop gets its turn. */
 const slice = 15
 
+/** More tell nothing that is not told by these, and take hours. */
+const mostDrawings = 1_000_000
+
 /** @throws FoveaError METRIC_INVALID */
-export function bootstrapSettings({
-  samples = 1000,
-  seed = 0,
-  confidence = 0.95,
-  method = 'bca',
-}: BootstrapOptions = {}): BootstrapSettings {
+export function bootstrapSettings(options: BootstrapOptions = {}): BootstrapSettings {
   const invalid = (field: string, expected: string, found: unknown) =>
-    new FoveaError('METRIC_INVALID', { field: `bootstrap.${field}`, expected, found: String(found) })
-  if (!(Number.isInteger(samples) && samples >= 0)) throw invalid('samples', 'a whole number, 0 or more', samples)
-  if (!(confidence > 0 && confidence < 1)) throw invalid('confidence', 'between 0 and 1', confidence)
+    new FoveaError('METRIC_INVALID', { field: `bootstrap.${field}`, expected, found: said(found) })
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
+  const { samples = 1000, seed = 0, confidence = 0.95, method = 'bca' } = options
+  if (!(Number.isInteger(samples) && samples >= 0 && samples <= mostDrawings))
+    throw invalid('samples', `a whole number from 0 to ${mostDrawings}`, samples)
+  if (!Number.isFinite(seed)) throw invalid('seed', 'a number', seed)
+  if (typeof confidence !== 'number' || !(confidence > 0 && confidence < 1)) throw invalid('confidence', 'between 0 and 1', confidence)
   if (method !== 'bca' && method !== 'percentile') throw invalid('method', 'bca or percentile', method)
   return { samples, seed, confidence, method }
 }

@@ -5,8 +5,9 @@ import { IndexedDataset } from '../data/formats/indexed-dataset.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { Annotation } from '../vision/annotation.ts'
-import type { LabelledPicture, LabelledStream } from '../vision/labelled-set.ts'
+import type { LabelClass, LabelledPicture, LabelledStream } from '../vision/labelled-set.ts'
 import type { EvaluationSample } from './records/records.ts'
 
 /** Pictures with what is known of them, those in memory with their pixels. */
@@ -28,6 +29,7 @@ export interface EvaluationPart {
 
 /** One form for all. Of a folder with splits: what `choosePart` takes. */
 export async function evaluationPart(data: EvaluationData, split: ModelMetadata['split'], signal?: AbortSignal): Promise<EvaluationPart> {
+  if (typeof data !== 'object' || data === null) throw noData('data', 'a data set', data)
   if (data instanceof IndexedDataset) return { ...partOf(data.dataset(), 'all') }
   if ('splits' in data) {
     const { dataset, name } = await choosePart(data, split, signal)
@@ -35,6 +37,10 @@ export async function evaluationPart(data: EvaluationData, split: ModelMetadata[
   }
   if ('samples' in data) return partOf(data, 'all')
   const { classes, pictures } = data
+  if (!Array.isArray(classes) || !classes.every((one: unknown) => typeof (one as LabelClass | null)?.name === 'string'))
+    throw noData('classes', 'a list of classes with names', classes)
+  const isIterable = typeof pictures === 'object' && pictures !== null && (Symbol.iterator in pictures || Symbol.asyncIterator in pictures)
+  if (!isIterable) throw noData('pictures', 'pictures to iterate', pictures)
   return {
     classes: classes.map(({ name }) => name),
     total: Array.isArray(pictures) ? pictures.length : undefined,
@@ -68,6 +74,32 @@ export async function choosePart(
   return samples.length === 0 ? { dataset: all, name: 'all' } : { dataset: { ...all, samples }, name: 'held out at training' }
 }
 
+function noData(field: string, expected: string, found: unknown): FoveaError {
+  return new FoveaError('EVALUATE_TRUTH', { field, expected, found: said(found) })
+}
+
+/** Holds a picture from outside to the shape of its type. @throws FoveaError EVALUATE_TRUTH */
+export function checkSample(sample: EvaluationSample): void {
+  if (typeof sample !== 'object' || sample === null) throw noData('pictures', 'an object with name, labels, annotations, captions', sample)
+  const { name, labels, annotations, captions } = sample
+  if (typeof name !== 'string') throw noData('name', 'a text', name)
+  const fail = (field: string, expected: string, found: unknown) =>
+    new FoveaError('EVALUATE_TRUTH', { file: name, field, expected, found: said(found) })
+  if (!Array.isArray(labels)) throw fail('labels', 'a list of class numbers', labels)
+  if (!Array.isArray(captions) || !captions.every((caption) => typeof caption === 'string'))
+    throw fail('captions', 'a list of texts', captions)
+  if (!Array.isArray(annotations)) throw fail('annotations', 'a list', annotations)
+  for (const [i, one] of (annotations as readonly Annotation[]).entries()) {
+    if (typeof one !== 'object' || one === null) throw fail(`annotations[${i}]`, 'an object', one)
+    const { box, mask, polygons } = one
+    for (const [key, value] of Object.entries({ box, mask }))
+      if (value !== undefined && (typeof value !== 'object' || value === null)) throw fail(`annotations[${i}].${key}`, 'an object', value)
+    const isOutline = (polygon: unknown) => Array.isArray(polygon) || ArrayBuffer.isView(polygon)
+    if (polygons !== undefined && !(Array.isArray(polygons) && polygons.every(isOutline)))
+      throw fail(`annotations[${i}].polygons`, 'a list of outlines', polygons)
+  }
+}
+
 function partOf({ classes, samples }: ImageDataset, name: string): EvaluationPart {
   return { classes, total: samples.length, name, samples: samples.map(pictureOf) }
 }
@@ -95,6 +127,7 @@ export async function listedSamples(part: EvaluationPart, signal?: AbortSignal):
   const list: EvaluationSample[] = []
   for await (const sample of part.samples) {
     if (signal?.aborted) throw new FoveaError('CANCELLED', { cause: signal.reason })
+    checkSample(sample)
     list.push(sample)
   }
   return list

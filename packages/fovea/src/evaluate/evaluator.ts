@@ -8,11 +8,13 @@ import type { Task } from '../model/metadata.ts'
 import type { ViewOptions } from '../model/views.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import { type Image, verifyImage } from '../vision/image.ts'
 import { type Prediction, type PredictionTask, predictionTasks } from '../vision/predictions.ts'
 import { type BootstrapOptions, bootstrap, bootstrapSettings } from './bootstrap.ts'
 import {
   type ClassMap,
+  checkSample,
   type EvaluationData,
   type EvaluationPart,
   evaluationPart,
@@ -91,14 +93,19 @@ export class VisionEvaluator {
 
   /** @throws FoveaError METRIC_INVALID, EVALUATE_TASK */
   constructor(options: VisionEvaluatorOptions = {}) {
-    const { task, confidence = 0, worst = 0, nms = [] } = options
+    const fail = (field: string, expected: string, found: unknown) =>
+      new FoveaError('METRIC_INVALID', { field, expected, found: said(found) })
+    if (typeof options !== 'object' || options === null) throw fail('options', 'an object', options)
+    const { task, confidence = 0, worst = 0, nms = [], metrics } = options
+    if (!Array.isArray(nms)) throw fail('nms', 'a list of overlaps', nms)
+    if (metrics !== undefined && !(Array.isArray(metrics) && metrics.every((name) => typeof name === 'string')))
+      throw fail('metrics', 'a list of names', metrics)
     bootstrapSettings(options.bootstrap)
     if (task !== undefined && !predictionTasks.includes(task))
       throw new FoveaError('EVALUATE_TASK', { field: 'task', expected: predictionTasks.join(', '), found: String(task) })
     for (const [field, value] of [['confidence', confidence] as const, ...nms.map((iou) => ['nms', iou] as const)])
-      if (!(value >= 0 && value <= 1)) throw new FoveaError('METRIC_INVALID', { field, expected: '0 to 1', found: String(value) })
-    if (!(Number.isInteger(worst) && worst >= 0))
-      throw new FoveaError('METRIC_INVALID', { field: 'worst', expected: 'a whole number, 0 or more', found: String(worst) })
+      if (typeof value !== 'number' || !(value >= 0 && value <= 1)) throw fail(field, '0 to 1', value)
+    if (!(Number.isInteger(worst) && worst >= 0)) throw fail('worst', 'a whole number, 0 or more', worst)
     this.options = options
   }
 
@@ -115,8 +122,13 @@ export class VisionEvaluator {
   async evaluate(
     model: DeepSeekVision<Task> | Predictor | PredictFunction,
     data: EvaluationData,
-    { signal, onProgress }: EvaluateRunOptions = {},
+    work: EvaluateRunOptions = {},
   ): Promise<VisionEvaluation> {
+    if (typeof model !== 'function' && typeof (model as Partial<Predictor> | null)?.predict !== 'function')
+      throw new FoveaError('EVALUATE_PREDICTION', { field: 'model', expected: 'a model, or a function that predicts', found: said(model) })
+    if (typeof work !== 'object' || work === null)
+      throw new FoveaError('METRIC_INVALID', { field: 'options', expected: 'an object', found: said(work) })
+    const { signal, onProgress } = work
     const { head, nms = [], tiles, flip } = this.options
     const asked = { candidates: nms.length > 0, ...(tiles !== undefined && { tiles }), ...(flip !== undefined && { flip }) }
     const answering = model instanceof DeepSeekVision ? headToMeasure(model, head, asked) : undefined
@@ -263,6 +275,7 @@ class Run {
       return undefined
     }
     for await (const sample of this.#part.samples) {
+      checkSample(sample)
       ahead.push(read(sample))
       if (ahead.length < 3) continue
       const result = await given(ahead.shift()!)

@@ -1,6 +1,7 @@
 // From which score on does a detection count? Thresholds for the best F1, or a stated recall, precision or miss rate.
 
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { PredictionTask } from '../vision/predictions.ts'
 import { Breath, type Work } from './bootstrap.ts'
 import type { VisionEvaluation } from './evaluation.ts'
@@ -92,12 +93,12 @@ export function sweepScores({ scores, hits, positives }: SweptScores, goal: Swee
 
 function checkGoal(goal: SweepGoal): { by: 'f1' } | { by: 'recall' | 'precision'; least: number } {
   if (goal === 'f1') return { by: 'f1' }
-  const [name, value] = (Object.entries(goal)[0] ?? []) as [string?, unknown?]
+  const [name, value] = (Object.entries(Object(goal) as object)[0] ?? []) as [string?, unknown?]
   if (!(typeof value === 'number' && value >= 0 && value <= 1 && (name === 'recall' || name === 'missRate' || name === 'precision')))
     throw new FoveaError('EVALUATE_SWEEP', {
       field: 'goal',
       expected: 'f1, or recall, missRate or precision from 0 to 1',
-      found: JSON.stringify(goal),
+      found: said(goal),
     })
   return { by: name === 'precision' ? 'precision' : 'recall', least: name === 'missRate' ? 1 - value : value }
 }

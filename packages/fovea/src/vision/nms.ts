@@ -4,6 +4,7 @@ import { FoveaError } from '../util/errors.ts'
 import type { Detection } from './annotation.ts'
 import { boxArea } from './boxes.ts'
 import { boxOf } from './metrics/detections.ts'
+import { objectsOf } from './metrics/metric.ts'
 
 export interface NmsOptions {
   /** Boxes that overlap a better one by more than this go. @default 0.5 */
@@ -30,6 +31,8 @@ export interface NmsOptions {
  * @throws FoveaError METRIC_INVALID for options outside 0 to 1, scores that are not numbers, detections without a place
  */
 export function nonMaxSuppression<T extends Detection>(detections: readonly T[], options: NmsOptions = {}): T[] {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
+  objectsOf(detections, 'detections')
   const { iou = 0.5, byClass = true, minScore = 0, maxDetections = Number.POSITIVE_INFINITY, soft, sigma = 0.5 } = options
   if (!(iou >= 0 && iou <= 1)) throw invalid('iou', '0 to 1', iou)
   if (!(sigma > 0)) throw invalid('sigma', 'above 0', sigma)

@@ -1,6 +1,7 @@
 // Outlines to masks by the rule of COCO's mask API (pycocotools, maskApi.c `rleFrPoly`), so that areas and IoUs come out the same.
 
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { Box, Polygon, RunLengths } from './annotation.ts'
 import { checkSize, mergeMasks } from './run-lengths.ts'
 
@@ -17,6 +18,7 @@ const maxCrossings = 2 ** 24
  * @throws FoveaError MASK_INVALID for corners that are not finite, an odd number of coordinates, or an outline that crosses columns 2^24 times
  */
 export function polygonMask(polygon: Polygon, width: number, height: number): RunLengths {
+  if (!Array.isArray(polygon) && !ArrayBuffer.isView(polygon)) throw notThese('polygon', 'a list of coordinates', polygon)
   checkSize(width, height)
   const corners = fineCorners(polygon)
   const crossings: number[] = []
@@ -29,12 +31,15 @@ export function polygonMask(polygon: Polygon, width: number, height: number): Ru
 
 /** One mask of all parts of an outline. An empty list gives an empty mask. */
 export function polygonsMask(polygons: readonly Polygon[], width: number, height: number): RunLengths {
+  if (!Array.isArray(polygons)) throw notThese('polygons', 'a list of outlines', polygons)
   const masks = polygons.map((polygon) => polygonMask(polygon, width, height))
   return masks.length > 0 ? mergeMasks(masks) : polygonMask([], width, height)
 }
 
 /** The pixels of a box, by the same rule. */
-export function boxMask({ x1, y1, x2, y2 }: Box, width: number, height: number): RunLengths {
+export function boxMask(box: Box, width: number, height: number): RunLengths {
+  if (typeof box !== 'object' || box === null) throw notThese('box', 'an object of x1, y1, x2, y2', box)
+  const { x1, y1, x2, y2 } = box
   return polygonMask([x1, y1, x1, y2, x2, y2, x2, y1], width, height)
 }
 
@@ -100,4 +105,8 @@ function runsBetween(crossings: number[], width: number, height: number): RunLen
   }
   if (begin < width * height || counts.length === 0) counts.push(width * height - begin)
   return { width, height, counts }
+}
+
+function notThese(field: string, expected: string, found: unknown): FoveaError {
+  return new FoveaError('MASK_INVALID', { field, expected, found: said(found) })
 }

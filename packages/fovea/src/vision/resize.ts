@@ -1,5 +1,7 @@
 // Resizing in plain TypeScript: the same bytes on every machine, in Node and in a browser.
 
+import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import { createImage, cropImage, type Image, toGray, toRgb, verifyImage } from './image.ts'
 import { copyRows, type Rows, resizeColumns, resizeRows, resizeRowsRgb } from './kernels/plain.ts'
 import { type Resampler, resampler } from './kernels/resampler.ts'
@@ -46,6 +48,8 @@ export function roundHalfEven(value: number): number {
  * @throws IMAGE_INVALID where the image is not well formed
  */
 export function preprocessImage(image: Image, preprocessing: Preprocessing): Image {
+  if (typeof preprocessing !== 'object' || preprocessing === null)
+    throw new FoveaError('PREPROCESSING_INVALID', { field: 'preprocessing', expected: 'an object', found: said(preprocessing) })
   const colored = orderChannels(image, preprocessing)
   const { size, scaled, offset } = planResize(image.width, image.height, preprocessing)
   const resized = resizeImage(colored, scaled[0], scaled[1], preprocessing.interpolation)

@@ -1,13 +1,15 @@
 // COCO's compressed form of run lengths: text of six bits a letter, each count from the third on less the one before the last.
 
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { RunLengths } from './annotation.ts'
 import { checkRunLengths } from './run-lengths.ts'
 
 const firstLetter = 48
 
-/** The text that pycocotools' `encode` gives as `counts`. */
-export function toRunLengthText({ counts }: RunLengths): string {
+/** The text that pycocotools' `encode` gives as `counts`. @throws FoveaError MASK_INVALID */
+export function toRunLengthText(mask: RunLengths): string {
+  const { counts } = checkRunLengths(mask)
   let text = ''
   for (let i = 0; i < counts.length; i++) {
     let rest = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!
@@ -28,6 +30,7 @@ export function toRunLengthText({ counts }: RunLengths): string {
  * @throws FoveaError MASK_INVALID for letters that are none of its 64, text that ends within a number, and counts that do not fill the picture
  */
 export function fromRunLengthText(text: string, width: number, height: number): RunLengths {
+  if (typeof text !== 'string') throw new FoveaError('MASK_INVALID', { field: 'counts', expected: 'a text', found: said(text) })
   const counts: number[] = []
   for (let at = 0; at < text.length; ) {
     let value = 0

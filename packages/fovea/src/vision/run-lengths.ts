@@ -1,6 +1,7 @@
 // Masks as run lengths down the columns, with the arithmetic of COCO's mask API (pycocotools, maskApi.c): equal counts, areas and IoUs.
 
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { Box, RunLengths } from './annotation.ts'
 import type { OverlapOptions } from './boxes.ts'
 
@@ -12,7 +13,9 @@ const maxPixels = 2 ** 30
 
 /** The same mask, its counts checked. @throws FoveaError MASK_INVALID where they do not fill the picture, or are not whole numbers of 0 and more. */
 export function checkRunLengths(mask: RunLengths): RunLengths {
-  const { width, height, counts } = mask
+  const { width, height, counts } = Object(mask) as Partial<RunLengths>
+  if (!(Array.isArray(counts) || ArrayBuffer.isView(counts)) || typeof width !== 'number' || typeof height !== 'number')
+    throw new FoveaError('MASK_INVALID', { field: 'mask', expected: 'an object of width, height and counts', found: said(mask) })
   checkSize(width, height)
   let sum = 0
   for (let i = 0; i < counts.length; i++) {
@@ -33,8 +36,8 @@ export function checkRunLengths(mask: RunLengths): RunLengths {
  */
 export function encodeMask(pixels: ArrayLike<number>, width: number, height: number): RunLengths {
   checkSize(width, height)
-  if (pixels.length !== width * height)
-    throw new FoveaError('MASK_INVALID', { field: 'pixels', expected: `${width}x${height}`, found: String(pixels.length) })
+  if (pixels?.length !== width * height)
+    throw new FoveaError('MASK_INVALID', { field: 'pixels', expected: `${width}x${height}`, found: said(pixels?.length) })
   const counts: number[] = []
   let on = false
   let run = 0
@@ -63,8 +66,12 @@ export function decodeMask(mask: RunLengths): Uint8Array {
   return pixels
 }
 
-/** Calls `visit` for each run of 1 within one column: pixels `top` to `bottom` - 1 of column `x`. */
-export function visitRuns({ height, counts }: RunLengths, visit: (x: number, top: number, bottom: number) => void): void {
+/**
+ * Calls `visit` for each run of 1 within one column: pixels `top` to `bottom` - 1 of column `x`.
+ * @throws FoveaError MASK_INVALID
+ */
+export function visitRuns(mask: RunLengths, visit: (x: number, top: number, bottom: number) => void): void {
+  const { height, counts } = checkRunLengths(mask)
   let at = 0
   for (let i = 0; i < counts.length; i++) {
     const end = at + counts[i]!
@@ -79,15 +86,20 @@ export function visitRuns({ height, counts }: RunLengths, visit: (x: number, top
   }
 }
 
-/** Number of pixels of the mask. */
-export function maskArea({ counts }: RunLengths): number {
+/** Number of pixels of the mask. @throws FoveaError MASK_INVALID */
+export function maskArea(mask: RunLengths): number {
+  return areaOf(checkRunLengths(mask))
+}
+
+function areaOf({ counts }: RunLengths): number {
   let area = 0
   for (let i = 1; i < counts.length; i += 2) area += counts[i]!
   return area
 }
 
-/** The smallest box around the mask; undefined for one without pixels. */
-export function maskBounds({ height, counts }: RunLengths): Box | undefined {
+/** The smallest box around the mask; undefined for one without pixels. @throws FoveaError MASK_INVALID */
+export function maskBounds(mask: RunLengths): Box | undefined {
+  const { height, counts } = checkRunLengths(mask)
   let [x1, y1, x2, y2] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0, 0]
   let at = 0
   for (let i = 0; i < counts.length; i++) {
@@ -110,6 +122,7 @@ export function maskIntersection(a: RunLengths, b: RunLengths): number {
   let [both, at, endA, endB, i, j] = [0, 0, a.counts[0] ?? 0, b.counts[0] ?? 0, 0, 0]
   while (i < a.counts.length && j < b.counts.length) {
     const next = Math.min(endA, endB)
+    if (endA !== next && endB !== next) throw noNumbers()
     if (i % 2 === 1 && j % 2 === 1) both += next - at
     at = next
     if (endA === next) endA += a.counts[++i] ?? 0
@@ -127,7 +140,7 @@ export function maskIntersection(a: RunLengths, b: RunLengths): number {
 export function maskIoU(found: RunLengths, truth: RunLengths, { crowd = false }: OverlapOptions = {}): number {
   const both = maskIntersection(found, truth)
   if (both === 0) return 0
-  return both / (crowd ? maskArea(found) : maskArea(found) + maskArea(truth) - both)
+  return both / (crowd ? areaOf(found) : areaOf(found) + areaOf(truth) - both)
 }
 
 /**
@@ -136,8 +149,9 @@ export function maskIoU(found: RunLengths, truth: RunLengths, { crowd = false }:
  * @throws FoveaError MASK_INVALID for none, or for masks of different sizes
  */
 export function mergeMasks(masks: readonly RunLengths[], { intersect = false }: { readonly intersect?: boolean } = {}): RunLengths {
-  const [first, ...rest] = masks
+  const [first, ...rest] = Array.isArray(masks) ? (masks as readonly RunLengths[]) : []
   if (first === undefined) throw new FoveaError('MASK_INVALID', { field: 'masks', expected: 'at least one', found: 'none' })
+  for (const mask of masks) checkRunLengths(mask)
   return rest.reduce((a, b) => mergeTwo(a, b, intersect), first)
 }
 
@@ -161,8 +175,14 @@ function mergeTwo(a: RunLengths, b: RunLengths, intersect: boolean): RunLengths 
   return { width: a.width, height: a.height, counts }
 }
 
+/** Walking on would never end. */
+function noNumbers(): FoveaError {
+  return new FoveaError('MASK_INVALID', { field: 'counts', expected: 'whole numbers of 0 and more', found: 'something else' })
+}
+
 /** @throws FoveaError MASK_INVALID unless both masks are of one size. */
 function checkSameSize(a: RunLengths, b: RunLengths): void {
+  for (const mask of [a, b]) if (!Array.isArray(mask?.counts) && !ArrayBuffer.isView(mask?.counts)) checkRunLengths(mask)
   if (a.width === b.width && a.height === b.height) return
   throw new FoveaError('MASK_INVALID', { field: 'size', expected: `${a.width}x${a.height}`, found: `${b.width}x${b.height}` })
 }
@@ -171,5 +191,5 @@ function checkSameSize(a: RunLengths, b: RunLengths): void {
 export function checkSize(width: number, height: number): void {
   for (const [field, value] of Object.entries({ width, height }))
     if (!(Number.isInteger(value) && value >= 0 && value <= maxSide))
-      throw new FoveaError('MASK_INVALID', { field, expected: `a whole number from 0 to ${maxSide}`, found: String(value) })
+      throw new FoveaError('MASK_INVALID', { field, expected: `a whole number from 0 to ${maxSide}`, found: said(value) })
 }

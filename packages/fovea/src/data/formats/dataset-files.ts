@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import type { LabelClass, LabelledPicture, LabelledSet, LabelledStream } from '../../vision/labelled-set.ts'
+import { checkPlace } from '../image-folder.ts'
 import { checkShapes } from './check.ts'
 import { fitClasses, fitPicture, type Loss, Losses } from './fit.ts'
 import { foreignFormat } from './foreign-formats.ts'
@@ -35,6 +36,7 @@ export interface OpenedDataset extends LabelledStream {
  *   of an index, DATASET_INDEX_INVALID and DATASET_INDEX_OUTDATED
  */
 export async function openDataset(source: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
+  checkPlace(source, options)
   if (source.endsWith(indexEnding)) return openIndex(source, options)
   const listing = await listDataset(source)
   const name = options.format ?? (await likeliest(source, listing))

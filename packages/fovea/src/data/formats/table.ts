@@ -1,6 +1,7 @@
 // The formats, in the order they are tried.
 
 import { FoveaError } from '../../util/errors.ts'
+import { checkPlace } from '../image-folder.ts'
 import { anomalyFolder } from './anomaly-folder.ts'
 import { coco } from './coco.ts'
 import { cocoPanoptic } from './coco-panoptic.ts'
@@ -64,5 +65,6 @@ export async function recognitions(listing: Listing): Promise<DetectedFormat[]> 
  * @throws DATA_NOT_A_FOLDER; DATASET_TOO_LARGE
  */
 export async function detectFormat(source: string): Promise<DetectedFormat[]> {
+  checkPlace(source)
   return recognitions(await listDataset(source))
 }

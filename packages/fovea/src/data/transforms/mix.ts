@@ -122,9 +122,11 @@ export function softLabels(labels: ArrayLike<number>, classes: number): Float32A
  * one random part for the whole batch, and labels mixed in the same parts. Blended bytes are rounded. The batch comes back as it is where
  * the probability decides so, or where it holds one picture alone.
  */
-export function mixBatch(batch: SoftBatch, mix: BatchMix, random: Random): SoftBatch {
+export function mixBatch(batch: SoftBatch, given: BatchMix, random: Random): SoftBatch {
   checkRandom(random)
-  if (mix?.kind !== 'mixUp' && mix?.kind !== 'cutMix') throw invalid('mix', 'a mix of mixUp or cutMix', mix)
+  // Of an alpha that is no number nothing could be drawn, and it would be tried forever.
+  const mix = parseMix(given)
+  if (mix.kind === 'mosaic') throw invalid('mix', 'a mix of mixUp or cutMix', given)
   const { images: pixels, shape, targets } = batch ?? {}
   if (!(pixels instanceof Uint8Array && targets instanceof Float32Array && Array.isArray(shape) && shape.length === 4))
     throw invalid('batch', 'uint8 images, a shape of four numbers and float32 targets', batch)

@@ -316,6 +316,8 @@ export class DetectRecorder implements Recorder {
     const { detections, candidates } = expectTask(prediction, 'detect', sample)
     if (!Array.isArray(detections))
       throw new FoveaError('EVALUATE_PREDICTION', { file: sample.name, field: 'detections', expected: 'a list', found: typeof detections })
+    if (candidates !== undefined && !Array.isArray(candidates))
+      throw new FoveaError('EVALUATE_PREDICTION', { file: sample.name, field: 'candidates', expected: 'a list', found: typeof candidates })
     for (const [field, list] of Object.entries({ detections, candidates: candidates ?? [] }))
       for (const [i, one] of list.entries())
         if (typeof one !== 'object' || one === null)

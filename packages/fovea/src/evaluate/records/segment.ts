@@ -110,12 +110,12 @@ export class SegmentRecorder implements Recorder {
   add(sample: EvaluationSample, prediction: Prediction): Outcome {
     const { width, height, data } = expectTask(prediction, 'segment', sample)
     const size = { width: sample.width ?? width, height: sample.height ?? height }
-    if (width !== size.width || height !== size.height || data.length !== width * height)
+    if (width !== size.width || height !== size.height || data?.length !== width * height)
       throw new FoveaError('EVALUATE_PREDICTION', {
         file: sample.name,
         field: 'data',
         expected: `${size.width}x${size.height} pixels`,
-        found: `${width}x${height}, ${data.length} pixels`,
+        found: `${String(width)}x${String(height)}, ${data?.length ?? 'no'} pixels`,
       })
     const truth = truthOf(sample, size, this.#background)
     const count = this.labels.length

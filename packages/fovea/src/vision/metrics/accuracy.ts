@@ -10,7 +10,7 @@ export class TopKAccuracy extends SummedMetric<ClassificationBatch, number> {
   readonly k: number
 
   constructor(classes: number, k: number) {
-    super(`top-${k} accuracy of ${classes} classes`, 2)
+    super(`top-${String(k)} accuracy of ${String(classes)} classes`, 2)
     this.classes = checkClasses(classes)
     if (!Number.isInteger(k) || k < 1) throw new FoveaError('METRIC_INVALID', { field: 'k', expected: 'at least 1', found: String(k) })
     this.k = k

@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import { GatheringMetric } from './gathering.ts'
-import type { MetricState } from './metric.ts'
+import { type MetricState, objectOf, objectsOf } from './metric.ts'
 import { areaUnderRoc, averagePrecisionOf, type BestF1, bestF1, countScores, type ScoreCounts } from './ranking.ts'
 import { connectedRegions } from './regions.ts'
 
@@ -57,7 +57,8 @@ export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], An
   readonly #pixels = new ScoreTable()
 
   /** @throws FoveaError METRIC_INVALID for a limit outside 0 to 1 */
-  constructor({ falsePositiveLimit = 0.3 }: AnomalyOptions = {}) {
+  constructor(options: AnomalyOptions = {}) {
+    const { falsePositiveLimit = 0.3 } = objectOf(options, 'options')
     if (!(falsePositiveLimit > 0 && falsePositiveLimit <= 1))
       throw new FoveaError('METRIC_INVALID', {
         field: 'falsePositiveLimit',
@@ -75,7 +76,7 @@ export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], An
 
   /** @throws FoveaError METRIC_INVALID; pictures before the faulty one are counted */
   update(pictures: readonly AnomalyPicture[]): void {
-    for (const picture of pictures) {
+    for (const picture of objectsOf(pictures, 'pictures')) {
       if (!Number.isFinite(picture.score))
         throw new FoveaError('METRIC_INVALID', { field: 'score', expected: 'a finite number', found: String(picture.score) })
       if (picture.map !== undefined) this.#addPixels(picture, picture.map)

@@ -2,6 +2,7 @@
 
 import { type CaptionedPicture, countGrams, partCaptions } from './caption-words.ts'
 import { SummedMetric } from './gathering.ts'
+import { objectsOf } from './metric.ts'
 
 /** With runs of up to 1, 2, 3 and 4 words; 0 to 1. NaN where nothing was counted, 0 where nothing matches. */
 export interface BleuScores {
@@ -22,7 +23,7 @@ export class BleuMetric extends SummedMetric<readonly CaptionedPicture[], BleuSc
 
   /** @throws FoveaError METRIC_INVALID where there is no reference */
   update(pictures: readonly CaptionedPicture[]): void {
-    for (const picture of pictures) {
+    for (const picture of objectsOf(pictures, 'pictures')) {
       const { candidate, references } = partCaptions(picture)
       for (let n = 1; n <= longest; n++) {
         const known = references.map((words) => countGrams(words, n))

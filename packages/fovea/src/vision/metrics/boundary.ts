@@ -3,7 +3,7 @@
 import { FoveaError } from '../../util/errors.ts'
 import { squaredDistances } from './distance.ts'
 import { SummedMetric } from './gathering.ts'
-import { checkClasses } from './metric.ts'
+import { checkClasses, checkNames } from './metric.ts'
 import { checkPixels, type LabelledPixels } from './segmentation.ts'
 
 /** One picture, row by row. */
@@ -31,16 +31,16 @@ export class BoundaryMetric extends SummedMetric<LabelledPicturePixels, Boundary
   constructor(classes: readonly string[], tolerance = 0.0075) {
     if (!(tolerance >= 0 && tolerance < 1))
       throw new FoveaError('METRIC_INVALID', { field: 'tolerance', expected: 'from 0 to 1', found: String(tolerance) })
-    super(`boundary F1, ${classes.length} classes, tolerance ${tolerance}`, 2 * checkClasses(classes.length))
+    super(`boundary F1, ${checkNames(classes).length} classes, tolerance ${tolerance}`, 2 * checkClasses(classes.length))
     this.classes = classes
     this.tolerance = tolerance
   }
 
   update(picture: LabelledPicturePixels): void {
+    checkPixels(picture, this.classes.length)
     const { truth, prediction, width, height, unknown = 255 } = picture
     if (truth.length !== width * height)
       throw new FoveaError('METRIC_INVALID', { field: 'truth', expected: `${width}x${height} pixels`, found: String(truth.length) })
-    checkPixels(picture, this.classes.length)
     const reach = (this.tolerance * Math.hypot(width, height)) ** 2
     for (let c = 0; c < this.classes.length; c++) {
       let occurs = false

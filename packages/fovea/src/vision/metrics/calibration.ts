@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import { maxOf } from '../../util/extremes.ts'
+import { said } from '../../util/said.ts'
 import { SummedMetric } from './gathering.ts'
 import { bestClass, type ClassificationBatch, checkBatch, checkClasses } from './metric.ts'
 
@@ -31,8 +32,8 @@ export class CalibrationError extends SummedMetric<ClassificationBatch, Calibrat
   readonly #bins: number
 
   constructor(classes: number, bins = 15) {
-    if (!Number.isInteger(bins) || bins < 1)
-      throw new FoveaError('METRIC_INVALID', { field: 'bins', expected: 'at least 1', found: String(bins) })
+    if (!Number.isInteger(bins) || bins < 1 || bins > 1_000_000)
+      throw new FoveaError('METRIC_INVALID', { field: 'bins', expected: '1 to 1,000,000', found: said(bins) })
     // Counts, rights and confidences by bin, then the squared distance of all.
     super(`calibration of ${classes} classes in ${bins} bins`, 3 * bins + 1)
     this.classes = checkClasses(classes)

@@ -1,6 +1,7 @@
 // Captions as words, and their n-grams.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 
 /** A caption: text, or words that were parted elsewhere. */
 export type Caption = string | readonly string[]
@@ -20,11 +21,19 @@ export function wordsOf(caption: Caption): readonly string[] {
   return typeof caption === 'string' ? (caption.toLowerCase().match(/[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*/gu) ?? []) : caption
 }
 
+function isCaption(value: unknown): value is Caption {
+  return typeof value === 'string' || (Array.isArray(value) && value.every((word) => typeof word === 'string'))
+}
+
 /** @throws FoveaError METRIC_INVALID where there is no reference */
 export function partCaptions({ candidate, references }: CaptionedPicture): {
   candidate: readonly string[]
   references: readonly (readonly string[])[]
 } {
+  if (!isCaption(candidate))
+    throw new FoveaError('METRIC_INVALID', { field: 'candidate', expected: 'a text or words', found: said(candidate) })
+  if (!Array.isArray(references) || !references.every(isCaption))
+    throw new FoveaError('METRIC_INVALID', { field: 'references', expected: 'a list of texts or words', found: said(references) })
   if (references.length === 0) throw new FoveaError('METRIC_INVALID', { field: 'references', expected: 'at least one', found: 'none' })
   return { candidate: wordsOf(candidate), references: references.map(wordsOf) }
 }

@@ -2,6 +2,7 @@
 
 import { type CaptionedPicture, countGrams, partCaptions } from './caption-words.ts'
 import { GatheringMetric } from './gathering.ts'
+import { objectsOf } from './metric.ts'
 
 export interface CiderScores {
   /** Mean over the pictures: 0 to 10, more for runs that few pictures share. NaN where nothing was counted. */
@@ -22,7 +23,7 @@ export class CiderMetric extends GatheringMetric<readonly CaptionedPicture[], Ci
 
   /** @throws FoveaError METRIC_INVALID where there is no reference */
   update(pictures: readonly CaptionedPicture[]): void {
-    for (const { candidate, references } of pictures.map(partCaptions)) {
+    for (const { candidate, references } of objectsOf(pictures, 'pictures').map(partCaptions)) {
       this.lists.candidates.push(JSON.stringify(candidate))
       this.lists.references.push(JSON.stringify(references))
     }

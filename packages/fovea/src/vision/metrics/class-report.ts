@@ -1,8 +1,9 @@
 // Precision, recall and F1, per class and averaged.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import { type ConfusionCounts, ConfusionMatrix } from './confusion-matrix.ts'
-import type { ClassificationBatch, Metric, MetricState } from './metric.ts'
+import { type ClassificationBatch, checkNames, isNumbers, type Metric, type MetricState, objectOf } from './metric.ts'
 
 export interface ClassScores {
   readonly precision: number
@@ -30,6 +31,9 @@ export interface ClassReport {
 
 /** The report of a confusion matrix. A ratio without cases (a class never predicted, never true) is 0. */
 export function classReport(counts: ConfusionCounts, classes: readonly string[]): ClassReport {
+  checkNames(classes)
+  if (!Array.isArray(counts) || counts.some((row: unknown) => !isNumbers(row)))
+    throw new FoveaError('METRIC_INVALID', { field: 'counts', expected: 'rows of numbers', found: said(counts) })
   if (counts.length !== classes.length || counts.some((row) => row.length !== classes.length)) {
     throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: `${counts.length} names`, found: String(classes.length) })
   }
@@ -62,7 +66,7 @@ export class ClassReportMetric implements Metric<ClassificationBatch, ClassRepor
 
   constructor(classes: readonly string[]) {
     this.classes = classes
-    this.confusion = new ConfusionMatrix(classes.length)
+    this.confusion = new ConfusionMatrix(checkNames(classes).length)
   }
 
   update(batch: ClassificationBatch): void {
@@ -78,7 +82,7 @@ export class ClassReportMetric implements Metric<ClassificationBatch, ClassRepor
   }
 
   merge(other: Metric<ClassificationBatch, ClassReport>): void {
-    this.confusion.mergeState(other.state)
+    this.confusion.mergeState(objectOf(other, 'metric').state)
   }
 
   get state(): MetricState {

@@ -16,6 +16,7 @@ import {
 import { type Candidates, cocoAreas, cocoThresholds, matchCandidates } from './coco-match.ts'
 import { areaOf, boxOf, checkPicture, type DetectedPicture, maskOf } from './detections.ts'
 import { GatheringMetric } from './gathering.ts'
+import { checkNames, objectOf, objectsOf } from './metric.ts'
 
 export interface CocoOptions {
   /** What is compared. @default 'boxes' */
@@ -62,7 +63,8 @@ export class CocoMetric extends GatheringMetric<readonly DetectedPicture[], Coco
   #next = 0
 
   /** @throws FoveaError METRIC_INVALID for no classes, or numbers of detections that do not rise */
-  constructor(classes: readonly string[], { by = 'boxes', maxDetections = [1, 10, 100] }: CocoOptions = {}) {
+  constructor(classes: readonly string[], options: CocoOptions = {}) {
+    const { by = 'boxes', maxDetections = [1, 10, 100] } = objectOf(options, 'options')
     const [first, second, most] = maxDetections
     if (![first, second, most].every((value) => Number.isInteger(value)) || !(first > 0 && first <= second && second <= most))
       throw new FoveaError('METRIC_INVALID', {
@@ -70,7 +72,8 @@ export class CocoMetric extends GatheringMetric<readonly DetectedPicture[], Coco
         expected: 'three whole numbers that rise',
         found: maxDetections.join(', '),
       })
-    if (classes.length === 0) throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'at least one', found: 'none' })
+    if (checkNames(classes).length === 0)
+      throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'at least one', found: 'none' })
     super(
       `COCO ${by}, ${classes.length} classes, ${maxDetections.join(' ')} detections`,
       () => ({
@@ -103,7 +106,7 @@ export class CocoMetric extends GatheringMetric<readonly DetectedPicture[], Coco
 
   /** @throws FoveaError METRIC_INVALID, MASK_INVALID; pictures before the faulty one are counted */
   update(pictures: readonly DetectedPicture[]): void {
-    for (const picture of pictures) {
+    for (const picture of objectsOf(pictures, 'pictures')) {
       checkPicture(picture, this.classes.length)
       const number = picture.picture ?? this.#next
       this.#next = Math.max(this.#next, number + 1)

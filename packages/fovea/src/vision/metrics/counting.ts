@@ -1,7 +1,9 @@
 // How far counts are off: mean absolute error, root of the mean squared error, and bias.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import { SummedMetric } from './gathering.ts'
+import { isNumbers, objectOf } from './metric.ts'
 
 export interface CountBatch {
   readonly predictions: ArrayLike<number>
@@ -24,7 +26,10 @@ export class CountMetric extends SummedMetric<CountBatch, CountErrors> {
   }
 
   /** @throws FoveaError METRIC_INVALID for lists of different lengths, or counts that are not finite */
-  update({ predictions, truths }: CountBatch): void {
+  update(batch: CountBatch): void {
+    const { predictions, truths } = objectOf(batch, 'batch')
+    for (const [field, list] of Object.entries({ predictions, truths }))
+      if (!isNumbers(list)) throw new FoveaError('METRIC_INVALID', { field, expected: 'a list of numbers', found: said(list) })
     if (predictions.length !== truths.length)
       throw new FoveaError('METRIC_INVALID', { field: 'predictions', expected: String(truths.length), found: String(predictions.length) })
     for (const [field, list] of Object.entries({ predictions, truths }))

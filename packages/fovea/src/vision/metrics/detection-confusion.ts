@@ -6,6 +6,7 @@ import { boxIoU } from '../boxes.ts'
 import type { ConfusionCounts } from './confusion-matrix.ts'
 import { boxOf, checkPicture, type DetectedPicture } from './detections.ts'
 import { SummedMetric } from './gathering.ts'
+import { checkNames, objectOf, objectsOf } from './metric.ts'
 
 export interface DetectionPairing {
   /** Indices of truths and detections that meet, whatever their classes. */
@@ -23,6 +24,8 @@ export interface DetectionPairing {
  * @throws FoveaError METRIC_INVALID for things without a place
  */
 export function pairDetections(truths: readonly Annotation[], detections: readonly Detection[], threshold = 0.5): DetectionPairing {
+  objectsOf(truths, 'truths')
+  objectsOf(detections, 'detections')
   const boxes = truths.map((truth, i) => boxOf(truth, `truths[${i}]`))
   const leftOut = truths.map(({ isCrowd, isDifficult }) => Boolean(isCrowd || isDifficult))
   const candidates: { truth: number; detection: number; iou: number }[] = []
@@ -65,10 +68,11 @@ export class DetectionConfusion extends SummedMetric<readonly DetectedPicture[],
   readonly iou: number
 
   /** @throws FoveaError METRIC_INVALID for a confidence or an overlap outside 0 to 1 */
-  constructor(classes: readonly string[], { confidence = 0.25, iou = 0.5 }: DetectionConfusionOptions = {}) {
+  constructor(classes: readonly string[], options: DetectionConfusionOptions = {}) {
+    const { confidence = 0.25, iou = 0.5 } = objectOf(options, 'options')
     for (const [field, value] of Object.entries({ confidence, iou }))
       if (!(value >= 0 && value <= 1)) throw new FoveaError('METRIC_INVALID', { field, expected: '0 to 1', found: String(value) })
-    super(`detection confusion, ${classes.length} classes, confidence ${confidence}, IoU ${iou}`, (classes.length + 1) ** 2)
+    super(`detection confusion, ${checkNames(classes).length} classes, confidence ${confidence}, IoU ${iou}`, (classes.length + 1) ** 2)
     this.classes = classes
     this.confidence = confidence
     this.iou = iou
@@ -77,7 +81,7 @@ export class DetectionConfusion extends SummedMetric<readonly DetectedPicture[],
   /** @throws FoveaError METRIC_INVALID; pictures before the faulty one are counted */
   update(pictures: readonly DetectedPicture[]): void {
     const side = this.classes.length + 1
-    for (const picture of pictures) {
+    for (const picture of objectsOf(pictures, 'pictures')) {
       checkPicture(picture, this.classes.length)
       const { truths } = picture
       const detections = picture.detections.filter(({ score }) => score >= this.confidence)

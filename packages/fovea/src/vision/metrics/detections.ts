@@ -1,11 +1,13 @@
 // What metrics of detection compare: the things in a picture, and what a model found there.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import type { Annotation, Box, Detection, RunLengths } from '../annotation.ts'
 import { boxArea } from '../boxes.ts'
 import { boundsOf, polygonArea } from '../geometry/polygon.ts'
 import { boxMask, polygonsMask } from '../polygon-mask.ts'
 import { checkRunLengths, maskArea, maskBounds } from '../run-lengths.ts'
+import { objectOf, objectsOf } from './metric.ts'
 
 /** One picture. Pictures without things, without detections or without both count too. */
 export interface DetectedPicture {
@@ -22,11 +24,12 @@ export interface DetectedPicture {
 }
 
 /** @throws METRIC_INVALID for labels that are no classes, scores that are not finite, a picture number that is not whole */
-export function checkPicture({ picture, truths, detections }: DetectedPicture, classes: number): void {
+export function checkPicture(given: DetectedPicture, classes: number): void {
+  const { picture, truths, detections } = objectOf(given, 'picture')
   if (picture !== undefined && !Number.isSafeInteger(picture))
     throw new FoveaError('METRIC_INVALID', { field: 'picture', expected: 'a whole number', found: String(picture) })
   for (const [name, list] of Object.entries({ truths, detections }))
-    for (const [i, { label }] of list.entries())
+    for (const [i, { label }] of objectsOf<Annotation>(list, name).entries())
       if (!(Number.isInteger(label) && label >= 0 && label < classes))
         throw new FoveaError('METRIC_INVALID', { field: `${name}[${i}].label`, expected: `0 to ${classes - 1}`, found: String(label) })
   for (const [i, { score }] of detections.entries())
@@ -36,12 +39,12 @@ export function checkPicture({ picture, truths, detections }: DetectedPicture, c
 
 /** The box of a thing, from its mask, outline or turned box where it has none. @throws METRIC_INVALID where it has none of them, or corners that are not finite */
 export function boxOf(annotation: Annotation, field: string): Box {
-  const { box, mask, polygons, orientedBox } = annotation
+  const { box, mask, polygons, orientedBox } = objectOf(annotation, field)
   const outline = polygons ?? (orientedBox && [orientedBox])
   const found = box ?? (mask && maskBounds(mask)) ?? (mask && { x1: 0, y1: 0, x2: 0, y2: 0 }) ?? boundsOf(outline ?? [])
   if (found === undefined) throw new FoveaError('METRIC_INVALID', { field, expected: 'a box, a mask or an outline', found: 'none of them' })
   if (![found.x1, found.y1, found.x2, found.y2].every(Number.isFinite))
-    throw new FoveaError('METRIC_INVALID', { field: `${field}.box`, expected: 'finite corners', found: JSON.stringify(found) })
+    throw new FoveaError('METRIC_INVALID', { field: `${field}.box`, expected: 'finite corners', found: said(found) })
   return found
 }
 
@@ -52,7 +55,7 @@ export function boxOf(annotation: Annotation, field: string): Box {
  * @throws MASK_INVALID for a mask or outline that is not well formed
  */
 export function maskOf(annotation: Annotation, { width, height }: DetectedPicture, field: string): RunLengths {
-  const { box, mask, orientedBox } = annotation
+  const { box, mask, orientedBox } = objectOf(annotation, field)
   const polygons = annotation.polygons ?? (orientedBox && [orientedBox])
   if (mask !== undefined) return checkRunLengths(mask)
   if (polygons === undefined && box === undefined)

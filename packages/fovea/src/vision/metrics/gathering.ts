@@ -1,7 +1,7 @@
 // What metrics share: lists of plain numbers or texts that grow or add up, and merge with those of other shards.
 
 import { FoveaError } from '../../util/errors.ts'
-import type { Metric, MetricState } from './metric.ts'
+import { type Metric, type MetricState, objectOf } from './metric.ts'
 
 type Item = number | string
 
@@ -36,10 +36,12 @@ export abstract class GatheringMetric<Batch, Result, Lists extends Record<string
   }
 
   merge(other: Metric<Batch, Result>): void {
-    this.mergeState(other.state)
+    this.mergeState(objectOf(other, 'metric').state)
   }
 
-  mergeState({ of, lists }: MetricState): void {
+  mergeState(state: MetricState): void {
+    const { of, lists } = objectOf(state, 'state')
+    objectOf(lists, 'state.lists')
     if (of !== this.#of) throw new FoveaError('METRIC_INVALID', { field: 'state', expected: this.#of, found: String(of) })
     const names = Object.keys(this.lists)
     // All are checked before any is taken, so that a refused state leaves the metric as it was.
@@ -73,9 +75,15 @@ export abstract class GatheringMetric<Batch, Result, Lists extends Record<string
   }
 }
 
+/** The most sums of a metric: a confusion of some 11,000 classes, 1 GiB. */
+const maxSums = 2 ** 27
+
 /** A metric whose state is a fixed number of sums. */
 export abstract class SummedMetric<Batch, Result> extends GatheringMetric<Batch, Result, { sums: number[] }> {
   constructor(of: string, count: number) {
+    // Told before so many are asked for: the process would end.
+    if (!(count <= maxSums))
+      throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: `at most ${maxSums} sums`, found: `${count} (${of})` })
     super(of, () => ({ sums: new Array<number>(count).fill(0) }), { sums: 'add' })
   }
 

@@ -1,7 +1,9 @@
 // The mean of a loss over samples, from means over batches of any size.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import { SummedMetric } from './gathering.ts'
+import { objectOf } from './metric.ts'
 
 export interface LossBatch {
   /** Mean over the batch. */
@@ -16,8 +18,11 @@ export class MeanLoss extends SummedMetric<LossBatch, number> {
     super('mean loss', 2)
   }
 
-  update({ loss, count }: LossBatch): void {
-    if (!(count >= 0)) throw new FoveaError('METRIC_INVALID', { field: 'count', expected: '0 or more', found: String(count) })
+  update(batch: LossBatch): void {
+    const { loss, count } = objectOf(batch, 'batch')
+    if (typeof loss !== 'number') throw new FoveaError('METRIC_INVALID', { field: 'loss', expected: 'a number', found: said(loss) })
+    if (typeof count !== 'number' || !(count >= 0))
+      throw new FoveaError('METRIC_INVALID', { field: 'count', expected: '0 or more', found: said(count) })
     if (count === 0) return
     this.add(0, loss * count)
     this.add(1, count)

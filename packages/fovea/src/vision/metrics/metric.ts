@@ -1,6 +1,7 @@
 // What every metric can do, and the checks that metrics of classification share.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 
 /** What a metric has gathered, as plain data: workers send it as it is, files hold it as JSON (where all numbers are finite). */
 export interface MetricState {
@@ -30,7 +31,10 @@ export interface ClassificationBatch {
 }
 
 /** @throws METRIC_INVALID where sizes or labels do not fit, or a score is not a number. */
-export function checkBatch({ scores, labels }: ClassificationBatch, classes: number): void {
+export function checkBatch(batch: ClassificationBatch, classes: number): void {
+  const { scores, labels } = Object(batch) as Partial<ClassificationBatch>
+  if (!isNumbers(scores) || !isNumbers(labels))
+    throw new FoveaError('METRIC_INVALID', { field: 'batch', expected: 'scores and labels, lists of numbers', found: said(batch) })
   if (scores.length !== labels.length * classes) {
     const expected = `${labels.length} rows of ${classes} scores`
     throw new FoveaError('METRIC_INVALID', { field: 'scores', expected, found: `${scores.length} scores` })
@@ -38,18 +42,44 @@ export function checkBatch({ scores, labels }: ClassificationBatch, classes: num
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!
     if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw new FoveaError('METRIC_INVALID', { field: `labels[${i}]`, expected: `0 to ${classes - 1}`, found: String(label) })
+      throw new FoveaError('METRIC_INVALID', { field: `labels[${i}]`, expected: `0 to ${classes - 1}`, found: said(label) })
     }
   }
   for (let i = 0; i < scores.length; i++) {
-    if (Number.isNaN(scores[i])) throw new FoveaError('METRIC_INVALID', { field: `scores[${i}]`, expected: 'a number', found: 'NaN' })
+    if (typeof scores[i] !== 'number' || Number.isNaN(scores[i]))
+      throw new FoveaError('METRIC_INVALID', { field: `scores[${i}]`, expected: 'a number', found: said(scores[i]) })
   }
+}
+
+/** The value itself where it is an object. @throws METRIC_INVALID */
+export function objectOf<T extends object>(value: T, field: string): T {
+  if (typeof value !== 'object' || value === null)
+    throw new FoveaError('METRIC_INVALID', { field, expected: 'an object', found: said(value) })
+  return value
+}
+
+/** The value itself where it is a list of objects. @throws METRIC_INVALID */
+export function objectsOf<T extends object>(value: readonly T[], field: string): readonly T[] {
+  if (!Array.isArray(value)) throw new FoveaError('METRIC_INVALID', { field, expected: 'a list', found: said(value) })
+  for (const [i, one] of (value as readonly T[]).entries()) objectOf(one, `${field}[${i}]`)
+  return value as readonly T[]
+}
+
+/** Names of classes. @throws METRIC_INVALID where it is no list of texts */
+export function checkNames(classes: readonly string[]): readonly string[] {
+  if (Array.isArray(classes) && classes.every((name) => typeof name === 'string')) return classes
+  throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'a list of names', found: said(classes) })
+}
+
+/** A list of numbers of any kind, by its outside. */
+export function isNumbers(value: unknown): value is ArrayLike<number> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
 }
 
 /** The number of classes, checked. */
 export function checkClasses(classes: number): number {
   if (!Number.isInteger(classes) || classes < 1)
-    throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'at least 1', found: String(classes) })
+    throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'at least 1', found: said(classes) })
   return classes
 }
 

@@ -1,8 +1,9 @@
 // Panoptic quality (Kirillov et al. 2019), by the rules of the reference implementation panopticapi.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import { SummedMetric } from './gathering.ts'
-import { checkClasses } from './metric.ts'
+import { checkClasses, checkNames, isNumbers, objectOf } from './metric.ts'
 
 export interface PanopticSegment {
   /** As in the map; not 0. */
@@ -48,12 +49,16 @@ export class PanopticMetric extends SummedMetric<PanopticPicture, PanopticReport
   readonly classes: readonly string[]
 
   constructor(classes: readonly string[]) {
-    super(`panoptic quality, ${classes.length} classes`, 4 * checkClasses(classes.length))
+    super(`panoptic quality, ${checkNames(classes).length} classes`, 4 * checkClasses(classes.length))
     this.classes = classes
   }
 
   /** @throws FoveaError METRIC_INVALID for maps of different sizes, ids without a segment, ids given twice, labels that are no classes */
-  update({ truth, prediction }: PanopticPicture): void {
+  update(picture: PanopticPicture): void {
+    const { truth, prediction } = objectOf(picture, 'picture')
+    for (const [field, map] of Object.entries({ truth, prediction }))
+      if (!isNumbers(objectOf(map, field).ids) || !Array.isArray(map.segments))
+        throw new FoveaError('METRIC_INVALID', { field, expected: 'an object of ids and segments, both lists', found: said(map) })
     if (truth.ids.length !== prediction.ids.length)
       throw new FoveaError('METRIC_INVALID', {
         field: 'prediction.ids',

@@ -2,6 +2,7 @@
 
 import { type CaptionedPicture, partCaptions } from './caption-words.ts'
 import { SummedMetric } from './gathering.ts'
+import { objectsOf } from './metric.ts'
 
 /** How much more recall counts than precision. */
 const beta = 1.2
@@ -14,7 +15,7 @@ export class RougeMetric extends SummedMetric<readonly CaptionedPicture[], numbe
 
   /** @throws FoveaError METRIC_INVALID where there is no reference */
   update(pictures: readonly CaptionedPicture[]): void {
-    for (const picture of pictures) {
+    for (const picture of objectsOf(pictures, 'pictures')) {
       const { candidate, references } = partCaptions(picture)
       let [precision, recall] = [0, 0]
       for (const reference of references) {

@@ -1,8 +1,9 @@
 // Semantic segmentation: intersection over union (Jaccard 1912), Dice (1945), pixel accuracy, over all pixels of a data set.
 
 import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import { SummedMetric } from './gathering.ts'
-import { checkClasses } from './metric.ts'
+import { checkClasses, checkNames, isNumbers, objectOf } from './metric.ts'
 
 /** A class for each pixel, in the same order on both sides; any number of pictures one behind another. */
 export interface LabelledPixels {
@@ -26,7 +27,7 @@ export class SegmentationMetric extends SummedMetric<LabelledPixels, Segmentatio
   readonly classes: readonly string[]
 
   constructor(classes: readonly string[]) {
-    super(`segmentation, ${classes.length} classes`, checkClasses(classes.length) ** 2)
+    super(`segmentation, ${checkNames(classes).length} classes`, checkClasses(classes.length) ** 2)
     this.classes = classes
   }
 
@@ -66,7 +67,10 @@ export class SegmentationMetric extends SummedMetric<LabelledPixels, Segmentatio
 }
 
 /** @throws FoveaError METRIC_INVALID for maps of different sizes, or labels that are no classes; predictions on unknown pixels may be anything */
-export function checkPixels({ truth, prediction, unknown = 255 }: LabelledPixels, classes: number): void {
+export function checkPixels(pixels: LabelledPixels, classes: number): void {
+  const { truth, prediction, unknown = 255 } = objectOf(pixels, 'pixels')
+  for (const [field, list] of Object.entries({ truth, prediction }))
+    if (!isNumbers(list)) throw new FoveaError('METRIC_INVALID', { field, expected: 'a list of classes', found: said(list) })
   if (truth.length !== prediction.length)
     throw new FoveaError('METRIC_INVALID', { field: 'prediction', expected: `${truth.length} pixels`, found: String(prediction.length) })
   for (let i = 0; i < truth.length; i++) {
@@ -76,6 +80,6 @@ export function checkPixels({ truth, prediction, unknown = 255 }: LabelledPixels
       ['prediction', prediction[i]!],
     ] as const)
       if (!(Number.isInteger(label) && label >= 0 && label < classes))
-        throw new FoveaError('METRIC_INVALID', { field: `${field}[${i}]`, expected: `0 to ${classes - 1}`, found: String(label) })
+        throw new FoveaError('METRIC_INVALID', { field: `${field}[${i}]`, expected: `0 to ${classes - 1}`, found: said(label) })
   }
 }

@@ -5,6 +5,7 @@ import type { Annotation, Detection } from '../annotation.ts'
 import { boxIoU } from '../boxes.ts'
 import { boxOf, checkPicture, type DetectedPicture } from './detections.ts'
 import { GatheringMetric } from './gathering.ts'
+import { checkNames, objectOf, objectsOf } from './metric.ts'
 
 export interface VocOptions {
   /** Least overlap of a detection with the thing that it finds. @default 0.5 */
@@ -39,10 +40,12 @@ export class VocMetric extends GatheringMetric<readonly DetectedPicture[], VocRe
   #next = 0
 
   /** @throws FoveaError METRIC_INVALID for a threshold outside 0 to 1, or no classes */
-  constructor(classes: readonly string[], { threshold = 0.5, points = 'all' }: VocOptions = {}) {
+  constructor(classes: readonly string[], options: VocOptions = {}) {
+    const { threshold = 0.5, points = 'all' } = objectOf(options, 'options')
     if (!(threshold > 0 && threshold <= 1))
       throw new FoveaError('METRIC_INVALID', { field: 'threshold', expected: 'above 0, at most 1', found: String(threshold) })
-    if (classes.length === 0) throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'at least one', found: 'none' })
+    if (checkNames(classes).length === 0)
+      throw new FoveaError('METRIC_INVALID', { field: 'classes', expected: 'at least one', found: 'none' })
     super(
       `VOC, ${classes.length} classes, IoU ${threshold}, ${points} points`,
       () => ({ pictures: [], labels: [], scores: [], hits: [], truths: new Array<number>(classes.length).fill(0) }),
@@ -61,7 +64,7 @@ export class VocMetric extends GatheringMetric<readonly DetectedPicture[], VocRe
 
   /** @throws FoveaError METRIC_INVALID; pictures before the faulty one are counted */
   update(pictures: readonly DetectedPicture[]): void {
-    for (const picture of pictures) {
+    for (const picture of objectsOf(pictures, 'pictures')) {
       checkPicture(picture, this.classes.length)
       const number = picture.picture ?? this.#next
       this.#next = Math.max(this.#next, number + 1)

@@ -98,6 +98,9 @@ export function resolveAnomalyRecipe(options: AnomalyTrainOptions, size: readonl
     throw invalid('layers', 'names of stages or values', String(layers))
   const twice = layers.find((layer, i) => layers.indexOf(layer) !== i)
   if (twice !== undefined) throw invalid('layers', 'each layer once', twice)
+  const { goodName } = options
+  if (goodName !== undefined && (typeof goodName !== 'string' || goodName === '' || goodName === 'anomaly'))
+    throw invalid('goodName', 'a name other than "anomaly"', String(goodName))
   parseDevice(options.device ?? 'cpu')
   if (options.modelVersion !== undefined) parseVersion(options.modelVersion)
   return {

@@ -165,7 +165,7 @@ export function trainCommand(): Command {
     .addOption(choice('--layout <name>', 'memory layout of convolutions', ['auto', 'standard', 'blocked']))
     .option('--good-class <name>', 'of --task anomaly: the class whose pictures are good (default: good, normal, ok)')
     .option('--layers <names>', 'of --task anomaly: maps of the model that are compared (default: conv2)', (text) => text.split(','))
-    .option('--context <weight>', 'of --task anomaly: how much colours beside those of their picture count (default: 0.3)', parseNumber)
+    .option('--context <weight>', 'of --task anomaly: how much colours beside those of their picture count (default: 0.5)', parseNumber)
     .option('--position <weight>', 'of --task anomaly: how much the place counts: 0 for textures, 4 for parts in one place', parseNumber)
     .option('--neighbours <n>', 'of --task anomaly: nearest good patches that are averaged (default: 1)', parseNumber)
     .option('--coreset <share>', 'of --task anomaly: part of the gathered patches that is remembered (default: 0.1)', parseNumber)

@@ -55,7 +55,7 @@ export interface FittedBank {
 /** What is far beyond any distance, squared. */
 const away = 1e30
 
-/** @throws FoveaError MODEL_LAYER, RUNTIME_*, CANCELLED; TRAIN_OPTION where all remembered patches are of one picture */
+/** @throws FoveaError MODEL_LAYER, MODEL_SCORES, DATA_NO_IMAGES, RUNTIME_*, CANCELLED; TRAIN_OPTION where all remembered patches are of one picture */
 export async function fitBank(source: Model, plan: FitPlan, pictures: GoodPictures, hooks: FitHooks): Promise<FittedBank> {
   const patches = patchModel(source, plan.layers)
   const gathered = await gather(patches, plan, pictures, hooks)
@@ -106,6 +106,11 @@ async function gather(patches: PatchModel, plan: FitPlan, pictures: GoodPictures
     }
     hooks.onProgress('patches', done, pictures.count)
   })
+  if (done < 2)
+    throw new FoveaError('DATA_NO_IMAGES', {
+      expected: 'at least two good pictures that can be read',
+      found: `${done} of ${pictures.count}`,
+    })
   const count = done * each
   return {
     rows: { data: data.subarray(0, count * width), count, width },
@@ -148,6 +153,8 @@ async function scoreOthers(
     found.peaks.push(...(results[outputs[1]]!.data as Float32Array))
     hooks.onProgress('scores', found.scores.length, pictures.count)
   })
+  const bad = found.scores.find((score) => Number.isNaN(score))
+  if (bad !== undefined) throw new FoveaError('MODEL_SCORES', { field: features, found: `${bad} for a good picture` })
   const lost = found.peaks.findIndex((peak) => !(peak < Math.sqrt(away) / 1e3))
   if (lost >= 0)
     throw new FoveaError('TRAIN_OPTION', {

@@ -30,7 +30,7 @@ export interface AnomalyTrainOptions extends Pick<TrainOptions, Shared> {
   readonly model?: string
   /** Maps that patches are made of: stages or values; the first gives the grid of the answer. @default ['conv2'] */
   readonly layers?: readonly string[]
-  /** How much the colour of a place beside the mean colour of its picture counts, next to 1 for each layer; 0 leaves it out. @default 0.3 */
+  /** How much the colour of a place beside the mean colour of its picture counts, next to 1 for each layer; 0 leaves it out. @default 0.5 */
   readonly context?: number
   /** How much the place in the picture counts: 0 for textures, 2 or so for parts that always lie in the same place. @default 0 */
   readonly position?: number
@@ -98,13 +98,16 @@ export function resolveAnomalyRecipe(options: AnomalyTrainOptions, size: readonl
     throw invalid('layers', 'names of stages or values', String(layers))
   const twice = layers.find((layer, i) => layers.indexOf(layer) !== i)
   if (twice !== undefined) throw invalid('layers', 'each layer once', twice)
+  const { goodName } = options
+  if (goodName !== undefined && (typeof goodName !== 'string' || goodName === '' || goodName === 'anomaly'))
+    throw invalid('goodName', 'a name other than "anomaly"', String(goodName))
   parseDevice(options.device ?? 'cpu')
   if (options.modelVersion !== undefined) parseVersion(options.modelVersion)
   return {
     model: options.model ?? defaultAnomalyModel,
     layers,
     samples,
-    context: read.amount('context', 0.3),
+    context: read.amount('context', 0.5),
     position: read.amount('position', 0),
     imageSize: options.imageSize === undefined ? size : sidesOf(options.imageSize),
     neighbours: read.whole('neighbours', 1, 1),

@@ -176,12 +176,24 @@ describe('what a detector is fitted with', () => {
     expect(await refused({ layers: ['conv2', 'conv2'] })).toBe('TRAIN_OPTION layers')
     expect(await refused({ layers: ['conv9'] })).toBe('MODEL_LAYER layer')
     expect(await refused({ layers: ['embedding'] })).toBe('MODEL_LAYER embedding')
+    expect(await refused({ goodName: 'anomaly' })).toBe('TRAIN_OPTION goodName')
     expect(await refused({ coreset: 0 })).toBe('TRAIN_OPTION coreset')
     expect(await refused({ falseAlarmRate: 0.7 })).toBe('TRAIN_OPTION falseAlarmRate')
     expect(await refused({ imageSize: 8 })).toBe('TRAIN_OPTION imageSize')
     expect(await refused({ model: 'no-such-model' })).toMatch(/^MODEL_/)
     expect(await codeOf(new AnomalyTrainer(options()).run())).toBe('TRAIN_EXISTS undefined')
     expect(await readdir(folder)).not.toContain('refused')
+  })
+
+  test('a picture that cannot be read is left out and told, or stops the fit', async () => {
+    const lost = { path: join(folder, 'lost.png'), label: 0 }
+    const some = { classes: ['good'], samples: [...good.samples.slice(0, 3), lost, ...good.samples.slice(3, 8)] }
+    const few = { good: some, candidates: 500, out: join(folder, 'some') }
+    const { figures, failures, scores } = await new AnomalyTrainer(options(few)).run()
+    expect([figures.samples, scores.length, failures.map(({ path }) => path)]).toEqual([8, 8, [lost.path]])
+    const out = join(folder, 'stopped')
+    expect(await codeOf(new AnomalyTrainer(options({ ...few, out, onError: 'stop' })).run())).toMatch(/^DATA_/)
+    expect(await codeOf(new AnomalyTrainer(options({ ...few, out, good: { classes: [], samples: [lost, lost] } })).run())).toMatch(/^DATA_/)
   })
 
   test('can be cancelled', async () => {

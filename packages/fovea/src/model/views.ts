@@ -7,6 +7,7 @@ import { fuseBoxes } from '../vision/box-fusion.ts'
 import { Detections } from '../vision/detections.ts'
 import { cropImage, type Image } from '../vision/image.ts'
 import { boxOf } from '../vision/metrics/detections.ts'
+import { mirrorMask, shiftMask } from '../vision/move-mask.ts'
 import { mergeTiles, type Tile, type TileDetections, type TileOptions, tilesOf } from '../vision/tiles.ts'
 import { type Classification, classification, type HeadAnswer } from './answers.ts'
 import type { Count } from './heads/count.ts'
@@ -68,15 +69,17 @@ export async function answerByViews(image: Image, { tiles = false, flip = false 
     const part = cropImage(image, tile.left, tile.top, tile.width, tile.height)
     const answer = flip ? await answerTwice(part, run) : (await run.answer([part]))[0]!
     const { detections } = answer as Detections
-    found.push({ tile, detections: detections.map((detection) => moved(detection, tile)) })
+    found.push({ tile, detections: detections.map((detection) => moved(detection, tile, image)) })
   }
   const merged = mergeTiles(found, image, { iou: run.iou, limit: run.limit })
   return new Detections(merged, { labels: run.labels, width, height })
 }
 
-function moved(detection: Detection, { left, top }: Tile): Detection {
+function moved(detection: Detection, { left, top }: Tile, picture: Image): Detection {
   const { x1, y1, x2, y2 } = boxOf(detection, 'detection')
-  return { ...detection, box: { x1: x1 + left, y1: y1 + top, x2: x2 + left, y2: y2 + top } }
+  const { mask } = detection
+  const box = { x1: x1 + left, y1: y1 + top, x2: x2 + left, y2: y2 + top }
+  return { ...detection, box, ...(mask && { mask: shiftMask(mask, left, top, picture) }) }
 }
 
 /** The mean of the answers about the picture and its mirror image. */
@@ -99,7 +102,8 @@ async function answerTwice(image: Image, run: ViewRun): Promise<HeadAnswer> {
 
 function mirror(detection: Detection, width: number): Detection {
   const { x1, y1, x2, y2 } = boxOf(detection, 'detection')
-  return { ...detection, box: { x1: width - x2, y1, x2: width - x1, y2 } }
+  const { mask } = detection
+  return { ...detection, box: { x1: width - x2, y1, x2: width - x1, y2 }, ...(mask && { mask: mirrorMask(mask) }) }
 }
 
 function meanOfClasses(a: Classification, b: Classification, { labels, topK }: ViewRun): Classification {

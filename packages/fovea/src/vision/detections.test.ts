@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { fromCornerSize } from './boxes.ts'
 import { Detections } from './detections.ts'
+import { fromRunLengthText } from './run-length-text.ts'
 import { encodeMask } from './run-lengths.ts'
 
 const labels = ['cat', 'dog']
@@ -30,6 +31,16 @@ test('a thing with a mask alone has the box around it', () => {
   pixels[5] = 1
   const one = new Detections([{ label: 0, score: 1, mask: encodeMask(pixels, 4, 3) }], { labels, width: 4, height: 3 })
   expect(one.toUltralytics()[0]!.box).toEqual({ x1: 1, y1: 1, x2: 2, y2: 2 })
+})
+
+test('the outline of a mask is written, and its run lengths for COCO', () => {
+  const mask = encodeMask([0, 1, 1, 0, 0, 1, 1, 0], 4, 2)
+  const masked = new Detections([{ label: 0, score: 0.5, box: { x1: 1, y1: 0, x2: 3, y2: 2 }, mask }], { labels, width: 4, height: 2 })
+  const { x, y } = masked.toUltralytics()[0]!.segments!
+  expect([Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)]).toEqual([1, 3, 0, 2])
+  const { segmentation } = masked.toCoco(1)[0]!
+  expect([segmentation!.size, fromRunLengthText(segmentation!.counts, 4, 2)]).toEqual([[2, 4], mask])
+  expect(found.toCoco(1)[0]!.segmentation).toBeUndefined()
 })
 
 test('a width that is stated is written for COCO to the last bit, and for nobody else', () => {
@@ -64,12 +75,11 @@ describe('the JSON that people parse', () => {
           class: 'dog',
           class_id: 1,
           detection_id: 'a-1',
-          // The longest outline.
+          // The largest part.
           points: [
-            { x: 1, y: 1 },
-            { x: 2, y: 1 },
-            { x: 2, y: 2 },
-            { x: 1, y: 2 },
+            { x: 0, y: 0 },
+            { x: 10, y: 0 },
+            { x: 10, y: 10 },
           ],
         },
       ],
@@ -79,7 +89,7 @@ describe('the JSON that people parse', () => {
   test('Ultralytics, transformers.js, COCO', () => {
     expect(found.toUltralytics()).toEqual([
       { name: 'cat', class: 0, confidence: 0.9, box: cat.box, track_id: 7 },
-      { name: 'dog', class: 1, confidence: 0.4, box: dog.box, segments: { x: [1, 2, 2, 1], y: [1, 1, 2, 2] } },
+      { name: 'dog', class: 1, confidence: 0.4, box: dog.box, segments: { x: [0, 10, 10], y: [0, 0, 10] } },
     ])
     expect(found.toTransformers()[0]).toEqual({ score: 0.9, label: 'cat', box: { xmin: 10, ymin: 20, xmax: 30, ymax: 60 } })
     expect(found.toCoco(17, [18, 90])).toEqual([

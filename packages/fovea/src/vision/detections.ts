@@ -3,9 +3,12 @@
 import { FoveaError } from '../util/errors.ts'
 import type { Annotation, Box, Detection, Polygon } from './annotation.ts'
 import { boxArea, boxIoUs, toCornerSize } from './boxes.ts'
+import { polygonArea } from './geometry/polygon.ts'
+import { maskPolygons } from './mask-polygons.ts'
 import { boxOf } from './metrics/detections.ts'
 import { type NmsOptions, nonMaxSuppression } from './nms.ts'
 import type { DetectionPrediction } from './predictions.ts'
+import { toRunLengthText } from './run-length-text.ts'
 
 export interface DetectionsOptions {
   /** Class names, in the order of `label`. */
@@ -54,6 +57,8 @@ export interface CocoDetection {
   readonly category_id: number
   readonly bbox: readonly [x: number, y: number, width: number, height: number]
   readonly score: number
+  /** Of a thing with a mask: COCO's compressed run lengths. */
+  readonly segmentation?: { readonly size: readonly [height: number, width: number]; readonly counts: string }
 }
 
 /**
@@ -193,7 +198,15 @@ export class Detections implements DetectionPrediction {
   toCoco(imageId: number | string, categoryIds: readonly number[] = this.labels.map((_, i) => i + 1)): CocoDetection[] {
     return this.detections.map((detection) => {
       const bbox = toCornerSize(boundsOf(detection))
-      return { image_id: imageId, category_id: categoryIds[detection.label]!, bbox, score: detection.score }
+      return {
+        image_id: imageId,
+        category_id: categoryIds[detection.label]!,
+        bbox,
+        score: detection.score,
+        ...(detection.mask && {
+          segmentation: { size: [detection.mask.height, detection.mask.width], counts: toRunLengthText(detection.mask) },
+        }),
+      }
     })
   }
 
@@ -212,9 +225,10 @@ function boundsOf(detection: Annotation): Box {
   return boxOf(detection, 'detection')
 }
 
-/** The largest part of the outline: the formats have one. */
-function outlineOf({ polygons }: Annotation): Polygon | undefined {
-  return polygons?.reduce((longest, polygon) => (polygon.length > longest.length ? polygon : longest))
+/** The largest part of the outline, or of that of the mask: the formats have one. */
+function outlineOf({ polygons, mask }: Annotation): Polygon | undefined {
+  const parts = polygons ?? (mask === undefined ? [] : maskPolygons(mask))
+  return parts.length === 0 ? undefined : parts.reduce((largest, part) => (polygonArea(part) > polygonArea(largest) ? part : largest))
 }
 
 function pointsOf(polygon: Polygon): { x: number; y: number }[] {

@@ -1,7 +1,8 @@
 // A class for each pixel of a picture: what a model of semantic segmentation answers.
 
 import { FoveaError } from '../util/errors.ts'
-import type { RunLengths } from './annotation.ts'
+import type { Polygon, RunLengths } from './annotation.ts'
+import { maskPolygons } from './mask-polygons.ts'
 import type { SegmentationPrediction } from './predictions.ts'
 import { toRunLengthText } from './run-length-text.ts'
 import { encodeMask } from './run-lengths.ts'
@@ -13,6 +14,7 @@ import { encodeMask } from './run-lengths.ts'
  * const map = await model.predict('weld.png')
  * map.shares()                 // { pore: 0.02, weld: 0.41, background: 0.57 }
  * map.mask('pore')             // COCO's run lengths
+ * map.polygons('pore')         // outlines, x and y in turn
  * ```
  */
 export class Segmentation implements SegmentationPrediction {
@@ -49,6 +51,15 @@ export class Segmentation implements SegmentationPrediction {
       this.width,
       this.height,
     )
+  }
+
+  /**
+   * The outlines of a class: exact, down and along the edges of pixels, holes joined to what is around them. Each is one connected part.
+   *
+   * @throws FoveaError MODEL_NO_CLASS
+   */
+  polygons(name: string): Polygon[] {
+    return maskPolygons(this.mask(name))
   }
 
   /** Plain data: each class that is there with its share and its mask as COCO's compressed run lengths. */

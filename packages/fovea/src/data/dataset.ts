@@ -40,7 +40,7 @@ export function sampleOf({ file, name, labels, annotations }: LabelledPicture): 
 
 /** The classes that a picture shows: its own, else those of what is marked in it. Undefined where nothing is known of it; empty where nothing is there. */
 export function presentClasses({ label, labels, annotations }: Sample): readonly number[] | undefined {
-  if (labels !== undefined && labels.length > 0) return labels
+  if (labels !== undefined) return labels
   if (label >= 0) return [label]
   return annotations && [...new Set(annotations.map((annotation) => annotation.label))].filter((one) => one >= 0)
 }

@@ -3,6 +3,7 @@ import { readModel } from '../graph/reader.ts'
 import { verifyModel } from '../graph/verifier.ts'
 import { createImage } from '../vision/image.ts'
 import { checkContract } from './check-contract.ts'
+import { guessLayout } from './heads/detector-layouts.ts'
 import { importModel } from './import-model.ts'
 import { readMetadata } from './metadata.ts'
 import { DeepSeekVision } from './vision-model.ts'
@@ -47,6 +48,16 @@ describe('importModel of detectors', () => {
   it('refuses a layout for a file that states its answers itself', () => {
     const { model, metadata } = importModel(detector(ultralytics))
     expect(() => withOptions({ model, metadata }, { detector: 'yolov5' })).toThrow(expect.objectContaining({ code: 'MODEL_OPTION' }))
+  })
+
+  it('tells the two layouts of six numbers apart by how many there are, and guesses neither where that is open', () => {
+    const metadata = new Map([
+      ['names', "{0: 'nut'}"],
+      ['task', 'detect'],
+    ])
+    const guess = (points: number | null) => guessLayout([{ name: 'y', dims: ['N', points, 6] }], metadata, 1)
+    expect([guess(300), guess(25_200), guess(null)]).toEqual(['end-to-end', 'yolov5', undefined])
+    expect(guessLayout([{ name: 'y', dims: ['N', null, 6] }], metadata, 3)).toBe('end-to-end')
   })
 
   it('takes the names that are given, and refuses another number of them', () => {

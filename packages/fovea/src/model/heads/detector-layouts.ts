@@ -118,6 +118,9 @@ export type DetectorLayoutName = keyof typeof detectorLayouts
 
 export const detectorLayoutNames = Object.keys(detectorLayouts) as readonly DetectorLayoutName[]
 
+/** A detector without suppression answers with fewer, mostly 300. */
+const mostAnswers = 1000
+
 /**
  * The layout that a file tells of itself: metadata as Ultralytics writes them, with outputs of a shape that fits. Shapes alone tell nothing:
  * a map of features has the same.
@@ -133,6 +136,11 @@ export function guessLayout(
   const fits = (name: DetectorLayoutName) => {
     const found = detectorLayouts[name].fits(outputs)
     return found !== undefined && (found.classes === classes || found.classes === 0)
+  }
+  // With one class, six numbers are what both have: without suppression there are some hundred answers, else one for each of thousands of points.
+  if (fits('end-to-end') && fits('yolov5')) {
+    const count = outputs[0]!.dims![1]
+    return typeof count !== 'number' ? undefined : count <= mostAnswers ? 'end-to-end' : 'yolov5'
   }
   return (['end-to-end', 'ultralytics', 'yolov5'] as const).find(fits)
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ImageDataset } from '../../data/dataset.ts'
+import { type ImageDataset, presentClasses } from '../../data/dataset.ts'
 import { mixDatasets } from '../../data/mix.ts'
 import type { Batch } from '../../data/vision-data-loader.ts'
 import { HeadView } from './head-view.ts'
@@ -86,6 +86,11 @@ describe('HeadView', () => {
     expect(mixed.samples.map(({ labels }) => labels)).toEqual([undefined, undefined, [3, 1], undefined])
     expect(classify.dataset.samples[2]!.labels).toEqual([0])
     expect(detect.dataset.samples[2]!.labels).toBeUndefined()
+    // Of the first data set nobody knows whether its pictures are bad; of the second everybody knows that its second picture is not good.
+    const good = new HeadView(mixed, ['good'])
+    expect(good.dataset.samples.map(presentClasses)).toEqual([undefined, undefined, [0], []])
+    const both = new HeadView(mixed, ['nut', 'good'])
+    expect(both.dataset.samples.map((sample) => [sample.label, presentClasses(sample)])).toEqual(Array(4).fill([-1, undefined]))
     const bolts = new HeadView(mixed, ['bolt'])
     expect(bolts.dataset.samples.map(({ annotations }) => annotations?.length)).toEqual([1, 0, undefined, 1])
   })

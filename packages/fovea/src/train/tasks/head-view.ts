@@ -40,10 +40,12 @@ export class HeadView {
     const { label, labels, annotations, labelMap, covers, ...rest } = sample
     const known = (labels: Iterable<number>) => covers === undefined || [...labels].every((one) => covers.includes(one))
     const isCovered = known([...this.#places.keys()].filter((one) => this.#places[one]! >= 0))
+    // A picture whose classes are others than the head's has none of these: that is known, and taught.
+    const shown = labels ?? (label < 0 ? undefined : [label])
     return {
       ...rest,
-      label: this.#place(label),
-      ...(labels !== undefined && isCovered && { labels: labels.map((one) => this.#place(one)).filter((place) => place >= 0) }),
+      label: isCovered ? this.#place(label) : -1,
+      ...(shown !== undefined && isCovered && { labels: shown.map((one) => this.#place(one)).filter((place) => place >= 0) }),
       ...(annotations !== undefined && isCovered && { annotations: this.#marked(annotations) }),
       ...(labelMap !== undefined && isCovered && { labelMap: this.#map(labelMap) }),
     }

@@ -9,7 +9,7 @@ import type { DatasetProblem } from '../data/formats/problems.ts'
 import { datasetFormats } from '../data/formats/table.ts'
 import type { ImageFolder } from '../data/image-folder.ts'
 import { openFolder } from '../data/open-folder.ts'
-import { applyThresholds, checkScaling } from '../evaluate/apply-thresholds.ts'
+import { applyThresholds, checkScaling, checkThresholds } from '../evaluate/apply-thresholds.ts'
 import {
   applyCalibration,
   applyRejection,
@@ -132,7 +132,10 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
         expected: 'a model that classifies',
         found: model.metadata.task,
       })
-    if (target !== undefined) checkScaling(model.metadata)
+    // Calibration and rejection are written of any head that classifies.
+    if (target !== undefined && (flags.sweep !== undefined || (!flags.calibrate && flags.reject === undefined)))
+      checkThresholds(model.metadata, flags.head)
+    else if (target !== undefined) checkScaling(model.metadata)
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
     for (const warning of warnings) line.print(pc.yellow(warning))
     const evaluation = { ...(await evaluateWith(model, pictures, name, flags, line, signal)), part: name }
@@ -201,7 +204,7 @@ async function writeFiles(
     let written: Pick<DeepSeekVision<Task>, 'model' | 'metadata'> = model
     if (calibration !== undefined) written = applyCalibration(written, calibration, flags.head)
     if (rejection !== undefined) written = applyRejection(written, rejection, flags.head)
-    await writeFileAtomically(target, [encodeModel(sweep === undefined ? written.model : applyThresholds(written, sweep))])
+    await writeFileAtomically(target, [encodeModel(sweep === undefined ? written.model : applyThresholds(written, sweep, flags.head))])
     line.print(`thresholds: ${target}`)
   }
   if (flags.report !== undefined) {

@@ -69,10 +69,17 @@ export function headToMeasure(
     // All but classes answer in the form that is measured.
     return (answer.task === 'multi' ? answer.heads[head.name]! : answer) as Prediction
   }
+  if (candidates) {
+    const fail = (expected: string, found: string) => new FoveaError('MODEL_OPTION', { field: 'nms', expected, found })
+    if (head.task !== 'detect' || head.suppression === 'none')
+      throw fail('a head that detects and suppresses doubles', head.task === 'detect' ? 'one that answers once' : `one for ${head.task}`)
+    // What several looks find is joined by rules of its own.
+    if (looked !== undefined) throw fail('one look at each picture', looked[0])
+  }
   if (head.task !== 'detect') return { task: head.task, model, labels: head.labels, predict: (image) => ask(image, {}) }
   const stored = (field: 'iou' | 'limit') => Number(model.model.graph.initializers.get(head.thresholds[field])!.data[0])
   const predict = async (image: Image): Promise<Prediction> => {
-    if (!candidates || head.suppression === 'none') return ask(image, { confidence: detectFrom })
+    if (!candidates) return ask(image, { confidence: detectFrom })
     const all = (await ask(image, { confidence: detectFrom, iou: 1, limit: mostCandidates })) as Detections
     const kept = all.suppress({ iou: stored('iou'), byClass: head.suppression === 'class', maxDetections: stored('limit') })
     return new Detections(kept.detections, { ...all, candidates: all.detections })

@@ -34,6 +34,7 @@ export function asksForViews({ task, name }: Pick<ModelMetadata, 'task' | 'name'
   if (typeof flip !== 'boolean') throw new FoveaError('MODEL_OPTION', { field: 'flip', expected: 'true or false', found: String(flip) })
   if (typeof tiles !== 'boolean' && (typeof tiles !== 'object' || tiles === null))
     throw new FoveaError('MODEL_OPTION', { field: 'tiles', expected: 'true, false, or { size, overlap, whole }', found: String(tiles) })
+  if (typeof tiles === 'object') checkTiles(tiles)
   const fail = (field: string, expected: string): never => {
     throw new FoveaError('MODEL_OPTION', { field, file: name, expected, found: `one for ${task}` })
   }
@@ -42,11 +43,28 @@ export function asksForViews({ task, name }: Pick<ModelMetadata, 'task' | 'name'
   return tiles !== false || flip
 }
 
+/** A misspelt option would be taken for one that did something. */
+function checkTiles(tiles: TilesAsked): void {
+  const fail = (field: string, expected: string, found: unknown): never => {
+    throw new FoveaError('MODEL_OPTION', { field, expected, found: String(found) })
+  }
+  if (Array.isArray(tiles)) fail('tiles', '{ size, overlap, whole }', 'a list')
+  const { size, overlap = 0, whole = true, ...others } = tiles
+  const [strange] = Object.keys(others)
+  if (strange !== undefined) fail('tiles', 'size, overlap, whole', strange)
+  if (typeof whole !== 'boolean') fail('tiles.whole', 'true or false', whole)
+  if (typeof overlap !== 'number') fail('tiles.overlap', '0 to 0.9', overlap)
+  if (size !== undefined && typeof size !== 'number' && !(Array.isArray(size) && size.length === 2))
+    fail('tiles.size', 'a number, or [height, width]', size)
+}
+
 export interface ViewRun {
   /** What the model sees of a picture, in pixels; of tiles without a size. */
   readonly size: readonly [height: number, width: number] | undefined
   readonly labels: readonly string[]
   readonly topK: number
+  /** Of a classifier: below this probability it does not know. */
+  readonly reject: number | undefined
   /** The overlap that doubles are left out from, and the least score and greatest number that were asked for. */
   readonly iou: number
   readonly limit: number
@@ -92,12 +110,18 @@ async function answerTwice(image: Image, run: ViewRun): Promise<HeadAnswer> {
       return meanOfCounts(plain, mirrored as Count)
     case 'detect': {
       const turned = (mirrored as Detections).detections.map((detection) => mirror(detection, image.width))
-      const fused = fuseBoxes([plain.detections, turned], { iou: run.iou }).filter(({ label, score }) => score >= run.confidence(label))
+      // An overlap of 1 asks for all that was found.
+      const joined = run.iou < 1 ? fuseBoxes([plain.detections, turned], { iou: run.iou }) : sorted([...plain.detections, ...turned])
+      const fused = joined.filter(({ label, score }) => score >= run.confidence(label))
       return new Detections(fused.slice(0, run.limit), { labels: run.labels, width: image.width, height: image.height })
     }
     default:
       throw new FoveaError('MODEL_OPTION', { field: 'flip', expected: 'a model that detects, classifies or counts', found: plain.task })
   }
+}
+
+function sorted(detections: Detection[]): Detection[] {
+  return detections.sort((a, b) => b.score - a.score)
 }
 
 function mirror(detection: Detection, width: number): Detection {
@@ -106,10 +130,10 @@ function mirror(detection: Detection, width: number): Detection {
   return { ...detection, box: { x1: width - x2, y1, x2: width - x1, y2 }, ...(mask && { mask: mirrorMask(mask) }) }
 }
 
-function meanOfClasses(a: Classification, b: Classification, { labels, topK }: ViewRun): Classification {
+function meanOfClasses(a: Classification, b: Classification, { labels, topK, reject }: ViewRun): Classification {
   const sums = new Float32Array(labels.length)
   for (const { top } of [a, b]) for (const { index, probability } of top) sums[index] = sums[index]! + probability / 2
-  return classification(labels, sums, topK)
+  return classification(labels, sums, topK, reject)
 }
 
 function meanOfCounts(a: Count, b: Count): Count {

@@ -179,7 +179,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   async predict(pictures: readonly Picture[], options?: PredictOptions): Promise<AnswerOf<T>[]>
   async predict(pictures: Picture | readonly Picture[], options: PredictOptions = {}): Promise<AnswerOf<T> | AnswerOf<T>[]> {
     this.requireHead()
-    checkCount('topK', options.topK ?? 5)
+    checkCount('topK', options?.topK ?? 5)
     const several = isList(pictures)
     const images = await Promise.all((several ? pictures : [pictures]).map((picture) => loadImage(picture)))
     const answers = (await this.#answerImages(images, options)) as AnswerOf<T>[]
@@ -187,6 +187,8 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   }
 
   async #answerImages(images: readonly Image[], options: PredictOptions): Promise<(HeadAnswer | MultiAnswer)[]> {
+    if (typeof options !== 'object' || options === null)
+      throw new FoveaError('MODEL_OPTION', { field: 'options', expected: 'an object', found: String(options) })
     const { tiles = false, flip = false, ...plain } = options
     if (!asksForViews(this.metadata, { tiles, flip })) return this.#answerPlainly(images, plain)
     const run = this.#viewRun(plain)
@@ -203,7 +205,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
 
   /** What several looks at a picture have to keep to. */
   #viewRun(options: HeadOptions): ViewRun {
-    const { labels, preprocessing, heads } = this.metadata
+    const { labels, preprocessing, heads, rejection } = this.metadata
     const head = heads?.find((one) => one.task === 'detect')
     const feeds = thresholdFeeds(this.model, heads, options)
     const numbers = (name: string | undefined) => (name === undefined ? undefined : feeds[name]?.data)
@@ -214,6 +216,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
       size: preprocessing.size,
       labels,
       topK: options.topK ?? 5,
+      reject: options.reject ?? rejection?.[heads?.[0]?.name ?? '']?.threshold,
       // Of a head that answers once, doubles come from the looks alone.
       iou: head?.suppression === 'none' ? 0.6 : Number(numbers(head?.thresholds.iou)?.[0] ?? 0.6),
       limit: Number(numbers(head?.thresholds.limit)?.[0] ?? 300),

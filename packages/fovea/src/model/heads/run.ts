@@ -104,6 +104,8 @@ function anomalyFeeds(model: Model, { thresholds }: AnomalyHead, { threshold, pi
 
 function confidenceOf({ labels }: Head, wanted: NonNullable<HeadOptions['confidence']>, stored: Tensor): Tensor {
   if (typeof wanted === 'number') return Tensor.float32([labels.length], new Float32Array(labels.length).fill(part('confidence', wanted)))
+  if (typeof wanted !== 'object' || wanted === null)
+    throw new FoveaError('MODEL_OPTION', { field: 'confidence', expected: '0 to 1, or numbers by class', found: String(wanted) })
   const values = Float32Array.from(stored.data as Float32Array)
   for (const [name, value] of Object.entries(wanted)) {
     const at = labels.indexOf(name)
@@ -113,8 +115,8 @@ function confidenceOf({ labels }: Head, wanted: NonNullable<HeadOptions['confide
   return Tensor.float32([labels.length], values)
 }
 
-function part(field: string, value: number): number {
-  if (value >= 0 && value <= 1) return value
+function part(field: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value
   throw new FoveaError('MODEL_OPTION', { field, expected: '0 to 1', found: String(value) })
 }
 

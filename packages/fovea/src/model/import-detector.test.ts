@@ -3,7 +3,7 @@ import { readModel } from '../graph/reader.ts'
 import { verifyModel } from '../graph/verifier.ts'
 import { createImage } from '../vision/image.ts'
 import { checkContract } from './check-contract.ts'
-import { guessLayout } from './heads/detector-layouts.ts'
+import { detectorLayouts, guessLayout } from './heads/detector-layouts.ts'
 import { importModel } from './import-model.ts'
 import { readMetadata } from './metadata.ts'
 import { DeepSeekVision } from './vision-model.ts'
@@ -58,6 +58,27 @@ describe('importModel of detectors', () => {
     const guess = (points: number | null) => guessLayout([{ name: 'y', dims: ['N', points, 6] }], metadata, 1)
     expect([guess(300), guess(25_200), guess(null)]).toEqual(['end-to-end', 'yolov5', undefined])
     expect(guessLayout([{ name: 'y', dims: ['N', null, 6] }], metadata, 3)).toBe('end-to-end')
+  })
+
+  it('wants names where answers do not tell how many classes there are, and says when a scaling is guessed', () => {
+    const sixes = detector({}, 'q = Reshape(m, r)\n      y = Transpose(q) {perm=[0, 2, 1]}')
+    expect(() => importModel(sixes, { detector: 'end-to-end' })).toThrow(expect.objectContaining({ code: 'MODEL_LABELS' }))
+    expect(importModel(sixes, { detector: 'end-to-end', labels: ['a', 'b'] }).metadata.heads![0]).toMatchObject({ suppression: 'none' })
+    expect(importModel(detector({}), { detector: 'ultralytics' }).metadata.scaleIsGuessed).toBe(true)
+    expect(importModel(detector(ultralytics)).metadata.scaleIsGuessed).toBeUndefined()
+    expect(importModel(detector({}), { detector: 'ultralytics', input: 'unit' }).metadata.scaleIsGuessed).toBeUndefined()
+    expect(importModel(sixes, { detector: 'yolox', labels: ['a'] }).metadata.scaleIsGuessed).toBeUndefined()
+  })
+
+  it('takes scores by their name where there are hidden states beside them, and nothing where no name tells', () => {
+    const output = (name: string, size: number) => ({ name, dims: ['N', 100, size] })
+    const fits = detectorLayouts['rt-detr'].fits
+    expect(fits([output('last_hidden_state', 256), output('logits', 80), output('pred_boxes', 4)])).toEqual({
+      values: ['logits', 'pred_boxes'],
+      classes: 80,
+    })
+    expect(fits([output('x', 256), output('y', 80), output('pred_boxes', 4)])).toBeUndefined()
+    expect(fits([output('x', 80), output('y', 4)])).toEqual({ values: ['x', 'y'], classes: 80 })
   })
 
   it('takes the names that are given, and refuses another number of them', () => {

@@ -54,13 +54,21 @@ export function importDetector(source: Model, name: DetectorLayoutName, options:
       found: outputs.map((output) => `${output.name} ${formatDims(output.dims)}`).join(', ') || 'no output',
     })
   const { input, notes: told } = inputOf(layout, options, body.channels)
-  const { preprocessing, notes } = describeInput(body, { ...options, ...(input && { input }) })
+  const { preprocessing, notes, scaleIsGuessed } = describeInput(body, { ...options, ...(input && { input }) })
   const complete = completeFeatures(body.model, preprocessing, body.batch === 1 ? { batch: 1 } : {})
   const model = copyModel(complete.model)
   const { graph } = model
   graph.outputs = []
   const stated = source.metadata.get('names')
   const classes = found.classes || (options.labels?.length ?? countNames(stated))
+  if (classes === 0)
+    throw new FoveaError('MODEL_LABELS', {
+      file,
+      field: 'labels',
+      expected: 'class names, since answers of this layout do not tell how many classes there are',
+      found: 'none',
+      remedy: 'Give them with the option labels (--labels).',
+    })
   const labels = options.labels ?? readNames(stated, classes) ?? Array.from({ length: classes }, (_, i) => `${i}`)
   checkLabels(labels, classes, { file, field: 'labels' })
 
@@ -75,6 +83,8 @@ export function importDetector(source: Model, name: DetectorLayoutName, options:
     heads: [head],
     preprocessing,
     framework: frameworkRange,
+    // What the layout's own tool does is known, not guessed: all detectors of Ultralytics take 0 to 1.
+    ...(scaleIsGuessed && input === undefined && !source.metadata.has('stride') ? { scaleIsGuessed } : {}),
     stages: { ...findStages(whole, complete.stages.pixels), ...complete.stages },
   }
   return { model: writeMetadata(whole, metadata), metadata, notes: [...body.notes, ...told, ...notes] }

@@ -16,6 +16,7 @@ function runOf(answers: readonly HeadAnswer[], more: Partial<ViewRun> = {}): Vie
     topK: 2,
     reject: undefined,
     iou: 0.5,
+    byClass: true,
     limit: 10,
     confidence: () => 0.2,
     answer: async (images: readonly Image[]) => images.map(() => queue.shift()!),
@@ -36,6 +37,13 @@ describe('the picture and its mirror image', () => {
     const { detections } = (await answerByViews(image, { flip: true }, runOf([plain, mirrored]))) as Detections
     expect(detections).toEqual([expect.objectContaining({ label: 0, score: expect.closeTo(0.7, 9) })])
     expect(detections[0]!.box!.x1).toBeCloseTo(10, 9)
+  })
+
+  test('where classes exclude each other, the better one names the thing', async () => {
+    const plain = found({ label: 0, score: 0.9, x1: 10, x2: 30 })
+    const mirrored = found({ label: 1, score: 0.5, x1: 70, x2: 90 })
+    const answer = await answerByViews(image, { flip: true }, runOf([plain, mirrored], { byClass: false }))
+    expect((answer as Detections).detections.map(({ label }) => label)).toEqual([0])
   })
 
   test('an overlap of 1 asks for all that was found, as it was found', async () => {

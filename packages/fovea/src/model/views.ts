@@ -67,6 +67,8 @@ export interface ViewRun {
   readonly reject: number | undefined
   /** The overlap that doubles are left out from, and the least score and greatest number that were asked for. */
   readonly iou: number
+  /** True where boxes of different classes leave each other alone. */
+  readonly byClass: boolean
   readonly limit: number
   readonly confidence: (label: number) => number
   /** Answers plainly about pictures. */
@@ -89,7 +91,7 @@ export async function answerByViews(image: Image, { tiles = false, flip = false 
     const { detections } = answer as Detections
     found.push({ tile, detections: detections.map((detection) => moved(detection, tile, image)) })
   }
-  const merged = mergeTiles(found, image, { iou: run.iou, limit: run.limit })
+  const merged = mergeTiles(found, image, { iou: run.iou, byClass: run.byClass, limit: run.limit })
   return new Detections(merged, { labels: run.labels, width, height })
 }
 
@@ -99,6 +101,9 @@ function moved(detection: Detection, { left, top }: Tile, picture: Image): Detec
   const box = { x1: x1 + left, y1: y1 + top, x2: x2 + left, y2: y2 + top }
   return { ...detection, box, ...(mask && { mask: shiftMask(mask, left, top, picture) }) }
 }
+
+/** Boxes of two looks that overlap by more than this are of the same thing (Solovyev 2019). */
+const sameThing = 0.55
 
 /** The mean of the answers about the picture and its mirror image. */
 async function answerTwice(image: Image, run: ViewRun): Promise<HeadAnswer> {
@@ -111,7 +116,10 @@ async function answerTwice(image: Image, run: ViewRun): Promise<HeadAnswer> {
     case 'detect': {
       const turned = (mirrored as Detections).detections.map((detection) => mirror(detection, image.width))
       // An overlap of 1 asks for all that was found.
-      const joined = run.iou < 1 ? fuseBoxes([plain.detections, turned], { iou: run.iou }) : sorted([...plain.detections, ...turned])
+      const joined =
+        run.iou < 1
+          ? fuseBoxes([plain.detections, turned], { iou: Math.min(run.iou, sameThing), byClass: run.byClass })
+          : sorted([...plain.detections, ...turned])
       const fused = joined.filter(({ label, score }) => score >= run.confidence(label))
       return new Detections(fused.slice(0, run.limit), { labels: run.labels, width: image.width, height: image.height })
     }

@@ -219,6 +219,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
       reject: options.reject ?? rejection?.[heads?.[0]?.name ?? '']?.threshold,
       // Of a head that answers once, doubles come from the looks alone.
       iou: head?.suppression === 'none' ? 0.6 : Number(numbers(head?.thresholds.iou)?.[0] ?? 0.6),
+      byClass: head?.suppression !== 'agnostic',
       limit: Number(numbers(head?.thresholds.limit)?.[0] ?? 300),
       confidence: (label) => Number(confidence?.[label] ?? 0),
       answer: async (images) => (await this.#answerPlainly(images, asked)) as HeadAnswer[],

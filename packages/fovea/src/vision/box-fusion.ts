@@ -7,6 +7,8 @@ import { boxOf } from './metrics/detections.ts'
 export interface FusionOptions {
   /** Boxes of one class that overlap by more than this are the same thing. @default 0.55 */
   readonly iou?: number
+  /** Boxes of different classes are different things; else the class is that of the best of them. @default true */
+  readonly byClass?: boolean
 }
 
 interface Cluster {
@@ -22,7 +24,7 @@ interface Cluster {
  *
  * @param answers of models, or of views, each without doubles; boxes in pixels of the same picture
  */
-export function fuseBoxes(answers: readonly (readonly Detection[])[], { iou = 0.55 }: FusionOptions = {}): Detection[] {
+export function fuseBoxes(answers: readonly (readonly Detection[])[], { iou = 0.55, byClass = true }: FusionOptions = {}): Detection[] {
   const order = answers.flat().sort((a, b) => b.score - a.score)
   const clusters: Cluster[] = []
   for (const detection of order) {
@@ -30,7 +32,7 @@ export function fuseBoxes(answers: readonly (readonly Detection[])[], { iou = 0.
     const { label, score } = detection
     let [best, most] = [undefined as Cluster | undefined, iou]
     for (const cluster of clusters) {
-      if (cluster.label !== label) continue
+      if (byClass && cluster.label !== label) continue
       const overlap = boxIoU(cluster.box, box)
       if (overlap > most) [best, most] = [cluster, overlap]
     }

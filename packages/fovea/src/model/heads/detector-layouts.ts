@@ -46,7 +46,10 @@ function queries(nothing: number): DetectorLayout['fits'] {
   return (outputs) => {
     const wide = outputs.filter(({ dims }) => dims?.length === 3)
     const box = wide.find(({ name, dims }) => dims![2] === 4 && /box/i.test(name)) ?? wide.find(({ dims }) => dims![2] === 4)
-    const scores = wide.find((output) => output !== box)
+    const others = wide.filter((output) => output !== box)
+    // Exports with hidden states have more outputs of the same form: the name tells, or there is no telling.
+    const named = others.filter(({ name }) => /logit|score|class|label/i.test(name))
+    const scores = others.length === 1 ? others[0] : named.length === 1 ? named[0] : undefined
     const size = scores?.dims?.[2]
     return box === undefined || typeof size !== 'number' || size <= nothing
       ? undefined
@@ -104,6 +107,7 @@ export const detectorLayouts = {
     emit: (e, outputs) => detrCandidates(e, outputs, 'sigmoid'),
     suppression: 'none',
     iou: 1,
+    input: { scale: 'unit', color: 'rgb', resize: 'squash' },
   },
   detr: {
     about: '[N, K, classes + 1] and [N, K, 4], DETR',
@@ -111,6 +115,7 @@ export const detectorLayouts = {
     emit: (e, outputs) => detrCandidates(e, outputs, 'softmax'),
     suppression: 'none',
     iou: 1,
+    input: { scale: 'imagenet', color: 'rgb', resize: 'squash' },
   },
 } as const satisfies Readonly<Record<string, DetectorLayout>>
 

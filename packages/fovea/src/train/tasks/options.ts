@@ -179,7 +179,9 @@ function imageSizeOf(size: number | readonly [number, number]): readonly [number
   return pair
 }
 
-function lossWeightsOf({ heads, lossWeights = {} }: HeadTrainOptions): LossWeights {
+function lossWeightsOf({ heads, lossWeights: given }: HeadTrainOptions): LossWeights {
+  if (given !== undefined && heads.length === 1) throw invalid('lossWeights', 'several heads to weigh', 'one')
+  const lossWeights = given ?? {}
   if (lossWeights === 'uncertainty') return lossWeights
   if (typeof lossWeights !== 'object' || lossWeights === null)
     throw invalid('lossWeights', 'numbers by the names of heads, or uncertainty', String(lossWeights))

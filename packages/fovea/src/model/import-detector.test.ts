@@ -67,7 +67,8 @@ describe('importModel of detectors', () => {
     expect(importModel(detector({}), { detector: 'ultralytics' }).metadata.scaleIsGuessed).toBe(true)
     expect(importModel(detector(ultralytics)).metadata.scaleIsGuessed).toBeUndefined()
     expect(importModel(detector({}), { detector: 'ultralytics', input: 'unit' }).metadata.scaleIsGuessed).toBeUndefined()
-    expect(importModel(sixes, { detector: 'yolox', labels: ['a'] }).metadata.scaleIsGuessed).toBeUndefined()
+    // Sixteen answers are not those of the cells of three levels.
+    expect(() => importModel(sixes, { detector: 'yolox', labels: ['a'] })).toThrow(expect.objectContaining({ code: 'MODEL_NOT_DETECTOR' }))
   })
 
   it('takes scores by their name where there are hidden states beside them, and nothing where no name tells', () => {

@@ -8,7 +8,7 @@ import { Emitter } from '../nn/emitter.ts'
 import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.ts'
 import { findStages } from '../passes/find-stages.ts'
 import { inferValues } from '../passes/infer-shapes.ts'
-import { FoveaError } from '../util/errors.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { cleanUp } from './clean-up.ts'
 import { describeInput } from './describe-input.ts'
 import { completeFeatures } from './front.ts'
@@ -85,9 +85,19 @@ export function importDetector(source: Model, name: DetectorLayoutName, options:
     framework: frameworkRange,
     // What the layout's own tool does is known, not guessed: all detectors of Ultralytics take 0 to 1.
     ...(scaleIsGuessed && input === undefined && !source.metadata.has('stride') ? { scaleIsGuessed } : {}),
-    stages: { ...findStages(whole, complete.stages.pixels), ...complete.stages },
+    stages: { ...stagesOf(whole, complete.stages.pixels, layout, file), ...complete.stages },
   }
   return { model: writeMetadata(whole, metadata), metadata, notes: [...body.notes, ...told, ...notes] }
+}
+
+/** Shapes that do not fit each other show that the answers are of another layout: as many as there are cells, for one. */
+function stagesOf(model: Model, pixels: string, { about }: DetectorLayout, file: string | undefined): Record<string, string> {
+  try {
+    return findStages(model, pixels)
+  } catch (cause) {
+    if (!isFoveaError(cause, 'OP_INVALID')) throw cause
+    throw new FoveaError('MODEL_NOT_DETECTOR', { file, expected: about, found: cause.message, cause })
+  }
 }
 
 /** What the layout's own tool does to pixels, where neither the user nor the file says. */

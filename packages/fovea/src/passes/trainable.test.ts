@@ -39,6 +39,12 @@ describe('findTrainable', () => {
     expect(trainableOf('c = Cast(whole) {to=1}\ny = Add(x, c)')).toEqual([])
   })
 
+  it('knows the bias of a layer with one output, and the weight with one input', () => {
+    expect(trainableOf('c = Conv(x, w, one)\ny = Add(c, one)')).toEqual(['w: weight'])
+    expect(trainableOf('y = Conv(x, w, one)')).toEqual(['w: weight', 'one: bias'])
+    expect(trainableOf('y = Gemm(x, one, a)')).toEqual(['a: bias', 'one: weight'])
+  })
+
   it('looks through reshapes and the like, to the operand that the weight is', () => {
     expect(trainableOf('t = Transpose(w)\nr = Reshape(t, shape)\ny = MatMul(x, r)')).toEqual(['w: weight'])
     expect(trainableOf('y = Conv(x, w)')).toEqual(['w: weight'])

@@ -27,6 +27,9 @@ const roles: Readonly<Record<string, readonly (TrainableParameter['kind'] | unde
   Where: [undefined, 'bias', 'bias'],
 }
 
+/** One number that is added or multiplied is mostly a constant of a formula; one that a layer adds to its only output is its bias. */
+const elementwise = new Set(['Add', 'Mul', 'Where'])
+
 /** Nodes through which a weight may pass before it is used. */
 const transparent = new Set(['Identity', 'Reshape', 'Transpose', 'Cast', 'Squeeze', 'Unsqueeze'])
 
@@ -39,10 +42,12 @@ export function findTrainable(graph: Graph, from: string): TrainableParameter[] 
   behind.delete(from)
   const consumers = consumersOf(graph)
   return [...graph.initializers].flatMap(([name, tensor]) => {
-    if (!isFloat(tensor.dtype) || tensor.size <= 1) return []
+    if (!isFloat(tensor.dtype) || tensor.dims.length === 0) return []
     const uses = usesOf(consumers, name)
     const kinds = uses.map(({ node, value }) =>
-      node.outputs.some((output) => behind.has(output)) ? roles[node.op]?.[node.inputs.indexOf(value)] : undefined,
+      node.outputs.some((output) => behind.has(output)) && (tensor.size > 1 || !elementwise.has(node.op))
+        ? roles[node.op]?.[node.inputs.indexOf(value)]
+        : undefined,
     )
     const [kind] = kinds
     return kind === undefined || kinds.some((other) => other === undefined) ? [] : [{ name, kind }]

@@ -54,11 +54,11 @@ const surfaces = (heads: Task['heads'], more: Settings = {}): Task => ({
 })
 
 /** Layouts, grounds and sizes of heads that the training of the counter never sees. */
-const heldBack = { layout: ['ring', 'queues'], background: ['tiles', 'stripes'], sizes: [11, 13, 15] } as const
+const heldBack = { layout: ['ring', 'queues'], background: ['texture', 'stripes'], sizes: [12, 18] } as const
 const known = {
   layout: crowdLayouts.filter((one) => !(heldBack.layout as readonly string[]).includes(one)),
   background: crowdBackgrounds.filter((one) => !(heldBack.background as readonly string[]).includes(one)),
-  sizes: [7, 9, 18, 22],
+  sizes: [10, 14, 22],
 }
 
 /** As many in a picture as fit without hiding each other altogether, 5 to 120, few as likely as many on a logarithmic scale. */
@@ -110,9 +110,9 @@ const tasks: Readonly<Record<string, Task>> = {
   crowd: {
     heads: ['count'],
     model: 'deepseek-vision-tiny',
-    settings: { imageSize: [192, 256], epochs: 24, batchSize: 8, averageDecay: 0.99, augment: 'light' },
+    settings: { imageSize: [192, 256], epochs: 20, batchSize: 8, averageDecay: 0.99, augment: 'light' },
     async open() {
-      return { train: crowds(480, 0, known), test: crowds(120, 1_000_000, heldBack) }
+      return { train: crowds(800, 0, known), test: crowds(120, 1_000_000, heldBack) }
     },
   },
   'surfaces-detect': surfaces(['detect']),

@@ -49,52 +49,60 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   )
 }
 
-describe('HeadTrainer', () => {
-  test('trains all heads on one backbone, and the file answers all of them', async () => {
-    const heads = [
-      { task: 'detect', labels: classes },
-      { task: 'segment', labels: classes },
-      { task: 'classify', labels: classes },
-      { task: 'count', labels: classes },
-    ] as const
-    const { file, figures, history } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
-    expect(history.at(-1)!.loss).toBeLessThan(0.6 * history[0]!.loss)
-    expect(figures!['detect.ap50']).toBeGreaterThan(0.6)
-    expect(figures!['segment.meanIoU']).toBeGreaterThan(0.6)
-    expect(figures!['classify.accuracy']).toBeGreaterThan(0.7)
-    // Three squares are in every picture.
-    expect(figures!['count.mae']).toBeLessThan(1)
-    const model = await readModelFile(file)
-    const metadata = readMetadata(model)
-    expect([metadata.task, metadata.labels, metadata.heads!.map(({ name }) => name)]).toEqual([
-      'multi',
-      [],
-      ['detect', 'segment', 'classify', 'count'],
-    ])
-    const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { threads: 1, share: false })
-    try {
-      const held = squares(4, 3)
-      const answers = await loaded.predict(held.samples.map(({ image }) => image!))
-      for (const [i, { heads: answer }] of answers.entries()) {
-        expect(answer.detect).toBeInstanceOf(Detections)
-        expect(answer.segment).toBeInstanceOf(Segmentation)
-        expect(answer.count!.task).toBe('count')
-        const found = answer.detect as Detections
-        expect([found.width, found.height]).toEqual([side, side])
-        expect(found.length).toBeLessThanOrEqual(8)
-        const overlaps = found.overlaps(held.samples[i]!.annotations!.map(({ box }) => box!))
-        if (found.length > 0) expect(Math.max(...overlaps)).toBeGreaterThan(0.4)
-      }
-      const [all] = await loaded.predict([held.samples[0]!.image!], { confidence: 0, limit: 7 })
-      expect((all!.heads.detect as Detections).length).toBe(7)
-      const [none] = await loaded.predict([held.samples[0]!.image!], { confidence: { bright: 1, dark: 1 } })
-      expect((none!.heads.detect as Detections).length).toBe(0)
-    } finally {
-      await loaded.close()
-    }
-  }, 300_000)
+/** Trainings of a minute or so, which another program beside them may make longer. */
+const long = { timeout: 300_000 }
 
-  test.each(['conv2', 'backbone'])('leaves what is frozen as it is: %s', async (freeze) => {
+describe('HeadTrainer', () => {
+  test(
+    'trains all heads on one backbone, and the file answers all of them',
+    long,
+    async () => {
+      const heads = [
+        { task: 'detect', labels: classes },
+        { task: 'segment', labels: classes },
+        { task: 'classify', labels: classes },
+        { task: 'count', labels: classes },
+      ] as const
+      const { file, figures, history } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
+      expect(history.at(-1)!.loss).toBeLessThan(0.6 * history[0]!.loss)
+      expect(figures!['detect.ap50']).toBeGreaterThan(0.6)
+      expect(figures!['segment.meanIoU']).toBeGreaterThan(0.6)
+      expect(figures!['classify.accuracy']).toBeGreaterThan(0.7)
+      // Three squares are in every picture.
+      expect(figures!['count.mae']).toBeLessThan(1)
+      const model = await readModelFile(file)
+      const metadata = readMetadata(model)
+      expect([metadata.task, metadata.labels, metadata.heads!.map(({ name }) => name)]).toEqual([
+        'multi',
+        [],
+        ['detect', 'segment', 'classify', 'count'],
+      ])
+      const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { threads: 1, share: false })
+      try {
+        const held = squares(4, 3)
+        const answers = await loaded.predict(held.samples.map(({ image }) => image!))
+        for (const [i, { heads: answer }] of answers.entries()) {
+          expect(answer.detect).toBeInstanceOf(Detections)
+          expect(answer.segment).toBeInstanceOf(Segmentation)
+          expect(answer.count!.task).toBe('count')
+          const found = answer.detect as Detections
+          expect([found.width, found.height]).toEqual([side, side])
+          expect(found.length).toBeLessThanOrEqual(8)
+          const overlaps = found.overlaps(held.samples[i]!.annotations!.map(({ box }) => box!))
+          if (found.length > 0) expect(Math.max(...overlaps)).toBeGreaterThan(0.4)
+        }
+        const [all] = await loaded.predict([held.samples[0]!.image!], { confidence: 0, limit: 7 })
+        expect((all!.heads.detect as Detections).length).toBe(7)
+        const [none] = await loaded.predict([held.samples[0]!.image!], { confidence: { bright: 1, dark: 1 } })
+        expect((none!.heads.detect as Detections).length).toBe(0)
+      } finally {
+        await loaded.close()
+      }
+    },
+    300_000,
+  )
+
+  test.each(['conv2', 'backbone'])('leaves what is frozen as it is: %s', long, async (freeze) => {
     const { model: first } = await openSource('deepseek-vision-tiny')
     const { model } = await new HeadTrainer(options({ freeze, out: join(folder, freeze) })).run()
     const frozen = extract(model, { outputs: [readMetadata(model).stages[freeze === 'conv2' ? 'conv2' : 'conv5']!] }).graph.initializers
@@ -111,7 +119,7 @@ describe('HeadTrainer', () => {
     expect(changed.length > 0).toBe(freeze === 'conv2')
   })
 
-  test('a head without suppression answers once, and its file holds nothing that only training needs', async () => {
+  test('a head without suppression answers once, and its file holds nothing that only training needs', long, async () => {
     const heads = [{ task: 'detect', labels: classes, suppression: 'none' }] as const
     const { file, model, history, figures } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
     expect(history.at(-1)!.terms.many_loss).toBeLessThan(0.7 * history[0]!.terms.many_loss!)
@@ -132,7 +140,7 @@ describe('HeadTrainer', () => {
     expect(single).toBeGreaterThan(0.65 * all)
   })
 
-  test('learns masks with boxes, and draws them on the picture', async () => {
+  test('learns masks with boxes, and draws them on the picture', long, async () => {
     const heads = [{ task: 'detect', labels: classes, masks: true }] as const
     const { file, history, figures } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
     expect(history.at(-1)!.terms.mask_loss).toBeLessThan(0.6 * history[0]!.terms.mask_loss!)
@@ -169,19 +177,24 @@ describe('HeadTrainer', () => {
     expect(await codeOf(new HeadTrainer(options({ freeze: 'pixels' })).run())).toMatch(/^MODEL_FREEZE/)
   })
 
-  test('is resumed inside an epoch to the same weights', async () => {
-    const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
-    const controller = new AbortController()
-    const onEvent: HeadTrainOptions['onEvent'] = (event) => {
-      if (event.kind === 'step' && event.epoch === 0 && event.batch === 2) controller.abort()
-    }
-    expect(await codeOf(new HeadTrainer(options({ epochs: 2, signal: controller.signal, onEvent })).run())).toBe('CANCELLED undefined')
-    expect(await codeOf(new HeadTrainer(options({ epochs: 3, resume: true })).run())).toMatch(/CHECKPOINT_INVALID epochs/)
-    const resumed = await new HeadTrainer(options({ epochs: 2, resume: true })).run()
-    expect(resumed.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss))
-    for (const [name, tensor] of whole.model.graph.initializers)
-      expect(resumed.model.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
-  }, 300_000)
+  test(
+    'is resumed inside an epoch to the same weights',
+    long,
+    async () => {
+      const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
+      const controller = new AbortController()
+      const onEvent: HeadTrainOptions['onEvent'] = (event) => {
+        if (event.kind === 'step' && event.epoch === 0 && event.batch === 2) controller.abort()
+      }
+      expect(await codeOf(new HeadTrainer(options({ epochs: 2, signal: controller.signal, onEvent })).run())).toBe('CANCELLED undefined')
+      expect(await codeOf(new HeadTrainer(options({ epochs: 3, resume: true })).run())).toMatch(/CHECKPOINT_INVALID epochs/)
+      const resumed = await new HeadTrainer(options({ epochs: 2, resume: true })).run()
+      expect(resumed.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss))
+      for (const [name, tensor] of whole.model.graph.initializers)
+        expect(resumed.model.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
+    },
+    300_000,
+  )
 
   test.each<[string, Partial<HeadTrainOptions>]>([
     ['TRAIN_OPTION train', { train: { classes, samples: squares(4, 1).samples.map(({ annotations: _, ...rest }) => rest) } }],

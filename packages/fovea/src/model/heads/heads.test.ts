@@ -48,6 +48,14 @@ describe('answers are about the picture, not about the square that it was laid i
   })
 })
 
+test('stages name values that are there: a head of one level leaves the others out', () => {
+  const model = addHeads(buildFeatures('resnet18', { imageSize: [64, 64] }), [{ task: 'count', labels: ['x'] }])
+  const { stages } = readMetadata(model)
+  const values = new Set([...model.graph.inputs.map(({ name }) => name), ...model.graph.nodes.flatMap(({ outputs }) => outputs)])
+  expect(Object.keys(stages)).toContain('p3')
+  for (const [stage, value] of Object.entries(stages)) expect(values.has(value), stage).toBe(true)
+})
+
 describe('heads', () => {
   const all: readonly HeadSpec[] = [
     { task: 'detect', labels: ['x'] },

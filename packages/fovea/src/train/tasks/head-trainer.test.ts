@@ -53,54 +53,49 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 const long = { timeout: 300_000 }
 
 describe('HeadTrainer', () => {
-  test(
-    'trains all heads on one backbone, and the file answers all of them',
-    long,
-    async () => {
-      const heads = [
-        { task: 'detect', labels: classes },
-        { task: 'segment', labels: classes },
-        { task: 'classify', labels: classes },
-        { task: 'count', labels: classes },
-      ] as const
-      const { file, figures, history } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
-      expect(history.at(-1)!.loss).toBeLessThan(0.6 * history[0]!.loss)
-      expect(figures!['detect.ap50']).toBeGreaterThan(0.6)
-      expect(figures!['segment.meanIoU']).toBeGreaterThan(0.6)
-      expect(figures!['classify.accuracy']).toBeGreaterThan(0.7)
-      // Three squares are in every picture.
-      expect(figures!['count.mae']).toBeLessThan(1)
-      const model = await readModelFile(file)
-      const metadata = readMetadata(model)
-      expect([metadata.task, metadata.labels, metadata.heads!.map(({ name }) => name)]).toEqual([
-        'multi',
-        [],
-        ['detect', 'segment', 'classify', 'count'],
-      ])
-      const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { threads: 1, share: false })
-      try {
-        const held = squares(4, 3)
-        const answers = await loaded.predict(held.samples.map(({ image }) => image!))
-        for (const [i, { heads: answer }] of answers.entries()) {
-          expect(answer.detect).toBeInstanceOf(Detections)
-          expect(answer.segment).toBeInstanceOf(Segmentation)
-          expect(answer.count!.task).toBe('count')
-          const found = answer.detect as Detections
-          expect([found.width, found.height]).toEqual([side, side])
-          expect(found.length).toBeLessThanOrEqual(8)
-          const overlaps = found.overlaps(held.samples[i]!.annotations!.map(({ box }) => box!))
-          if (found.length > 0) expect(Math.max(...overlaps)).toBeGreaterThan(0.4)
-        }
-        const [all] = await loaded.predict([held.samples[0]!.image!], { confidence: 0, limit: 7 })
-        expect((all!.heads.detect as Detections).length).toBe(7)
-        const [none] = await loaded.predict([held.samples[0]!.image!], { confidence: { bright: 1, dark: 1 } })
-        expect((none!.heads.detect as Detections).length).toBe(0)
-      } finally {
-        await loaded.close()
+  test('trains all heads on one backbone, and the file answers all of them', long, async () => {
+    const heads = [
+      { task: 'detect', labels: classes },
+      { task: 'segment', labels: classes },
+      { task: 'classify', labels: classes },
+      { task: 'count', labels: classes },
+    ] as const
+    const { file, figures, history } = await new HeadTrainer(options({ heads, epochs: 24, learningRate: 0.003 })).run()
+    expect(history.at(-1)!.loss).toBeLessThan(0.6 * history[0]!.loss)
+    expect(figures!['detect.ap50']).toBeGreaterThan(0.6)
+    expect(figures!['segment.meanIoU']).toBeGreaterThan(0.6)
+    expect(figures!['classify.accuracy']).toBeGreaterThan(0.7)
+    // Three squares are in every picture.
+    expect(figures!['count.mae']).toBeLessThan(1)
+    const model = await readModelFile(file)
+    const metadata = readMetadata(model)
+    expect([metadata.task, metadata.labels, metadata.heads!.map(({ name }) => name)]).toEqual([
+      'multi',
+      [],
+      ['detect', 'segment', 'classify', 'count'],
+    ])
+    const loaded = await DeepSeekVision.of<'multi'>(model, metadata, { threads: 1, share: false })
+    try {
+      const held = squares(4, 3)
+      const answers = await loaded.predict(held.samples.map(({ image }) => image!))
+      for (const [i, { heads: answer }] of answers.entries()) {
+        expect(answer.detect).toBeInstanceOf(Detections)
+        expect(answer.segment).toBeInstanceOf(Segmentation)
+        expect(answer.count!.task).toBe('count')
+        const found = answer.detect as Detections
+        expect([found.width, found.height]).toEqual([side, side])
+        expect(found.length).toBeLessThanOrEqual(8)
+        const overlaps = found.overlaps(held.samples[i]!.annotations!.map(({ box }) => box!))
+        if (found.length > 0) expect(Math.max(...overlaps)).toBeGreaterThan(0.4)
       }
-    },
-    300_000,
-  )
+      const [all] = await loaded.predict([held.samples[0]!.image!], { confidence: 0, limit: 7 })
+      expect((all!.heads.detect as Detections).length).toBe(7)
+      const [none] = await loaded.predict([held.samples[0]!.image!], { confidence: { bright: 1, dark: 1 } })
+      expect((none!.heads.detect as Detections).length).toBe(0)
+    } finally {
+      await loaded.close()
+    }
+  })
 
   test.each(['conv2', 'backbone'])('leaves what is frozen as it is: %s', long, async (freeze) => {
     const { model: first } = await openSource('deepseek-vision-tiny')
@@ -177,24 +172,19 @@ describe('HeadTrainer', () => {
     expect(await codeOf(new HeadTrainer(options({ freeze: 'pixels' })).run())).toMatch(/^MODEL_FREEZE/)
   })
 
-  test(
-    'is resumed inside an epoch to the same weights',
-    long,
-    async () => {
-      const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
-      const controller = new AbortController()
-      const onEvent: HeadTrainOptions['onEvent'] = (event) => {
-        if (event.kind === 'step' && event.epoch === 0 && event.batch === 2) controller.abort()
-      }
-      expect(await codeOf(new HeadTrainer(options({ epochs: 2, signal: controller.signal, onEvent })).run())).toBe('CANCELLED undefined')
-      expect(await codeOf(new HeadTrainer(options({ epochs: 3, resume: true })).run())).toMatch(/CHECKPOINT_INVALID epochs/)
-      const resumed = await new HeadTrainer(options({ epochs: 2, resume: true })).run()
-      expect(resumed.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss))
-      for (const [name, tensor] of whole.model.graph.initializers)
-        expect(resumed.model.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
-    },
-    300_000,
-  )
+  test('is resumed inside an epoch to the same weights', long, async () => {
+    const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
+    const controller = new AbortController()
+    const onEvent: HeadTrainOptions['onEvent'] = (event) => {
+      if (event.kind === 'step' && event.epoch === 0 && event.batch === 2) controller.abort()
+    }
+    expect(await codeOf(new HeadTrainer(options({ epochs: 2, signal: controller.signal, onEvent })).run())).toBe('CANCELLED undefined')
+    expect(await codeOf(new HeadTrainer(options({ epochs: 3, resume: true })).run())).toMatch(/CHECKPOINT_INVALID epochs/)
+    const resumed = await new HeadTrainer(options({ epochs: 2, resume: true })).run()
+    expect(resumed.history.map(({ loss }) => loss)).toEqual(whole.history.map(({ loss }) => loss))
+    for (const [name, tensor] of whole.model.graph.initializers)
+      expect(resumed.model.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
+  })
 
   test.each<[string, Partial<HeadTrainOptions>]>([
     ['TRAIN_OPTION train', { train: { classes, samples: squares(4, 1).samples.map(({ annotations: _, ...rest }) => rest) } }],

@@ -234,7 +234,13 @@ function openParameters(model: Model, stages: ModelMetadata['stages'], freeze: s
   if (freeze === 'backbone') return all.filter(({ name }) => name.startsWith('heads.'))
   const value = stages[freeze]
   if (value === undefined || freeze === 'pixels' || !model.graph.nodes.some(({ outputs }) => outputs.includes(value)))
-    throw new FoveaError('MODEL_FREEZE', { expected: `none, backbone, or one of ${Object.keys(stages).join(', ')}`, found: freeze })
+    throw new FoveaError('MODEL_FREEZE', {
+      expected: `none, backbone, or one of ${Object.keys(stages)
+        .filter((stage) => stage !== 'pixels')
+        .join(', ')}`,
+      found: freeze,
+      remedy: 'Write one of these: a stage and what leads to it stay as they are.',
+    })
   const frozen = extract(model, { outputs: [value] }).graph.initializers
   const open = all.filter(({ name }) => !frozen.has(name))
   if (open.length > 0) return open

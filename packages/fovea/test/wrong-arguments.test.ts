@@ -31,6 +31,7 @@ import {
   RougeMetric,
   readDataset,
   SegmentationMetric,
+  testPattern,
   toRunLengthText,
   transformSample,
   transforms,
@@ -228,6 +229,9 @@ describe('data and evaluation', () => {
     }
     expect(await uncoded(read, [dataset.samples[0]])).toEqual([])
     for (const door of [openFolder, readDataset]) expect(await uncoded(door, ['/nowhere', {}]), door.name).toEqual([])
+    expect(await uncoded(vision.preprocessImage, [image, preprocessing])).toEqual([])
+    expect(await uncoded(vision.readDicom, [new Uint8Array(300), {}])).toEqual([])
+    expect(await uncoded(testPattern, [0, { width: 64, height: 48 }])).toEqual([])
     for (const file of [undefined, null, {}, 7, ''])
       await expect(vision.writePng(file as never, image)).rejects.toMatchObject({ code: 'FILE_WRITE' })
   })

@@ -1,6 +1,7 @@
 // The preprocessing contract: what happens to a picture's pixels before a model sees them.
 
 import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 
 export type ResizeMode = 'squash' | 'crop' | 'letterbox'
 export type Interpolation = 'nearest' | 'bilinear' | 'bicubic' | 'lanczos3'
@@ -69,7 +70,7 @@ export function createPreprocessing(parts: Partial<Preprocessing> = {}): Preproc
 
 /** The contract out of parsed JSON; unknown keys are ignored, missing ones take their defaults. */
 export function parsePreprocessing(value: unknown): Preprocessing {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) fail('preprocessing', 'an object', describe(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) fail('preprocessing', 'an object', said(value))
   const from = value as Record<string, unknown>
   const parts: Record<string, unknown> = {}
   for (const key of preprocessingFields) {
@@ -114,32 +115,28 @@ export function pixelAffine(preprocessing: Preprocessing): { factor: number[]; o
 function check(p: Preprocessing): void {
   if (p.size !== undefined) {
     const good = Array.isArray(p.size) && p.size.length === 2 && p.size.every((n) => Number.isInteger(n) && n >= 1 && n <= 65_536)
-    if (!good) fail('size', '[height, width] of 1 to 65536 pixels', describe(p.size))
+    if (!good) fail('size', '[height, width] of 1 to 65536 pixels', said(p.size))
   }
   for (const [key, allowed] of Object.entries(modes)) {
     const value = p[key as keyof typeof modes]
-    if (!(allowed as readonly string[]).includes(value)) fail(key, `one of ${allowed.join(', ')}`, describe(value))
+    if (!(allowed as readonly string[]).includes(value)) fail(key, `one of ${allowed.join(', ')}`, said(value))
   }
   if (!(Number.isFinite(p.cropFraction) && p.cropFraction > 0 && p.cropFraction <= 1)) {
-    fail('cropFraction', 'a number over 0 and up to 1', describe(p.cropFraction))
+    fail('cropFraction', 'a number over 0 and up to 1', said(p.cropFraction))
   }
-  if (!(Number.isInteger(p.padValue) && p.padValue >= 0 && p.padValue <= 255)) fail('padValue', '0 to 255', describe(p.padValue))
+  if (!(Number.isInteger(p.padValue) && p.padValue >= 0 && p.padValue <= 255)) fail('padValue', '0 to 255', said(p.padValue))
   for (const key of ['mean', 'std'] as const) {
     const value = p[key]
     if (p.scale !== 'custom') {
-      if (value !== undefined) fail(key, `nothing, as scale is "${p.scale}" (use "custom")`, describe(value))
+      if (value !== undefined) fail(key, `nothing, as scale is "${p.scale}" (use "custom")`, said(value))
       continue
     }
     const length = channelsOf(p)
     const good = Array.isArray(value) && value.length === length && value.every((n) => Number.isFinite(n) && (key === 'mean' || n > 0))
-    if (!good) fail(key, `${length} ${key === 'std' ? 'positive ' : ''}numbers, one per channel`, describe(value))
+    if (!good) fail(key, `${length} ${key === 'std' ? 'positive ' : ''}numbers, one per channel`, said(value))
   }
 }
 
 function fail(field: string, expected: string, found: string): never {
   throw new FoveaError('PREPROCESSING_INVALID', { field, expected, found })
-}
-
-function describe(value: unknown): string {
-  return JSON.stringify(value) ?? 'nothing'
 }

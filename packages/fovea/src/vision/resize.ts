@@ -1,12 +1,10 @@
 // Resizing in plain TypeScript: the same bytes on every machine, in Node and in a browser.
 
-import { FoveaError } from '../util/errors.ts'
-import { said } from '../util/said.ts'
 import { createImage, cropImage, type Image, toGray, toRgb, verifyImage } from './image.ts'
 import { copyRows, type Rows, resizeColumns, resizeRows, resizeRowsRgb } from './kernels/plain.ts'
 import { type Resampler, resampler } from './kernels/resampler.ts'
 import { stretchRgb } from './kernels/vectors.ts'
-import type { Interpolation, Preprocessing } from './preprocessing.ts'
+import { type Interpolation, type Preprocessing, parsePreprocessing } from './preprocessing.ts'
 
 /** Where the pixels of a picture go: scale to `scaled`, then cut or pad so that the result is `size`. All as [height, width]. */
 export interface ResizePlan {
@@ -45,11 +43,10 @@ export function roundHalfEven(value: number): number {
 
 /**
  * The picture as the model's contract wants it: colour, size, crop or padding; uint8 HWC. Scaling of values is left to the graph.
- * @throws IMAGE_INVALID where the image is not well formed
+ * @throws IMAGE_INVALID where the image is not well formed; PREPROCESSING_INVALID
  */
-export function preprocessImage(image: Image, preprocessing: Preprocessing): Image {
-  if (typeof preprocessing !== 'object' || preprocessing === null)
-    throw new FoveaError('PREPROCESSING_INVALID', { field: 'preprocessing', expected: 'an object', found: said(preprocessing) })
+export function preprocessImage(image: Image, given: Preprocessing): Image {
+  const preprocessing = parsePreprocessing(given)
   const colored = orderChannels(image, preprocessing)
   const { size, scaled, offset } = planResize(image.width, image.height, preprocessing)
   const resized = resizeImage(colored, scaled[0], scaled[1], preprocessing.interpolation)

@@ -1,5 +1,7 @@
 // The stored values of a DICOM file, and what must be known of them.
 
+import { FoveaError } from '../../util/errors.ts'
+import { said } from '../../util/said.ts'
 import { defaultMaxPixels, noSuchPage, tooManyPixels } from '../limits.ts'
 import { readFileBytes } from '../source.ts'
 import { type DicomAttributes, type DicomIdentity, readAttributes, readIdentity } from './attributes.ts'
@@ -38,6 +40,10 @@ export interface DicomPixels {
  *   compressions; DATA_NO_PIXELS; DATA_TRUNCATED, DATA_UNREADABLE_IMAGE, DATA_IMAGE_TOO_LARGE, DATA_TOO_MANY_BYTES, DATA_NO_SUCH_PAGE
  */
 export async function readDicom(source: string | Uint8Array, options: ReadDicomOptions = {}): Promise<DicomPixels> {
+  if (typeof options !== 'object' || options === null)
+    throw new FoveaError('DATA_OPTION_INVALID', { field: 'options', expected: 'an object', found: said(options) })
+  if (typeof source !== 'string' && !(source instanceof Uint8Array))
+    throw new FoveaError('DATA_OPTION_INVALID', { field: 'source', expected: 'a path or the bytes of a file', found: said(source) })
   const { frame, maxPixels = defaultMaxPixels, identity = false, color = 'rgb' } = options
   const file = typeof source === 'string' ? source : undefined
   const dicom = parseDicom(typeof source === 'string' ? await readFileBytes(source) : source, file)

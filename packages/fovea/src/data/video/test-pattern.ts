@@ -1,7 +1,7 @@
 // Frames drawn by formula: shapes that move, and the number of the frame, readable by eye and by `readPatternNumber`.
 
 import { FoveaError } from '../../util/errors.ts'
-import { createImage, type Image } from '../../vision/image.ts'
+import { createImage, type Image, verifyImage } from '../../vision/image.ts'
 import { defaultMaxPixels } from '../limits.ts'
 
 /** Bits of the number, lowest first, beside two that tell white from black. */
@@ -18,10 +18,10 @@ export const smallestPattern = { width: 64, height: 48 } as const
  *
  * @throws FoveaError SOURCE_OPTION for sizes below 64x48 or of more than 2^27 pixels, and for no number of a frame
  */
-export function testPattern(
-  index: number,
-  { width = 640, height = 480 }: { readonly width?: number; readonly height?: number } = {},
-): Image {
+export function testPattern(index: number, size: { readonly width?: number; readonly height?: number } = {}): Image {
+  if (typeof size !== 'object' || size === null)
+    throw new FoveaError('SOURCE_OPTION', { field: 'size', expected: 'an object of width and height', found: String(size) })
+  const { width = 640, height = 480 } = size
   if (!(width >= smallestPattern.width && height >= smallestPattern.height && Number.isInteger(width) && Number.isInteger(height)))
     throw new FoveaError('SOURCE_OPTION', { field: 'size', expected: 'whole numbers of at least 64x48', found: `${width}x${height}` })
   if (width * height > defaultMaxPixels)
@@ -55,10 +55,10 @@ export function testPattern(
 
 /**
  * The number in a frame of the test pattern, also after scaling and lossy coding; modulo 2^24. Undefined where there is none: the first
- * two cells are not white and black.
+ * two cells are not white and black. @throws FoveaError IMAGE_INVALID
  */
 export function readPatternNumber(image: Image): number | undefined {
-  if (image.width < cells) return undefined
+  if (verifyImage(image).width < cells) return undefined
   const light = (i: number) => {
     const { left, right, bottom } = cellOf(i, image.width, image.height)
     const at = (Math.floor(bottom / 2) * image.width + Math.floor((left + right) / 2)) * image.channels

@@ -48,7 +48,9 @@ export interface CharucoView extends CalibrationView {
   readonly ids: readonly number[]
 }
 
-export function checkCamera(field: string, { matrix, distortion }: Camera): void {
+export function checkCamera(field: string, camera: Camera): void {
+  if (typeof camera !== 'object' || camera === null) refuse(field, 'an object of matrix and distortion', camera)
+  const { matrix, distortion } = camera
   checkNumbers(`${field}.matrix`, matrix, 9)
   if (!(matrix[0]! > 0 && matrix[4]! > 0 && matrix[8] === 1))
     refuse(`${field}.matrix`, '[fx, 0, cx, 0, fy, cy, 0, 0, 1] with fx and fy above 0', matrix)
@@ -158,6 +160,8 @@ interface CharucoDetector extends Native {
 }
 
 function checkBoard(field: string, board: CharucoBoard): void {
+  if (typeof board !== 'object' || board === null)
+    refuse(field, 'an object of columns, rows, squareLength, markerLength and dictionary', board)
   checkInteger(`${field}.columns`, board.columns, 2, 100)
   checkInteger(`${field}.rows`, board.rows, 2, 100)
   checkNumber(`${field}.squareLength`, board.squareLength, 1e-9)

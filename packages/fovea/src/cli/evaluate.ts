@@ -60,6 +60,7 @@ interface EvaluateFlags extends ModelFlags {
   against?: string
   sweep?: SweepGoal | true
   nms?: readonly number[]
+  by?: 'boxes' | 'masks'
   tile?: number | true
   flip?: boolean
   calibrate?: boolean
@@ -86,6 +87,7 @@ export function evaluateCommand(): Command {
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
     .option('--metrics <names>', 'figures, such as accuracy,mAP,f1 (default: all)', (text) => text.split(','))
     .option('--head <name>', 'of a model with several heads: the one that is measured (default: the first)')
+    .addOption(new Option('--by <what>', 'of a detector: what is compared').choices(['boxes', 'masks']))
     .option('--against <model>', 'compare with another model on the same pictures')
     .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
     .option('--nms <overlaps>', 'of a detector, with --sweep: overlaps of suppression to try, such as 0.4,0.5,0.6', parseOverlaps)
@@ -234,7 +236,7 @@ function evaluateWith(
   model: DeepSeekVision<Task>,
   pictures: EvaluationData,
   name: string,
-  { metrics, head, bootstrap: samples, seed, nms, tile, flip }: EvaluateFlags,
+  { metrics, head, bootstrap: samples, seed, by, nms, tile, flip }: EvaluateFlags,
   line: LiveLine,
   signal: AbortSignal,
 ): Promise<VisionEvaluation> {
@@ -242,6 +244,7 @@ function evaluateWith(
     bootstrap: { samples, seed },
     ...(metrics ? { metrics } : {}),
     ...(head === undefined ? {} : { head }),
+    ...(by && { by }),
     ...(nms && { nms }),
     ...(tile !== undefined && { tiles: tile === true ? true : { size: tile } }),
     ...(flip && { flip }),

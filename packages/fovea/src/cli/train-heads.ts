@@ -108,7 +108,7 @@ interface PlannedHead {
 /** Data sets of the same classes teach one head of a task, others each one of their own. */
 function headsOf(task: TrainedTask, folders: readonly ImageFolder[]): PlannedHead[] {
   const planned = folders.flatMap((folder) => tasksOf(task, folder.splits.train!, folders.length > 1).map((each) => ({ each, folder })))
-  const groups = [...Map.groupBy(planned, ({ each, folder }) => JSON.stringify([each, folder.classes])).values()]
+  const groups = [...Map.groupBy(planned, ({ each, folder }) => JSON.stringify([each, [...folder.classes].sort()])).values()]
   if (task === 'multi' && groups.length < 2)
     throw new FoveaError('TRAIN_OPTION', {
       field: 'task',
@@ -170,19 +170,19 @@ async function evaluateHeads(
   const evaluations: Record<string, VisionEvaluation> = {}
   try {
     for (const { spec, folders } of heads) {
-      const { name = spec.task, labels: classes } = spec
-      const samples = folders.flatMap(
-        ({ splits }) => [splits.test, splits.val].find((part) => part !== undefined && part.samples.length > 0)?.samples ?? [],
+      const { name = spec.task } = spec
+      // Classes are the same, but each data set may count them in an order of its own.
+      const held = mixDatasets(
+        folders.map(({ classes, splits }) => {
+          const part = [splits.test, splits.val].find((one) => one !== undefined && one.samples.length > 0)
+          return { classes, samples: part?.samples ?? [] }
+        }),
       )
-      if (samples.length === 0) continue
-      evaluations[name] = await new VisionEvaluator({ head: name, bootstrap: { samples: 200 } }).evaluate(
-        loaded,
-        { classes, samples },
-        {
-          signal,
-          onProgress: (done, total, stage) => line.update(`${name}, ${stage}  ${bar(done / Math.max(1, total))}  ${done}/${total}`),
-        },
-      )
+      if (held.samples.length === 0) continue
+      evaluations[name] = await new VisionEvaluator({ head: name, bootstrap: { samples: 200 } }).evaluate(loaded, held, {
+        signal,
+        onProgress: (done, total, stage) => line.update(`${name}, ${stage}  ${bar(done / Math.max(1, total))}  ${done}/${total}`),
+      })
     }
   } finally {
     await loaded.close()

@@ -58,6 +58,13 @@ describe('importModel of detectors', () => {
     const guess = (points: number | null) => guessLayout([{ name: 'y', dims: ['N', points, 6] }], metadata, 1)
     expect([guess(300), guess(25_200), guess(null)]).toEqual(['end-to-end', 'yolov5', undefined])
     expect(guessLayout([{ name: 'y', dims: ['N', null, 6] }], metadata, 3)).toBe('end-to-end')
+    const named = new Map([...metadata, ['description', 'Ultralytics RTDETR-l model']])
+    const rows = (columns: number) => [{ name: 'y', dims: ['N', 300, columns] }]
+    expect([guessLayout(rows(84), metadata, 80), guessLayout(rows(6), named, 2), guessLayout(rows(6), metadata, 2)]).toEqual([
+      'ultralytics-rt-detr',
+      'ultralytics-rt-detr',
+      'end-to-end',
+    ])
   })
 
   it('wants names where answers do not tell how many classes there are, and says when a scaling is guessed', () => {

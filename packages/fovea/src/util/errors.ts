@@ -337,7 +337,7 @@ export const errorCatalogue = {
   MODEL_NOT_DETECTOR: {
     message: 'The model cannot be used as a detector',
     remedy:
-      'Name the form of its answers with the option detector (--detector): ultralytics, yolov5, yolox, end-to-end, fastestdet, rt-detr or detr; `fovea inspect` shows its outputs.',
+      'Name the form of its answers with the option detector (--detector): ultralytics, yolov5, yolox, end-to-end, fastestdet, rt-detr, ultralytics-rt-detr or detr; `fovea inspect` shows its outputs.',
   },
   MODEL_NOT_VISION: {
     message: 'The model cannot be fed with pictures alone',

@@ -31,10 +31,15 @@ export function tilesOf(width: number, height: number, { size, overlap = 0.2 }: 
   if (!(overlap >= 0 && overlap <= 0.9)) throw invalid('tiles.overlap', '0 to 0.9', String(overlap))
   const columns = startsOf(width, tileWidth, overlap)
   const rows = startsOf(height, tileHeight, overlap)
+  if (rows.length * columns.length > mostTiles)
+    throw invalid('tiles.size', `at most ${mostTiles} tiles`, `${rows.length * columns.length} for a picture of ${width}x${height}`)
   return rows.flatMap((top) =>
     columns.map((left) => ({ left, top, width: Math.min(width, tileWidth), height: Math.min(height, tileHeight) })),
   )
 }
+
+/** Far more than the largest pictures need at the sizes that models see. */
+const mostTiles = 10_000
 
 function startsOf(length: number, tile: number, overlap: number): number[] {
   if (tile >= length) return [0]

@@ -6,6 +6,7 @@ import type { Model } from '../../graph/model.ts'
 import type { Feature } from '../../nn/module.ts'
 import { ModuleBuilder } from '../../nn/module.ts'
 import { eliminateDeadNodes } from '../../passes/eliminate-dead-nodes.ts'
+import { extract } from '../../passes/extract.ts'
 import { inferValues } from '../../passes/infer-shapes.ts'
 import { FoveaError } from '../../util/errors.ts'
 import { checkLabels, checkNewLabels } from '../labels.ts'
@@ -37,7 +38,8 @@ export interface AddHeadsOptions {
 export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, levels: count = 3 }: AddHeadsOptions = {}): Model {
   const metadata = readMetadata(source)
   checkSpecs(specs)
-  const model = copyModel(source)
+  // What stages do not need goes first, old heads with their names among it.
+  const model = copyModel(extract(source, { outputs: stageValues(source, metadata) }))
   const { graph } = model
   graph.outputs = []
   graph.inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
@@ -78,6 +80,13 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
     heads,
     stages: { ...stages, ...Object.fromEntries(made) },
   })
+}
+
+/** Values that heads may look at; those of old heads are none. */
+function stageValues({ graph }: Model, { stages }: ModelMetadata): string[] {
+  const produced = new Set(graph.nodes.flatMap(({ outputs }) => outputs))
+  const own = new Set(['logits', 'probabilities'])
+  return [...new Set(Object.entries(stages).flatMap(([stage, value]) => (own.has(stage) || !produced.has(value) ? [] : [value])))]
 }
 
 function nameOf({ task, name = task }: HeadSpec): string {

@@ -7,6 +7,7 @@ import {
   endToEndCandidates,
   type ForeignOutputs,
   fastestDetCandidates,
+  rtDetrRows,
   ultralyticsCandidates,
   yolov5Candidates,
   yoloxCandidates,
@@ -109,6 +110,14 @@ export const detectorLayouts = {
     iou: 1,
     input: { scale: 'unit', color: 'rgb', resize: 'squash' },
   },
+  'ultralytics-rt-detr': {
+    about: '[N, K, 4 + classes], RT-DETR by Ultralytics',
+    fits: single(3, 2, 4),
+    emit: rtDetrRows,
+    suppression: 'none',
+    iou: 1,
+    input: { scale: 'unit', color: 'rgb', resize: 'squash' },
+  },
   detr: {
     about: '[N, K, classes + 1] and [N, K, 4], DETR',
     fits: queries(1),
@@ -142,10 +151,14 @@ export function guessLayout(
     const found = detectorLayouts[name].fits(outputs)
     return found !== undefined && (found.classes === classes || found.classes === 0)
   }
+  const count = outputs[0]?.dims?.[1]
+  const isFew = typeof count === 'number' && count <= mostAnswers
+  // With two classes it has six numbers, as answers without suppression do: the description of the file names it.
+  if (fits('ultralytics-rt-detr') && isFew && (classes !== 2 || /rt-?detr/i.test(metadata.get('description') ?? '')))
+    return 'ultralytics-rt-detr'
   // With one class, six numbers are what both have: without suppression there are some hundred answers, else one for each of thousands of points.
   if (fits('end-to-end') && fits('yolov5')) {
-    const count = outputs[0]!.dims![1]
-    return typeof count !== 'number' ? undefined : count <= mostAnswers ? 'end-to-end' : 'yolov5'
+    return typeof count !== 'number' ? undefined : isFew ? 'end-to-end' : 'yolov5'
   }
   return (['end-to-end', 'ultralytics', 'yolov5'] as const).find(fits)
 }

@@ -48,6 +48,27 @@ describe('answers are about the picture, not about the square that it was laid i
   })
 })
 
+test('a model with heads is given new ones, also of the same names', () => {
+  const specs = [
+    { task: 'detect', labels: ['x'] },
+    { task: 'segment', labels: ['x', 'background'] },
+    { task: 'count', labels: ['x'] },
+    { task: 'classify', labels: ['x', 'y'] },
+    { task: 'multilabel', labels: ['x', 'y'] },
+  ] as const
+  const first = addHeads(buildFeatures('resnet18', { imageSize: [64, 64] }), specs)
+  const again = addHeads(first, specs, { seed: 1 })
+  verifyModel(again)
+  const [before, after] = [first, again].map((model) => [...model.graph.initializers.keys()].sort())
+  expect(after).toEqual(before)
+  expect(readMetadata(again).heads!.map(({ name }) => name)).toEqual(specs.map(({ task }) => task))
+  const only = addHeads(first, [{ task: 'count', labels: ['x'] }])
+  expect([...only.graph.initializers.keys()].filter((name) => name.startsWith('heads.detect'))).toEqual([])
+  // The backbone is what it was.
+  for (const [name, tensor] of first.graph.initializers)
+    if (!name.startsWith('heads.')) expect(again.graph.initializers.get(name)!.bytes, name).toEqual(tensor.bytes)
+})
+
 test('stages name values that are there: a head of one level leaves the others out', () => {
   const model = addHeads(buildFeatures('resnet18', { imageSize: [64, 64] }), [{ task: 'count', labels: ['x'] }])
   const { stages } = readMetadata(model)

@@ -48,11 +48,18 @@ export function checkHeadOptions(heads: readonly Head[] | undefined, options: He
     if (heads !== undefined && !heads.some(({ task }) => task === 'classify'))
       throw new FoveaError('MODEL_OPTION', { field: 'reject', expected: 'a model that classifies', found: String(options.reject) })
   }
+  if (options.iou !== undefined && heads?.some(({ task }) => task === 'detect') && !heads.some(suppresses))
+    throw new FoveaError('MODEL_OPTION', { field: 'iou', expected: 'a head that suppresses doubles', found: 'one that answers once' })
   for (const [task, { keys, expected }] of Object.entries(taskOptions)) {
     const asked = keys.find((key) => options[key] !== undefined)
     if (asked === undefined || heads?.some((head) => head.task === task || (head.task === 'multilabel' && asked === 'confidence'))) continue
     throw new FoveaError('MODEL_OPTION', { field: asked, expected, found: String(options[asked]) })
   }
+}
+
+/** True for a head whose answers depend on the overlap of boxes. */
+export function suppresses(head: Head): boolean {
+  return head.task === 'detect' && head.suppression !== 'none'
 }
 
 /** Names of the initializers that are inputs of a run. */

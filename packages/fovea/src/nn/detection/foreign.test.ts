@@ -10,6 +10,7 @@ import {
   endToEndCandidates,
   type ForeignOutputs,
   fastestDetCandidates,
+  rtDetrRows,
   ultralyticsCandidates,
   yolov5Candidates,
   yoloxCandidates,
@@ -106,6 +107,18 @@ describe('answers of other detectors', () => {
       scores: [5, 6, 7].map((c) => at(a, 4) * at(a, c)),
     }))
     expectFound(run(yoloxCandidates, { output }), [wanted])
+  })
+
+  test('RT-DETR in rows: parts of the picture, then probabilities', () => {
+    const output = drawn(8, [2, 6, 4 + classes])
+    const at = (n: number, a: number, c: number) => output.data[(n * 6 + a) * (4 + classes) + c]!
+    const wanted = [0, 1].map((n) =>
+      Array.from({ length: 6 }, (_, a) => ({
+        box: around(at(n, a, 0) * width, at(n, a, 1) * height, at(n, a, 2) * width, at(n, a, 3) * height),
+        scores: [4, 5, 6].map((c) => at(n, a, c)),
+      })),
+    )
+    expectFound(run(rtDetrRows, { output }), wanted)
   })
 
   test('without suppression: the class is a number', () => {

@@ -103,6 +103,14 @@ export function fastestDetCandidates(e: Emitter, { values: [output], pixels, cla
   }
 }
 
+/** RT-DETR as Ultralytics exports it: [N, K, 4 + classes], middle and size as parts of the picture, then probabilities. */
+export function rtDetrRows(e: Emitter, { values: [output], pixels, classes }: ForeignOutputs): Candidates {
+  const [height, width] = [sideOf(e, pixels, 2), sideOf(e, pixels, 3)]
+  const [cx, cy, w, h, probabilities] = parts(e, output!, 2, [1, 1, 1, 1, classes])
+  const boxes = aroundMiddles(e, e.mul(cx!, width), e.mul(cy!, height), e.mul(w!, width), e.mul(h!, height))
+  return { boxes, probabilities: turned(e, probabilities!) }
+}
+
 /** DETR and RT-DETR: scores [N, K, classes] before an activation, and middle and size [N, K, 4] as parts of the picture. */
 export function detrCandidates(
   e: Emitter,

@@ -9,6 +9,7 @@ import { buildFeatures } from '../../model/build-features.ts'
 import { takesAnySize } from '../../model/front.ts'
 import { addHeads } from '../../model/heads/add-heads.ts'
 import { withoutAuxiliary } from '../../model/heads/detect.ts'
+import { suppresses } from '../../model/heads/run.ts'
 import { type ModelMetadata, readMetadata, writeMetadata } from '../../model/metadata.ts'
 import { openSource } from '../../model/open-source.ts'
 import { resolveSource } from '../../model/source.ts'
@@ -262,7 +263,9 @@ async function measure(
   const vision = await DeepSeekVision.of<'multi'>(model, metadata, { device, threads, share: false })
   const heads = metadata.heads!
   const meters = trainings.map((training) => training.meter(held))
-  const asked = heads.some(({ task }) => task === 'detect') ? { confidence: measuredFrom, iou: 0.65 } : {}
+  const asked = heads.some(({ task }) => task === 'detect')
+    ? { confidence: measuredFrom, ...(heads.some(suppresses) && { iou: 0.65 }) }
+    : {}
   // Truth is in pixels of the batch, so answers are left there too.
   const placement: Placement = { size: imageSize, scaled: imageSize, offset: [0, 0], picture: imageSize }
   let count = 0

@@ -75,6 +75,23 @@ describe('HeadView', () => {
     expect([...one.batch(batchOf(boxes)).labelMaps[0]!.data]).toEqual([1, 0, 1, 255])
   })
 
+  test('things of no known class stay unknown', () => {
+    const unknown = {
+      classes: ['nut', 'bolt'],
+      samples: [
+        {
+          path: 'a',
+          label: -1,
+          annotations: [
+            { label: -1, box },
+            { label: 0, box },
+          ],
+        },
+      ],
+    }
+    expect(new HeadView(unknown, ['bolt']).dataset.samples[0]!.annotations!.map(({ label }) => label)).toEqual([-1])
+  })
+
   test('of a mix a head sees what tells of all its classes', () => {
     const mixed = mixDatasets([boxes, states])
     const detect = new HeadView(mixed, ['nut', 'bolt'])

@@ -56,7 +56,11 @@ export class HeadView {
   }
 
   #marked(annotations: readonly Annotation[]): Annotation[] {
-    return annotations.map((one) => ({ ...one, label: this.#place(one.label) })).filter(({ label }) => label >= 0)
+    // What is of no known class stays so: it is neither a thing of the head nor its background.
+    return annotations.flatMap((one) => {
+      const label = this.#place(one.label)
+      return label < 0 && one.label >= 0 ? [] : [{ ...one, label }]
+    })
   }
 
   /** What other classes fill is background. */

@@ -11,6 +11,7 @@ import { type DetectionHeadOptions, detectionHead } from '../../nn/heads/detecti
 import { maskHead } from '../../nn/heads/masks.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
 import { eliminateDeadNodes } from '../../passes/eliminate-dead-nodes.ts'
+import { FoveaError } from '../../util/errors.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { clipBox } from '../../vision/boxes.ts'
 import type { Placement } from '../../vision/placement.ts'
@@ -152,11 +153,17 @@ export interface MaskOutput {
   readonly stride: number
 }
 
-/** The detections of a picture of the batch, in pixels of the picture itself; what lies outside of it is cut off. */
+/**
+ * The detections of a picture of the batch, in pixels of the picture itself; what lies outside of it is cut off.
+ *
+ * @throws FoveaError MODEL_SCORES where scores or boxes are no numbers
+ */
 export function readDetections({ boxes, scores, labels, count, masks }: DetectOutputs, picture: number, placement: Placement): Detection[] {
   const { scaled, offset, picture: size } = placement
   const [height, width] = size
   const places = scores.length / count.length
+  const broken = (what: string) => new FoveaError('MODEL_SCORES', { field: what, expected: 'finite numbers', found: 'NaN or infinity' })
+  if (Number(count[picture]) < 0) throw broken('scores')
   const [down, across] = [height / scaled[0], width / scaled[1]]
   const found: Detection[] = []
   for (let i = picture * places; i < picture * places + Number(count[picture]); i++) {
@@ -167,6 +174,7 @@ export function readDetections({ boxes, scores, labels, count, masks }: DetectOu
       x2: (at(2) - offset[1]) * across,
       y2: (at(3) - offset[0]) * down,
     }
+    if (!Number.isFinite(box.x1 + box.y1 + box.x2 + box.y2)) throw broken('boxes')
     const inside = clipBox(box, { width, height })
     if (inside === undefined) continue
     const mask = masks && readMask(cellsOf(masks, i), inside, placement)

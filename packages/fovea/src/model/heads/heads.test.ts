@@ -48,6 +48,18 @@ describe('answers are about the picture, not about the square that it was laid i
   })
 })
 
+test('boxes and scores that are no numbers are told', () => {
+  const outputs = (side: number, count: bigint) => ({
+    boxes: Float32Array.of(1, 20, side, 24),
+    scores: Float32Array.of(0.9),
+    labels: BigInt64Array.of(0n),
+    count: BigInt64Array.of(count),
+  })
+  expect(readDetections(outputs(5, 1n), 0, placement)).toHaveLength(1)
+  for (const one of [outputs(Number.NaN, 1n), outputs(5, -1n)])
+    expect(() => readDetections(one, 0, placement)).toThrow(expect.objectContaining({ code: 'MODEL_SCORES' }))
+})
+
 test('a model with heads is given new ones, also of the same names', () => {
   const specs = [
     { task: 'detect', labels: ['x'] },

@@ -153,3 +153,24 @@ describe.each(['class', 'agnostic', 'none'] as const)('suppression in the graph 
     }
   })
 })
+
+test.each(['class', 'agnostic', 'none'] as const)(
+  'scores that are no numbers are counted -1, those of other pictures stay: %s',
+  async (suppression) => {
+    const session = await openSession(build(suppression, 1), { worker: false })
+    try {
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+        const results = await session.run({
+          boxes: Tensor.float32([3, 1, 4], [0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4]),
+          probabilities: Tensor.float32([3, 1, 1], [0.9, bad, 0.1]),
+          confidence: Tensor.float32([1], [0.5]),
+          iou: Tensor.float32([1], [0.5]),
+          limit: Tensor.int64([1], [10]),
+        })
+        expect([...(results.decoded_count!.data as BigInt64Array)]).toEqual([1n, -1n, 0n])
+      }
+    } finally {
+      await session.close()
+    }
+  },
+)

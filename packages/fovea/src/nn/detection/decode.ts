@@ -31,7 +31,7 @@ export interface DecodedDetections {
   readonly scores: string
   /** int64 [N, limit]. */
   readonly labels: string
-  /** int64 [N]: how many there are. */
+  /** int64 [N]: how many there are; -1 where a score of the picture is no number. */
   readonly count: string
   /** int64 [N, limit]: the points that found them. */
   readonly points: string
@@ -79,11 +79,14 @@ export function emitSuppression(
   const at = b.op('Mod', [index!, points])
   const point = b.op('Unsqueeze', [at, b.ints([2])])
   const found = b.op('Cast', [b.op('Greater', [scores!, none])], { to: 7 })
+  // Scores that are no numbers pass no threshold: nothing found would be told where nothing is known.
+  const sums = e.sum(probabilities, [1, 2], false)
+  const isBroken = b.op('Or', [b.op('IsNaN', [sums]), b.op('IsInf', [sums])])
   return {
     boxes: b.op('GatherND', [boxes, point], { batch_dims: 1 }),
     scores: scores!,
     labels,
-    count: b.op('ReduceSum', [found, b.ints([1])], { keepdims: 0 }),
+    count: b.op('Where', [isBroken, b.scalar(-1, 'int64'), b.op('ReduceSum', [found, b.ints([1])], { keepdims: 0 })]),
     points: at,
   }
 }

@@ -90,7 +90,7 @@ test('an empty folder that is there is filled, through a link too; one that is n
 
 test('two that write to one place do not mix: one is there, the other is told', async () => {
   const out = join(base, 'both')
-  const results = await Promise.allSettled([writeDataset(set, out, { format: 'voc' }), writeDataset(set, out, { format: 'yolo' })])
+  const results = await Promise.allSettled([writeDataset(set, out, { format: 'voc' }), writeDataset(set, out, { format: 'coco' })])
   expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'DATASET_EXISTS' } })
   expect((await readDataset(out, { onProblem: () => {} })).pictures).toHaveLength(5)

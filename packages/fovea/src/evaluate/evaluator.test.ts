@@ -87,6 +87,19 @@ describe('classification', () => {
     for (let i = 1; i < mistakes.length; i++) expect(mistakes[i]!.probability).toBeLessThanOrEqual(mistakes[i - 1]!.probability)
   })
 
+  test('many classes are ranked once, though not again for every drawing', async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `class ${i}`)
+    const pictures = Array.from({ length: 510 }, (_, i) => sampleOf(`${i}`, { labels: [i] }))
+    const predict = (_: unknown, { labels }: EvaluationSample) => {
+      const probabilities = new Float32Array(1000).fill(0.0005)
+      probabilities[labels[0]!] = 0.5005
+      return { task: 'classify', probabilities } as const
+    }
+    const { figures, intervals } = await new VisionEvaluator({ bootstrap: { samples: 3 } }).evaluate(predict, setOf(names, pictures))
+    expect([figures.auroc, figures.averagePrecision]).toEqual([1, 1])
+    expect(intervals.auroc).toBeUndefined()
+  })
+
   test('metrics by name; unknown ones list those that there are', async () => {
     const data = setOf(classes, classified)
     const { figures } = await new VisionEvaluator({ ...few, metrics: ['accuracy', 'mAP', 'f1'] }).evaluate(classifier(1, 1), data)

@@ -198,7 +198,8 @@ export class ClassifyRecords implements TaskRecords {
   /** Writes AUROC and average precision of each class, and gives their means; NaN where scores are too many to be ranked again. */
   #rank(out: Float64Array, weights: ArrayLike<number> | undefined): [number, number] {
     const [classes, width] = [this.labels.length, classFigures.length]
-    const anew = weights !== undefined && this.truths.length * classes > maxRankedAnew
+    // The figures themselves count every picture once, and are always ranked.
+    const anew = this.truths.length * classes > maxRankedAnew && this.truths.some((_, i) => weightOf(weights, i) !== 1)
     const lists: [number[], number[]] = [[], []]
     for (let c = 0; c < classes; c++) {
       const [auroc, precision] = this.#rows === undefined || anew ? [Number.NaN, Number.NaN] : this.#rankClass(c, weights)

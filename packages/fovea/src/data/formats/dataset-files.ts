@@ -32,12 +32,15 @@ export interface OpenedDataset extends LabelledStream {
 /**
  * Opens a data set: a folder, one of its label files, or its index (`indexDataset`). With `onProblem`, reading goes on without what is broken, and problems of
  * shapes (zero size, outside the picture) are told too.
- * @throws DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_FOREIGN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED;
+ * @throws DATA_OPTION_INVALID for an option of another format, DATA_NOT_A_FOLDER, DATASET_UNKNOWN_FORMAT, DATASET_FOREIGN_FORMAT, DATASET_MALFORMED, DATASET_PATH, DATASET_UNSUPPORTED, DATASET_TOO_LARGE, CANCELLED;
  *   of an index, DATASET_INDEX_INVALID and DATASET_INDEX_OUTDATED
  */
 export async function openDataset(source: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
   checkPlace(source, options)
-  if (source.endsWith(indexEnding)) return openIndex(source, options)
+  if (source.endsWith(indexEnding)) {
+    refuseStrange('an index, which was read when it was made', source, options)
+    return openIndex(source, options)
+  }
   const listing = await listDataset(source)
   const name = options.format ?? (await likeliest(source, listing))
   if (name === undefined)
@@ -46,6 +49,7 @@ export async function openDataset(source: string, options: OpenDatasetOptions = 
       found: listing.only === undefined ? `${listing.files.length} files that tell nothing` : 'a file whose beginning tells nothing',
     })
   const format = formatByName(name)
+  refuseStrange(name, source, options)
   const context = new ReadContext(listing, options)
   const stream = await format.read(context)
   const pictures = async function* () {
@@ -63,6 +67,14 @@ export async function openDataset(source: string, options: OpenDatasetOptions = 
     }
   }
   return { format: name, root: listing.root, classes: stream.classes, pictures: { [Symbol.asyncIterator]: pictures } }
+}
+
+/** An option that did nothing would be taken for one that did. @throws DATA_OPTION_INVALID */
+function refuseStrange(format: string, file: string, { vocOrigin, csvBox }: OpenDatasetOptions): void {
+  const wrong = vocOrigin !== undefined && format !== 'voc' ? 'vocOrigin' : csvBox !== undefined && format !== 'csv' ? 'csvBox' : undefined
+  if (wrong === undefined) return
+  const expected = `a data set of the format ${wrong === 'csvBox' ? 'csv' : 'voc'}`
+  throw new FoveaError('DATA_OPTION_INVALID', { file, field: wrong, expected, found: format })
 }
 
 /** The format that most speaks for. @throws DATASET_FOREIGN_FORMAT where it would be taken for pictures in folders, and is known to be something else */

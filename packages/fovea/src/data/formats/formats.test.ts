@@ -54,6 +54,11 @@ describe('pixels of Pascal VOC', () => {
     await put('a.xml', xml(1, 1, 20, 10))
     expect(await boxOf()).toEqual({ x1: 0, y1: 0, x2: 20, y2: 10 })
     expect(await boxOf({ vocOrigin: 'zero' })).toEqual({ x1: 1, y1: 1, x2: 20, y2: 10 })
+    // What another format has does nothing here, and is refused.
+    await expect(boxOf({ csvBox: 'xywh' })).rejects.toMatchObject({
+      code: 'DATA_OPTION_INVALID',
+      details: { field: 'csvBox', found: 'voc' },
+    })
   })
 
   test('are written as they are read', async () => {

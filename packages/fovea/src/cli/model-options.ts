@@ -50,6 +50,10 @@ function parseDetector(text: string): DetectorLayoutName {
 /** Names from the command line, or from a file with a name on each line. */
 function parseLabels(text: string): readonly string[] {
   const isFile = statSync(text, { throwIfNoEntry: false })?.isFile() ?? false
+  if (!isFile && /[/\\]|\.(txt|names|csv)$/i.test(text) && !text.includes(','))
+    throw new InvalidArgumentError(
+      'There is no such file; write class names with commas between, or the path of a text file with one a line.',
+    )
   const names = isFile ? readFileSync(text, 'utf8').split(/\r?\n/) : text.split(',')
   const labels = names.map((name) => name.trim()).filter((name) => name !== '')
   if (labels.length === 0) throw new InvalidArgumentError('Expected class names, or a text file with one a line.')

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { numbersOf } from '../graph/tensor-values.ts'
+import { buildFeatures } from '../model/build-features.ts'
 import { addHeads } from '../model/heads/add-heads.ts'
-import type { DetectHead } from '../model/heads/head.ts'
-import { readMetadata } from '../model/metadata.ts'
+import { addAnomalyHead, patchModel } from '../model/heads/anomaly.ts'
+import type { AnomalyHead, DetectHead } from '../model/heads/head.ts'
+import { readMetadata, writeMetadata } from '../model/metadata.ts'
 import { openSource } from '../model/open-source.ts'
 import { applyThresholds, checkThresholds } from './apply-thresholds.ts'
 import type { Sweep } from './sweep.ts'
@@ -47,4 +49,31 @@ test('of several heads the one that was measured; one that does not decide in th
   for (const head of [undefined, 'classify'])
     expect(() => checkThresholds(metadata, head)).toThrow(expect.objectContaining({ code: 'EVALUATE_SWEEP' }))
   expect(() => checkThresholds(metadata, 'detect')).not.toThrow()
+})
+
+test('anomalies are told above what was swept, and nothing of an old classifier stays', () => {
+  const backbone = buildFeatures('small-cnn', { imageSize: [32, 48] })
+  const { preprocessing, ...rest } = readMetadata(backbone)
+  const calibrated = {
+    ...rest,
+    preprocessing: { ...preprocessing, size: [32, 48] as const },
+    calibration: { '': { temperature: 2, samples: 4 } },
+  }
+  const source = writeMetadata(backbone, calibrated)
+  const { channels } = patchModel(source, [{ layer: 'conv2' }]).maps[0]!
+  const model = addAnomalyHead(source, {
+    layers: [{ layer: 'conv2' }],
+    projection: { weight: new Float32Array(5 * channels).fill(0.1), bias: new Float32Array(5), position: 0 },
+    bank: { data: new Float32Array(35).fill(0.5), dims: [7, 5] },
+    scoring: { neighbours: 1, smoothing: 0, share: 0.25 },
+    limits: { falseAlarmRate: 0.01, by: 'quantile', samples: 9, score: { quantile: 1, extreme: 2 }, cell: { quantile: 3, extreme: 4 } },
+  })
+  const metadata = readMetadata(model)
+  expect(metadata.calibration).toBeUndefined()
+  const swept = { task: 'anomaly', goal: 'f1', samples: 9, nms: undefined, perClass: [], overall: { threshold: 0.375 } } as unknown as Sweep
+  const written = applyThresholds({ model, metadata }, swept)
+  const [head] = readMetadata(written).heads as [AnomalyHead]
+  expect([numbers(written, head.thresholds.score), numbers(model, head.thresholds.score)]).toEqual([[0.375], [1]])
+  expect(numbers(written, head.thresholds.cell)).toEqual([3])
+  expect(readMetadata(written).thresholds).toMatchObject({ overall: 0.375 })
 })

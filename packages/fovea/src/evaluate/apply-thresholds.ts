@@ -3,7 +3,7 @@
 import { copyModel } from '../graph/copy.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
-import type { DetectHead, MultilabelHead } from '../model/heads/head.ts'
+import type { AnomalyHead, DetectHead, MultilabelHead } from '../model/heads/head.ts'
 import { inputWords } from '../model/input-spec.ts'
 import { type ModelMetadata, writeMetadata } from '../model/metadata.ts'
 import { FoveaError } from '../util/errors.ts'
@@ -12,7 +12,7 @@ import type { Sweep } from './sweep.ts'
 /**
  * The model with `fovea.thresholds` of a sweep; the given one is left as it was. Classes that the sweep could not tell anything of (no
  * truth, no score) get null. Of a detector, and of a model that tells several classes of a picture, they are what its graph decides by
- * (`NAME_confidence`, `NAME_iou`), and so does `predict`. A model of several heads has them in its graph alone.
+ * (`NAME_confidence`, `NAME_iou`), and so does `predict`; of anomalies `NAME_threshold`. A model of several heads has them in its graph alone.
  *
  * @param head of a model of several heads: the one that was measured. @default the first
  * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's; EVALUATE_SWEEP where the scaling of its pixels was
@@ -32,7 +32,7 @@ export function applyThresholds(
     throw new FoveaError('EVALUATE_CLASSES', { expected: labels.join(', '), found: found.join(', ') })
   const known = (threshold: number) => (Number.isFinite(threshold) ? threshold : null)
   const perClass = sweep.perClass.map(({ threshold }) => known(threshold))
-  const swept = decides === undefined ? model : inGraph(model, decides, perClass, nms?.iou)
+  const swept = decides === undefined ? model : inGraph(model, decides, perClass, { nmsIoU: nms?.iou, overall: overall?.threshold })
   if (metadata.task === 'multi') return swept
   return writeMetadata(swept, {
     ...metadata,
@@ -46,19 +46,28 @@ export function applyThresholds(
   })
 }
 
-type DecidingHead = DetectHead | MultilabelHead
+type DecidingHead = DetectHead | MultilabelHead | AnomalyHead
 
 /** The head that is measured, where thresholds in the graph decide its answers. */
 function decidingHead({ heads = [] }: ModelMetadata, name: string | undefined): DecidingHead | undefined {
   const head = name === undefined ? heads[0] : heads.find((one) => one.name === name)
-  return head?.task === 'detect' || head?.task === 'multilabel' ? head : undefined
+  return head?.task === 'detect' || head?.task === 'multilabel' || head?.task === 'anomaly' ? head : undefined
 }
 
-function inGraph(model: Model, head: DecidingHead, perClass: readonly (number | null)[], nmsIoU: number | undefined): Model {
+interface SweptNumbers {
+  readonly nmsIoU: number | undefined
+  readonly overall: number | undefined
+}
+
+function inGraph(model: Model, head: DecidingHead, perClass: readonly (number | null)[], { nmsIoU, overall }: SweptNumbers): Model {
   const result = copyModel(model)
   const put = (name: string, value: (stored: number, i: number) => number) => {
     const { dims, data } = model.graph.initializers.get(name)!
     result.graph.initializers.set(name, Tensor.float32(dims, Array.from(data as Float32Array, value)))
+  }
+  if (head.task === 'anomaly') {
+    if (overall !== undefined && Number.isFinite(overall)) put(head.thresholds.score, () => overall)
+    return result
   }
   if (perClass.length > 0) put(head.thresholds.confidence, (stored, i) => perClass[i] ?? stored)
   if (head.task === 'detect' && nmsIoU !== undefined) put(head.thresholds.iou, () => nmsIoU)

@@ -74,6 +74,7 @@ describe('importModel of detectors', () => {
     expect(importModel(detector({}), { detector: 'ultralytics' }).metadata.scaleIsGuessed).toBe(true)
     expect(importModel(detector(ultralytics)).metadata.scaleIsGuessed).toBeUndefined()
     expect(importModel(detector({}), { detector: 'ultralytics', input: 'unit' }).metadata.scaleIsGuessed).toBeUndefined()
+    expect(importModel(detector({}), { detector: 'ultralytics', input: { resize: 'squash' } }).metadata.scaleIsGuessed).toBe(true)
     // Sixteen answers are not those of the cells of three levels.
     expect(() => importModel(sixes, { detector: 'yolox', labels: ['a'] })).toThrow(expect.objectContaining({ code: 'MODEL_NOT_DETECTOR' }))
   })

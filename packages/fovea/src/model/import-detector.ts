@@ -84,7 +84,7 @@ export function importDetector(source: Model, name: DetectorLayoutName, options:
     preprocessing,
     framework: frameworkRange,
     // What the layout's own tool does is known, not guessed: all detectors of Ultralytics take 0 to 1.
-    ...(scaleIsGuessed && input === undefined && !source.metadata.has('stride') ? { scaleIsGuessed } : {}),
+    ...(scaleIsGuessed && !source.metadata.has('stride') ? { scaleIsGuessed } : {}),
     stages: { ...stagesOf(whole, complete.stages.pixels, layout, file), ...complete.stages },
   }
   return { model: writeMetadata(whole, metadata), metadata, notes: [...body.notes, ...told, ...notes] }
@@ -100,16 +100,12 @@ function stagesOf(model: Model, pixels: string, { about }: DetectorLayout, file:
   }
 }
 
-/** What the layout's own tool does to pixels, where neither the user nor the file says. */
-function inputOf({ input }: DetectorLayout, options: ImportOptions, channels: 1 | 3) {
-  if (input === undefined || options.input !== undefined) return { input: options.input, notes: [] }
-  const { scale, color, resize } = partsOf(input, channels)
-  return {
-    input,
-    notes: [
-      `Pixels are taken as the layout's own tool prepares them (${resize}, ${color}, ${scale}); the option input (--input) states others.`,
-    ],
-  }
+/** What the layout's own tool does to pixels, with what the user says over it. */
+function inputOf({ input: own }: DetectorLayout, { input: given }: ImportOptions, channels: 1 | 3) {
+  if (own === undefined) return { input: given, notes: [] }
+  const { scale, color, resize, ...rest } = { ...partsOf(own, channels), ...(given && partsOf(given, channels)) }
+  const told = `Pixels are taken as the layout's own tool prepares them (${resize}, ${color}, ${scale}); the option input (--input) states others.`
+  return { input: { ...rest, scale, color, resize } as ImportOptions['input'], notes: given === undefined ? [told] : [] }
 }
 
 function outputsOf(model: Model): OutputShape[] {

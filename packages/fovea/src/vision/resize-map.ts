@@ -24,11 +24,20 @@ export function resizeMap(map: NumberMap, width: number, height: number): Number
   return { width, height, data }
 }
 
-/** For each place of the result the two cells about it, and how far it lies towards the second. */
-function axis(from: number, to: number): { low: number; high: number; part: number }[] {
-  return Array.from({ length: to }, (_, i) => {
-    const place = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5))
-    const low = Math.floor(place)
-    return { low, high: Math.min(from - 1, low + 1), part: place - low }
-  })
+/** The two cells about a place, and how far it lies towards the second. */
+export interface CellsAbout {
+  readonly low: number
+  readonly high: number
+  readonly part: number
+}
+
+/** @param at in cells from the edge, where middles are halves; outermost cells reach to the edge */
+export function cellsAbout(at: number, cells: number): CellsAbout {
+  const place = Math.min(cells - 1, Math.max(0, at - 0.5))
+  const low = Math.floor(place)
+  return { low, high: Math.min(cells - 1, low + 1), part: place - low }
+}
+
+function axis(from: number, to: number): CellsAbout[] {
+  return Array.from({ length: to }, (_, i) => cellsAbout(((i + 0.5) * from) / to, from))
 }

@@ -110,5 +110,6 @@ function isCut({ x1, y1, x2, y2 }: Box, tile: Tile, width: number, height: numbe
 }
 
 function invalid(field: string, expected: string, found: string): FoveaError {
-  return new FoveaError('METRIC_INVALID', { field, expected, found })
+  const remedy = 'Give the side of a tile in pixels, such as 640, and an overlap such as 0.2.'
+  return new FoveaError('METRIC_INVALID', { field, expected, found, remedy })
 }

@@ -6,6 +6,7 @@ import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
 import { bestClass } from '../../vision/metrics/metric.ts'
 import { byConfidence, riskCoverageArea } from '../../vision/metrics/risk-coverage.ts'
 import type { Prediction } from '../../vision/predictions.ts'
+import { classFigures } from './class-figures.ts'
 import {
   type EvaluationSample,
   expectTask,
@@ -33,14 +34,6 @@ const figures = [
   { name: 'calibrationError', title: 'Expected calibration error', aliases: ['ece', 'calibration'], better: 'lower', unit: 'part' },
   { name: 'brierScore', title: 'Brier score', aliases: ['brier'], better: 'lower', unit: 'number' },
   { name: 'aurc', title: 'Area under the risk-coverage curve', aliases: ['risk coverage'], better: 'lower', unit: 'number' },
-] as const satisfies readonly FigureInfo[]
-
-const classFigures = [
-  { name: 'precision', title: 'Precision', better: 'higher', unit: 'part' },
-  { name: 'recall', title: 'Recall', better: 'higher', unit: 'part' },
-  { name: 'f1', title: 'F1', better: 'higher', unit: 'part' },
-  { name: 'auroc', title: 'AUROC', better: 'higher', unit: 'part' },
-  { name: 'averagePrecision', title: 'Average precision', better: 'higher', unit: 'part' },
 ] as const satisfies readonly FigureInfo[]
 
 /** Scores beyond this many (512 MiB) are not kept: then there are no figures of ranking. */

@@ -3,6 +3,7 @@
 import { FoveaError } from '../../util/errors.ts'
 import { areaUnderRoc, averagePrecisionOf, type ScoreCounts } from '../../vision/metrics/ranking.ts'
 import type { Prediction } from '../../vision/predictions.ts'
+import { classFigures } from './class-figures.ts'
 import {
   type EvaluationSample,
   expectTask,
@@ -25,14 +26,6 @@ const figures = [
   { name: 'exactMatch', title: 'Pictures with all classes right', aliases: ['subset accuracy'], better: 'higher', unit: 'part' },
   { name: 'hammingLoss', title: 'Wrong answers, of all', aliases: ['hamming'], better: 'lower', unit: 'part' },
   { name: 'auroc', title: 'AUROC, mean over classes', aliases: ['auc', 'roc auc'], better: 'higher', unit: 'part' },
-] as const satisfies readonly FigureInfo[]
-
-const classFigures = [
-  { name: 'precision', title: 'Precision', better: 'higher', unit: 'part' },
-  { name: 'recall', title: 'Recall', better: 'higher', unit: 'part' },
-  { name: 'f1', title: 'F1', better: 'higher', unit: 'part' },
-  { name: 'auroc', title: 'AUROC', better: 'higher', unit: 'part' },
-  { name: 'averagePrecision', title: 'Average precision', better: 'higher', unit: 'part' },
 ] as const satisfies readonly FigureInfo[]
 
 /** Where a prediction does not say which classes are there. */

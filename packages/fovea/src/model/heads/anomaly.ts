@@ -18,6 +18,7 @@ import { overPicture, type Placement } from '../../vision/placement.ts'
 import { resolveLayer } from '../layers.ts'
 import { readMetadata, writeMetadata } from '../metadata.ts'
 import type { AnomalyHead, AnomalyLimits } from './head.ts'
+import { threshold } from './threshold.ts'
 
 /** What good pictures look like, as a head holds it. */
 export interface AnomalyHeadSpec {
@@ -111,8 +112,8 @@ export function addAnomalyHead(source: Model, spec: AnomalyHeadSpec): Model {
   const { scores, map } = emitAnswers(e, rows, { name: `${name}.bank`, ...bank }, grid, spec.scoring)
   const picked = (by: AnomalyLimits['score']) => Tensor.float32([1], [by[limits.by]])
   const thresholds = {
-    score: optionalInput(b, `${name}_threshold`, picked(limits.score)),
-    cell: optionalInput(b, `${name}_cellThreshold`, picked(limits.cell)),
+    score: threshold(b, `${name}_threshold`, picked(limits.score)),
+    cell: threshold(b, `${name}_cellThreshold`, picked(limits.cell)),
   }
   const above = (value: string, limit: string) => b.op('Cast', [b.op('Greater', [value, limit])], { to: 2 })
   const cells = b.op('Squeeze', [map, b.ints([1])])
@@ -126,7 +127,7 @@ export function addAnomalyHead(source: Model, spec: AnomalyHeadSpec): Model {
   }
   const labels = [good, 'anomaly']
   const head: AnomalyHead = { task: 'anomaly', name, labels, outputs, thresholds, scores: { rows, bank: `${name}.bank` }, limits }
-  const { metrics: _, split: __, thresholds: ___, ...metadata } = readMetadata(source)
+  const { metrics: _, split: __, thresholds: ___, calibration: ____, rejection: _____, ...metadata } = readMetadata(source)
   const produced = new Set(graph.nodes.flatMap((node) => node.outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
   return writeMetadata(model, { ...metadata, task: 'anomaly', labels, heads: [head], stages })
@@ -144,13 +145,6 @@ export function emitAnswers(
   const distances = emitNearest(e, rows, bank, { neighbours, ...(penalty === undefined ? {} : { penalty }) })
   const map = emitMap(e, distances, grid, smoothing)
   return { map, scores: emitScore(e, map, cellsOf(share, grid)) }
-}
-
-/** An initializer that is an input too, so that it can be replaced in a run (an optional input of ONNX). */
-function optionalInput(b: GraphBuilder, name: string, tensor: Tensor): string {
-  const unique = b.fresh(name)
-  b.input(unique, tensor.dtype, tensor.dims)
-  return b.weight(unique, tensor)
 }
 
 /** The answer for a picture of the batch: what lies in the border of a letterbox is left out of the map. */

@@ -1,6 +1,5 @@
 // The head of a detector on a model: built, and its answers read.
 
-import type { GraphBuilder } from '../../graph/builder.ts'
 import { copyModel } from '../../graph/copy.ts'
 import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
@@ -17,6 +16,7 @@ import { clipBox } from '../../vision/boxes.ts'
 import type { Placement } from '../../vision/placement.ts'
 import type { DetectHead, Head } from './head.ts'
 import { type CellMask, readMask } from './read-mask.ts'
+import { threshold } from './threshold.ts'
 
 export interface DetectHeadSpec extends Omit<DetectionHeadOptions, 'classes'> {
   readonly task: 'detect'
@@ -126,13 +126,6 @@ export function answerOf(
     ...(masks && { masks: b.output(emitMasks(e, masks, decoded.points), undefined, b.fresh(`${name}_masks`)) }),
   }
   return { task: 'detect', name, labels, outputs, thresholds, suppression, candidates, ...(masks && { masks }) }
-}
-
-/** An initializer that is an input too, so that it can be replaced in a run (an optional input of ONNX). */
-export function threshold(b: GraphBuilder, name: string, tensor: Tensor): string {
-  const unique = b.fresh(name)
-  b.input(unique, tensor.dtype, tensor.dims)
-  return b.weight(unique, tensor)
 }
 
 /** Arrays as a run gives them, by the roles of the head's outputs. */

@@ -5,8 +5,8 @@ import { linear } from '../../nn/layers/index.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
 import type { MultilabelPrediction } from '../../vision/predictions.ts'
 import type { ClassScore } from '../answers.ts'
-import { threshold } from './detect.ts'
 import type { MultilabelHead } from './head.ts'
+import { threshold } from './threshold.ts'
 
 export interface MultilabelHeadSpec {
   readonly task: 'multilabel'

@@ -3,6 +3,7 @@
 import type { Box, RunLengths } from '../../vision/annotation.ts'
 import { RunWriter } from '../../vision/geometry/run-writer.ts'
 import type { Placement } from '../../vision/placement.ts'
+import { cellsAbout } from '../../vision/resize-map.ts'
 
 export interface CellMask {
   /** Row by row, 255 for certain. */
@@ -27,10 +28,10 @@ export function readMask(mask: CellMask, box: Box, { scaled, offset, picture: [h
   const [down, across] = [scaled[0] / height, scaled[1] / width]
   const [left, right] = [Math.max(0, Math.floor(box.x1)), Math.min(width, Math.ceil(box.x2))]
   const [top, bottom] = [Math.max(0, Math.floor(box.y1)), Math.min(height, Math.ceil(box.y2))]
-  const rows = Array.from({ length: bottom - top }, (_, i) => place(((top + i + 0.5) * down + offset[0]) / stride, mask.height))
+  const rows = Array.from({ length: bottom - top }, (_, i) => cellsAbout(((top + i + 0.5) * down + offset[0]) / stride, mask.height))
   const writer = new RunWriter()
   for (let x = left; x < right; x++) {
-    const column = place(((x + 0.5) * across + offset[1]) / stride, mask.width)
+    const column = cellsAbout(((x + 0.5) * across + offset[1]) / stride, mask.width)
     let start = -1
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!
@@ -47,11 +48,4 @@ export function readMask(mask: CellMask, box: Box, { scaled, offset, picture: [h
     }
   }
   return writer.finish(width, height)
-}
-
-/** The two cells about a place that is counted in cells from the edge, and how far it lies towards the second. */
-function place(at: number, cells: number): { low: number; high: number; part: number } {
-  const middle = Math.min(cells - 1, Math.max(0, at - 0.5))
-  const low = Math.floor(middle)
-  return { low, high: Math.min(cells - 1, low + 1), part: middle - low }
 }

@@ -55,7 +55,7 @@ export class TextFont {
 
   /**
    * Bold text falls back to the regular fonts. A text with characters that none of them has becomes a `<text>` element where the viewer has them;
-   * else they are written as escapes, `\\u6f22`. @param viewer By default nobody has any.
+   * else they are written as escapes, `\u6f22`. @param viewer By default nobody has any.
    */
   constructor(regular: readonly Typeface[], bold: readonly Typeface[] = [], viewer: ViewerFonts = () => false) {
     this.#regular = regular
@@ -130,7 +130,7 @@ export class TextFont {
   }
 }
 
-/** As in source code: `\\u6f22`, `\\u{1f600}`. */
+/** As in source code: `\u6f22`, `\u{1f600}`. */
 function escapeOf(character: string): string {
   const digits = character.codePointAt(0)!.toString(16)
   return digits.length > 4 ? `\\u{${digits}}` : `\\u${digits.padStart(4, '0')}`

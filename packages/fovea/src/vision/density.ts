@@ -32,9 +32,9 @@ export interface DensityGrid {
 const neighbours = 3
 /** Part of the mean distance to them that a point is spread over (MCNN: Zhang 2016). */
 const nearness = 0.3
-/** The least and the most deviation, in cells. */
+/** The least and the most deviation, in cells: wider, and the peak of a lone thing sinks to what nothing can be told from. */
 const narrowest = 0.6
-const widest = 4
+const widest = 1.5
 
 /**
  * Adds the places to the cells: each a Gaussian of sum 1 over the cells of the grid, so that the whole sums to their number. A place without

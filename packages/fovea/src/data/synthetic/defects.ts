@@ -10,6 +10,10 @@ export interface Canvas {
   readonly light: Field
   readonly warmth: Float32Array
   readonly mask: Float32Array
+  /** Which thing marks a pixel most, from 1 on; 0 where none does. */
+  readonly owners: Uint8Array
+  /** Things so far. */
+  things: number
 }
 
 type Point = readonly [x: number, y: number]
@@ -18,6 +22,7 @@ type Point = readonly [x: number, y: number]
 export function drawScratch(canvas: Canvas, random: Random): void {
   const count = random.chance(0.3) ? 2 : 1
   for (let i = 0; i < count; i++) {
+    canvas.things++
     const path = curve(canvas.size, random)
     const width = random.uniform(0.55, 1.15)
     const depth = random.uniform(0.13, 0.3) * (random.chance(0.3) ? -1 : 1)
@@ -36,6 +41,7 @@ export function drawPits(canvas: Canvas, random: Random): void {
   const lamp = random.uniform(0, 2 * Math.PI)
   const count = random.integer(1, 5)
   for (let i = 0; i < count; i++) {
+    canvas.things++
     const [cx, cy] = [random.uniform(0.12, 0.88) * size, random.uniform(0.12, 0.88) * size]
     const radius = random.uniform(0.028, 0.065) * size
     const flat = random.uniform(0.8, 1.2)
@@ -54,6 +60,7 @@ export function drawPits(canvas: Canvas, random: Random): void {
 
 /** A soft patch of oil, water or rust: wide, faint, with an uneven border that is a little darker than its middle. */
 export function drawStain(canvas: Canvas, random: Random): void {
+  canvas.things++
   const { size } = canvas
   const [cx, cy] = [random.uniform(0.25, 0.75) * size, random.uniform(0.25, 0.75) * size]
   const radius = random.uniform(0.15, 0.3) * size
@@ -73,6 +80,7 @@ export function drawStain(canvas: Canvas, random: Random): void {
 
 /** A jagged dark line that wanders, thins out and forks. */
 export function drawCrack(canvas: Canvas, random: Random): void {
+  canvas.things++
   const { size } = canvas
   const depth = random.uniform(0.2, 0.38)
   const heading = random.uniform(0, 2 * Math.PI)
@@ -95,6 +103,7 @@ export function drawInclusions(canvas: Canvas, random: Random): void {
   const polarity = random.chance(0.65) ? -1 : 1
   const count = random.integer(1, 4)
   for (let i = 0; i < count; i++) {
+    canvas.things++
     const [cx, cy] = [random.uniform(0.18, 0.82) * size, random.uniform(0.18, 0.82) * size]
     const turned = angle + random.uniform(-0.25, 0.25)
     const [cos, sin] = [Math.cos(turned), Math.sin(turned)]
@@ -120,7 +129,7 @@ interface Mark {
 }
 
 function eachPixel(
-  { size, light, warmth, mask }: Canvas,
+  { size, light, warmth, mask, owners, things }: Canvas,
   cx: number,
   cy: number,
   reach: number,
@@ -134,7 +143,9 @@ function eachPixel(
       const change = mark(x, y)
       light[at] = light[at]! + change.light
       warmth[at] = warmth[at]! + change.warmth
-      mask[at] = Math.max(mask[at]!, change.mask)
+      if (change.mask <= mask[at]!) continue
+      mask[at] = change.mask
+      owners[at] = things
     }
   }
 }

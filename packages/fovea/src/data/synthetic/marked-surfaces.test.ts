@@ -30,3 +30,13 @@ test('marks all that is wrong and nothing else, under the class of the picture',
   const parts = samples.filter(({ label }) => ['pit', 'inclusion'].includes(classes[label]!)).map(({ annotations }) => annotations!.length)
   expect(Math.max(...parts)).toBeGreaterThan(1)
 })
+
+test('things are told apart where they cross, and a crack is one with its branches', () => {
+  const { classes, samples } = markedSurfaces({ seed: 3, size: 64, perClass: 30 })
+  const countsOf = (name: string) => [
+    ...new Set(samples.filter(({ label }) => classes[label] === name).map(({ annotations }) => annotations!.length)),
+  ]
+  expect(countsOf('scratch').sort()).toEqual([1, 2])
+  expect(countsOf('crack')).toEqual([1])
+  expect(countsOf('stain')).toEqual([1])
+})

@@ -19,6 +19,8 @@ export interface Surface {
   readonly image: Image
   /** One channel: 255 where the defect is, else 0; black for `good`. */
   readonly mask: Image
+  /** One channel: which of the things a pixel of the mask belongs to, from 1 on; else 0. A crack is one with all its branches. */
+  readonly things: Image
   readonly surfaceClass: SurfaceClass
 }
 
@@ -45,7 +47,14 @@ const draw: Record<SurfaceClass, (canvas: Canvas, random: Random) => void> = {
 /** One picture. The same random state gives the same picture. */
 export function drawSurface(surfaceClass: SurfaceClass, size: number, random: Random): Surface {
   const pixels = size * size
-  const canvas: Canvas = { size, light: drawTexture(size, random), warmth: new Float32Array(pixels), mask: new Float32Array(pixels) }
+  const canvas: Canvas = {
+    size,
+    light: drawTexture(size, random),
+    warmth: new Float32Array(pixels),
+    mask: new Float32Array(pixels),
+    owners: new Uint8Array(pixels),
+    things: 0,
+  }
   draw[surfaceClass](canvas, random)
   const tint = [random.uniform(-0.05, 0.07), random.uniform(-0.01, 0.02), random.uniform(-0.06, 0.06)] as const
   const noise = random.uniform(0.008, 0.024)
@@ -57,8 +66,10 @@ export function drawSurface(surfaceClass: SurfaceClass, size: number, random: Ra
     const color = [light * (1 + tint[0]) + 0.05 * warmth, light * (1 + tint[1]), light * (1 + tint[2]) - 0.1 * warmth]
     for (let c = 0; c < 3; c++) data[i * 3 + c] = Math.min(255, Math.max(0, Math.round((color[c]! + random.normal(0, noise * 0.35)) * 255)))
     mask[i] = canvas.mask[i]! >= 0.5 ? 255 : 0
+    if (mask[i] === 0) canvas.owners[i] = 0
   }
-  return { image: createImage(size, size, 3, data), mask: createImage(size, size, 1, mask), surfaceClass }
+  const plane = (values: Uint8Array) => createImage(size, size, 1, values)
+  return { image: createImage(size, size, 3, data), mask: plane(mask), things: plane(canvas.owners), surfaceClass }
 }
 
 /**

@@ -62,15 +62,14 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
       case 'segment':
         return buildSegmentHead(module, levels(), fineMaps(source, metadata.stages), metadata.stages.pixels ?? '', name, spec)
       case 'count':
-        return buildCountHead(module, levels()[0]!, name, spec)
+        return buildCountHead(module, levels(), fineMaps(source, metadata.stages), name, spec)
     }
   }
   const heads = specs.map(build)
   const finished = eliminateDeadNodes(model).model
   const produced = new Set(finished.graph.nodes.flatMap(({ outputs }) => outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
-  // A head of one level leaves the others without use.
-  const made = (pyramid ?? []).flatMap(({ value, stride }) => (produced.has(value) ? [[`p${Math.log2(stride)}`, value] as const] : []))
+  const made = (pyramid ?? []).map(({ value, stride }) => [`p${Math.log2(stride)}`, value] as const)
   const { metrics: _, split: __, thresholds: ___, calibration: ____, rejection: _____, ...rest } = metadata
   const [first] = heads
   return writeMetadata(finished, {

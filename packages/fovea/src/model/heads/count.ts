@@ -25,8 +25,14 @@ export interface Count {
 }
 
 /** Builds the head and its output `NAME_density`: float [N, classes, h, w], things in each cell. */
-export function buildCountHead(m: ModuleBuilder, finest: Feature, name: string, { labels, channels, depth }: CountHeadSpec): CountHead {
-  const density = densityHead(m, finest, {
+export function buildCountHead(
+  m: ModuleBuilder,
+  levels: readonly Feature[],
+  fine: readonly Feature[],
+  name: string,
+  { labels, channels, depth }: CountHeadSpec,
+): CountHead {
+  const density = densityHead(m, levels, fine, {
     classes: labels.length,
     ...(channels === undefined ? {} : { channels }),
     ...(depth === undefined ? {} : { depth }),

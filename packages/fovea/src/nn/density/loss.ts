@@ -1,4 +1,4 @@
-// The loss of counting: each cell by its square error, each picture by its count.
+// The loss of counting: cells and regions by their square errors, each picture by its count.
 
 import type { GraphBuilder } from '../../graph/builder.ts'
 import { Emitter, type FloatType } from '../emitter.ts'
@@ -6,12 +6,17 @@ import { Emitter, type FloatType } from '../emitter.ts'
 export interface DensityLossOptions {
   /** Weight of the count beside that of cells. @default 0.1 */
   readonly count?: number
+  /** Weight of the regions. @default 0.25 */
+  readonly regions?: number
+  /** Side of a region in cells; what is left of the map at its right and lower border makes no region. @default 4 */
+  readonly window?: number
   readonly dtype?: FloatType
 }
 
 /**
- * The square error of cells, summed over a picture and divided by its count (at least 1), so that full pictures do not outweigh empty ones; and
- * the error of the count in parts of it, which no blur of the targets touches (as in Wang 2020, arXiv:2009.13077).
+ * Three errors, each in parts of the count (at least 1), so that full pictures do not outweigh empty ones: the square errors of cells; those of regions,
+ * in which a thing that is missed weighs the same however far its target is spread; and the error of the count itself, which no blur of
+ * the targets touches (as in Wang 2020, arXiv:2009.13077).
  *
  * @param densities [N, classes, h, w], things in each cell
  * @param targets of the same shape
@@ -22,7 +27,7 @@ export function densityLoss(
   densities: string,
   targets: string,
   known: string,
-  { count = 0.1, dtype = 'float32' }: DensityLossOptions = {},
+  { count = 0.1, regions = 0.25, window = 4, dtype = 'float32' }: DensityLossOptions = {},
 ): { readonly loss: string; readonly terms: Readonly<Record<string, string>> } {
   const e = new Emitter(b, dtype)
   const perPicture = (x: string) => e.sum(x, [1, 2, 3], false)
@@ -30,7 +35,12 @@ export function densityLoss(
   const scale = e.max(there, 1)
   const pictures = e.max(e.total(known), 1)
   const mean = (errors: string) => e.div(e.total(e.mul(e.div(errors, scale), known)), pictures)
-  const cells = mean(perPicture(e.square(e.sub(densities, targets))))
+  const wrong = e.sub(densities, targets)
+  const cells = mean(perPicture(e.square(wrong)))
+  const side = [window, window]
+  const means = b.op('AveragePool', [wrong], { kernel_shape: side, strides: side })
+  const areas = mean(perPicture(e.square(e.mul(means, window * window))))
   const counts = mean(e.call('Abs', e.sub(perPicture(densities), there)))
-  return { loss: e.add(cells, e.mul(counts, count)), terms: { cell_loss: cells, count_loss: counts } }
+  const loss = e.add(cells, e.mul(areas, regions), e.mul(counts, count))
+  return { loss, terms: { cell_loss: cells, region_loss: areas, count_loss: counts } }
 }

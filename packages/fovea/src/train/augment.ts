@@ -6,14 +6,15 @@ import { randomCrop } from '../data/transforms/crop.ts'
 import { randomHorizontalFlip, randomVerticalFlip } from '../data/transforms/flip.ts'
 import { randomRotation } from '../data/transforms/rotation.ts'
 
-export const augmentations = ['none', 'shift', 'light', 'strong'] as const
+export const augmentations = ['none', 'shift', 'light', 'strong', 'turned'] as const
 
 /**
  * - `none`: the picture as it is;
  * - `shift`: small shifts and turns, nothing mirrored: for digits, letters and whatever has a left and a right;
  * - `light`: shifts, mirroring left to right, a little brightness and contrast: for photographs;
  * - `strong`: also upside down, and colours: for surfaces, cells and views from above. No turns: their interpolation blurs
- *   fine textures, which are then sharper in use than in training.
+ *   fine textures, which are then sharper in use than in training;
+ * - `turned`: as strong, and turned by any angle: for microscopes and views from above of few pictures.
  */
 export type AugmentationName = (typeof augmentations)[number]
 
@@ -28,9 +29,11 @@ export function augmentation(name: AugmentationName, imageSize: number): Transfo
     case 'light':
       return compose([randomHorizontalFlip(), randomCrop(imageSize, { padding }), colorJitter({ brightness: 0.15, contrast: 0.15 })])
     case 'strong':
+    case 'turned':
       return compose([
         randomHorizontalFlip(),
         randomVerticalFlip(),
+        ...(name === 'turned' ? [randomRotation(180)] : []),
         randomCrop(imageSize, { padding }),
         colorJitter({ brightness: 0.25, contrast: 0.25, saturation: 0.2 }),
       ])

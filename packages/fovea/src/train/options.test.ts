@@ -120,7 +120,7 @@ describe('resolveRecipe', () => {
     [{ mix: mixUp(), batchSize: 1 }, /at least 2.*batchSize/],
     [{ loss: 'hinge' as 'focal' }, /cross-entropy, focal, found hinge/],
     [{ balance: 'much' as 'none' }, /auto, none, weights, sampling, found much/],
-    [{ augment: 'wild' as 'light' }, /none, shift, light, strong, found wild/],
+    [{ augment: 'wild' as 'light' }, /none, shift, light, strong, turned, found wild/],
     [{ layout: 'odd' as 'auto' }, /auto, standard, blocked, found odd/],
   ])('refuses %j', (options, message) => {
     expect(() => resolve(options)).toThrow(message)

@@ -7,7 +7,7 @@ import { compose, parseTransform, type Transform } from '../../data/transforms/c
 import { randomHorizontalFlip, randomVerticalFlip } from '../../data/transforms/flip.ts'
 import type { HeadSpec } from '../../model/heads/add-heads.ts'
 import { parseDevice } from '../../runtime/device.ts'
-import type { AugmentationName } from '../augment.ts'
+import { type AugmentationName, augmentations } from '../augment.ts'
 import { invalid, OptionReader } from '../check-options.ts'
 import type { TrainOptions } from '../options.ts'
 import type { HeadTrainEvent } from './events.ts'
@@ -197,7 +197,7 @@ function lossWeightsOf({ heads, lossWeights: given }: HeadTrainOptions): LossWei
 function augmentOf(augment: AugmentationName | Transform): Transform | undefined {
   if (typeof augment !== 'string') return parseTransform(augment)
   const fill = [114, 114, 114] as const
-  const shift = (scale: readonly [number, number]) => randomAffine({ degrees: 0, translate: [0.1, 0.1], scale, fill })
+  const shift = (scale: readonly [number, number], degrees = 0) => randomAffine({ degrees, translate: [0.1, 0.1], scale, fill })
   switch (augment) {
     case 'none':
       return undefined
@@ -206,13 +206,14 @@ function augmentOf(augment: AugmentationName | Transform): Transform | undefined
     case 'light':
       return compose([randomHorizontalFlip(), shift([0.75, 1.3]), colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2 })])
     case 'strong':
+    case 'turned':
       return compose([
         randomHorizontalFlip(),
         randomVerticalFlip(),
-        shift([0.6, 1.5]),
+        shift([0.6, 1.5], augment === 'turned' ? 180 : 0),
         colorJitter({ brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.03 }),
       ])
     default:
-      throw invalid('augment', 'none, shift, light, strong', augment)
+      throw invalid('augment', augmentations.join(', '), augment)
   }
 }

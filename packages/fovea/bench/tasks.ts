@@ -3,18 +3,21 @@
 //
 // node bench/tasks.ts bccd|neu|membrane|crowd|surfaces-detect|surfaces-segment|surfaces-classify|surfaces-multi --out FILE
 //                       [--model NAME] [--size HEIGHTxWIDTH] [--epochs N] [--batch N] [--rate R] [--decay D]
-//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--keep FOLDER]
+//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--keep FOLDER] [--draw FOLDER]
 
 import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ImageDataset } from '../src/data/dataset.ts'
+import { writePng } from '../src/data/encode.ts'
+import { makeFolder } from '../src/data/files.ts'
 import { openFolder } from '../src/data/open-folder.ts'
 import { crowdBackgrounds } from '../src/data/synthetic/crowd/backgrounds.ts'
 import { type CrowdOptions, crowdAnnotations, generateCrowd } from '../src/data/synthetic/crowd/crowd.ts'
 import { crowdLayouts } from '../src/data/synthetic/crowd/layouts.ts'
 import { markedSurfaces } from '../src/data/synthetic/marked-surfaces.ts'
+import { drawAnswers } from '../src/evaluate/draw-answers.ts'
 import { VisionEvaluator } from '../src/evaluate/evaluator.ts'
 import type { HeadSpec } from '../src/model/heads/add-heads.ts'
 import { DeepSeekVision } from '../src/model/vision-model.ts'
@@ -138,6 +141,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '0' },
     pictures: { type: 'string' },
     keep: { type: 'string' },
+    draw: { type: 'string' },
     data: { type: 'string', default: process.env.FOVEA_SHARED_DATA ?? join(import.meta.dirname, '../../../../shared/data') },
   },
 })
@@ -184,6 +188,12 @@ try {
     const evaluator = new VisionEvaluator({ head, batchSize: 8, bootstrap: { samples: head === 'segment' ? 0 : 200 } })
     const { samples, figures, intervals, perClass } = await evaluator.evaluate(model, test)
     heads[head] = { samples, figures, intervals, perClass: perClass.map(({ class: label, figures }) => ({ class: label, ...figures })) }
+  }
+  if (values.draw !== undefined) {
+    await makeFolder(values.draw)
+    let drawn = 0
+    for await (const { image } of drawAnswers(model, test, { count: 12 }))
+      await writePng(join(values.draw, `${what}-${String(++drawn).padStart(2, '0')}.png`), image)
   }
   await model.close()
   const line = {

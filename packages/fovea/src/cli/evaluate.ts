@@ -1,6 +1,7 @@
 // `fovea evaluate MODEL DATA`: how good a model is on pictures whose truth is known, how sure that is, and which of two is better.
 
 import { statSync } from 'node:fs'
+import { join, parse } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { writePng } from '../data/encode.ts'
@@ -21,6 +22,7 @@ import {
 import { classificationOf } from '../evaluate/classifier.ts'
 import { type Comparison, compareEvaluations } from '../evaluate/compare.ts'
 import { choosePart, type EvaluationData } from '../evaluate/data.ts'
+import { drawAnswers } from '../evaluate/draw-answers.ts'
 import type { VisionEvaluation } from '../evaluate/evaluation.ts'
 import { VisionEvaluator } from '../evaluate/evaluator.ts'
 import { headToMeasure } from '../evaluate/head.ts'
@@ -57,6 +59,8 @@ interface EvaluateFlags extends ModelFlags {
   plots?: string
   report?: string
   sheet?: string
+  draw?: string
+  drawCount: number
   against?: string
   sweep?: SweepGoal | true
   nms?: readonly number[]
@@ -106,6 +110,8 @@ export function evaluateCommand(): Command {
     .option('--in-place', 'let --write-thresholds write over the model')
     .option('--report <file>', 'write a report as one HTML file that opens offline')
     .option('--sheet <file>', 'draw the most wrong pictures there as PNG', parseDrawing)
+    .option('--draw <folder>', 'draw answers beside the truth there, as PNG')
+    .option('--draw-count <n>', 'how many, evenly spread over the pictures', parseCount, 24)
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
     .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
     .option('--seed <n>', 'of these drawings', parseNumber, 0)
@@ -155,6 +161,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
     for (const warning of evaluation.warnings) line.print(pc.yellow(warning))
     reportFailures(line, evaluation.failures)
     await writeFiles({ file, data, model, evaluation, other, target, ...found }, flags, line)
+    if (flags.draw !== undefined) await writeDrawings(flags.draw, model, pictures, flags, line, signal)
     process.stdout.write(
       flags.json
         ? `${JSON.stringify({ model: file, data, split: name, ...visionEvaluationJson(evaluation), ...foundJson(found), ...(other && { comparison: other.comparison }) })}\n`
@@ -219,6 +226,33 @@ async function writeFiles(
     })
     line.print(`report: ${flags.report}`)
   }
+}
+
+/** Numbered, so that they lie in the order of the data set. */
+async function writeDrawings(
+  folder: string,
+  model: DeepSeekVision<Task>,
+  pictures: EvaluationData,
+  { head, tile, flip, drawCount: count }: EvaluateFlags,
+  line: LiveLine,
+  signal: AbortSignal,
+): Promise<void> {
+  await makeFolder(folder)
+  const tiles = tile === undefined ? {} : { tiles: tile === true ? {} : { size: tile } }
+  let drawn = 0
+  for await (const { name, image } of drawAnswers(model, pictures, {
+    count,
+    signal,
+    ...(head && { head }),
+    ...(flip && { flip }),
+    ...tiles,
+  })) {
+    const file = `${String(++drawn).padStart(3, '0')}-${parse(name).name}.png`
+    await writePng(join(folder, file), image)
+    line.update(`drawn  ${bar(drawn / count)}  ${drawn}/${count}`)
+  }
+  line.clear()
+  line.print(`drawn: ${drawn} ${drawn === 1 ? 'picture' : 'pictures'} in ${folder}`)
 }
 
 function textOf(evaluation: VisionEvaluation, { sweep, calibration, rejection }: Found, other: Compared | undefined, file: string): string {

@@ -1,6 +1,7 @@
 // `--track`, `--line` and `--zone` of `fovea predict`: numbers and counts beside what a detector sees in frames.
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Answer } from '../model/answer-text.ts'
 import type { DetectHead } from '../model/heads/head.ts'
 import type { ModelMetadata } from '../model/metadata.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
@@ -12,7 +13,6 @@ import { type Trail, Trails } from '../vision/tracking/trails.ts'
 import { type Anchor, anchorNames } from '../vision/zones/anchors.ts'
 import { LineZone } from '../vision/zones/line-zone.ts'
 import { PolygonZone } from '../vision/zones/polygon-zone.ts'
-import type { Answer } from './answers.ts'
 import { parseNumber } from './terminal.ts'
 
 export interface TrackFlags {

@@ -4,7 +4,7 @@ import type { Annotation, Box } from '../annotation.ts'
 import { boxOf } from '../metrics/detections.ts'
 import { maskPath, outlinePath } from './annotations.ts'
 import { categoryColor, readableOn } from './colors.ts'
-import { element, group, rect } from './svg.ts'
+import { circle, element, group, rect } from './svg.ts'
 import type { TextFont } from './text.ts'
 
 /** What is drawn: a detection, or a thing that was marked by hand, which has no score. */
@@ -52,7 +52,8 @@ export function drawDetections(things: readonly DrawnThing[], font: TextFont, dr
   return group({}, [...shapes, ...names.toReversed()])
 }
 
-function drawShape({ box, polygons = [], mask, orientedBox }: DrawnThing, color: string, scale: number, line: number): string {
+function drawShape(thing: DrawnThing, color: string, scale: number, line: number): string {
+  const { box, polygons = [], mask, orientedBox, keypoints = [] } = thing
   const stroke = { stroke: color, 'stroke-width': line, 'stroke-linejoin': 'round', fill: 'none' }
   const hasShape = mask !== undefined || polygons.length > 0 || orientedBox !== undefined
   return [
@@ -66,6 +67,9 @@ function drawShape({ box, polygons = [], mask, orientedBox }: DrawnThing, color:
           rx: line,
           ...(hasShape && { 'stroke-opacity': 0.7, 'stroke-width': line * 0.6 }),
         }),
+    ...keypoints.map(({ x, y, visibility }) =>
+      visibility === 0 ? '' : circle(x * scale, y * scale, 2 * line, { fill: color, stroke: '#ffffff', 'stroke-width': 0.6 * line }),
+    ),
   ].join('')
 }
 
@@ -82,7 +86,8 @@ function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, lin
   const words = [track === undefined ? '' : `#${track}`, name ?? '', score === undefined ? '' : score.toFixed(2)].filter(
     (word) => word !== '',
   )
-  if (words.length === 0) return ''
+  // A point alone has no box to stand on, and many of them would hide each other.
+  if (words.length === 0 || !hasExtent(thing)) return ''
   const shown = font.fit(words.join(' '), text, width)
   const [tagWidth, tagHeight] = [font.width(shown, text) + 0.6 * text, 1.35 * text]
   const box = boxOf(thing, 'thing')
@@ -97,6 +102,10 @@ function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, lin
     rect(place.x1, place.y1, tagWidth, tagHeight, { fill: color, rx: line }) +
     font.draw(shown, place.x1 + 0.3 * text, place.y1 + tagHeight / 2, { size: text, color: readableOn(color), baseline: 'middle' })
   )
+}
+
+function hasExtent({ box, polygons, mask, orientedBox }: DrawnThing): boolean {
+  return (box ?? polygons ?? mask ?? orientedBox) !== undefined
 }
 
 function meet(a: Box, b: Box): boolean {

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { AnomalyMap } from '../vision/anomaly.ts'
+import { Detections } from '../vision/detections.ts'
+import { createImage, type Image } from '../vision/image.ts'
+import { Segmentation } from '../vision/segmentation.ts'
+import { drawAnswer, type PictureTruth } from './draw-answer.ts'
+import type { Count } from './heads/count.ts'
+
+const grey: Image = createImage(480, 320, 3, new Uint8Array(480 * 320 * 3).fill(128))
+const classes = ['nut', 'bolt']
+
+/** Pixels of a part of a picture that are not grey, which the plain one is. */
+function colored({ width, data }: Image, x1: number, y1: number, x2: number, y2: number): number {
+  let count = 0
+  for (let y = y1; y < y2; y++)
+    for (let x = x1; x < x2; x++) {
+      const at = 3 * (y * width + x)
+      if (Math.max(...data.subarray(at, at + 3)) - Math.min(...data.subarray(at, at + 3)) > 24) count++
+    }
+  return count
+}
+
+/** The two panels lie side by side under a band of titles. */
+function panels(drawn: Image) {
+  const band = drawn.height - 320
+  const right = drawn.width - 480
+  expect([band > 0, right > 480]).toEqual([true, true])
+  const part = (left: number) => (x1: number, y1: number, x2: number, y2: number) =>
+    colored(drawn, left + x1, band + y1, left + x2, band + y2)
+  return { found: part(0), truth: part(right) }
+}
+
+const thing = { label: 0, name: 'nut', score: 0.9, box: { x1: 40, y1: 60, x2: 120, y2: 140 } }
+
+test('boxes beside those that are there', async () => {
+  const answer = new Detections([thing], { width: 480, height: 320, labels: classes })
+  const truth: PictureTruth = { classes, annotations: [{ label: 1, box: { x1: 300, y1: 200, x2: 400, y2: 280 } }] }
+  const { found, truth: known } = panels(await drawAnswer(grey, answer, { truth }))
+  expect(found(30, 40, 130, 150)).toBeGreaterThan(200)
+  expect(found(280, 180, 420, 300)).toBe(0)
+  expect(known(30, 40, 130, 150)).toBe(0)
+  expect(known(280, 180, 420, 300)).toBeGreaterThan(200)
+  const alone = await drawAnswer(grey, answer)
+  expect([alone.width, alone.height]).toEqual([480, 320])
+})
+
+test('a density over the picture, and points on the plain one', async () => {
+  const data = new Float32Array(6)
+  data[0] = 2
+  const answer: Count = { task: 'count', count: 2, counts: { nut: 2 }, density: { width: 3, height: 2, data } }
+  const points = [100, 300].map((x) => ({ label: 0, keypoints: [{ x, y: 250, visibility: 2 as const }] }))
+  const { found, truth } = panels(await drawAnswer(grey, answer, { truth: { classes, annotations: points } }))
+  expect(found(0, 0, 100, 100)).toBeGreaterThan(1000)
+  expect(truth(0, 0, 480, 200)).toBe(0)
+  for (const x of [100, 300]) expect(truth(x - 12, 238, x + 12, 262)).toBeGreaterThan(10)
+})
+
+test('pixels of a map in the place of what is marked, the background left out', async () => {
+  const labels = ['nut', 'bolt', 'background']
+  const pixels = new Uint8Array(480 * 320).fill(2)
+  const answer = new Segmentation(pixels.fill(0, 0, 480 * 40), 480, 320, labels)
+  const known = Int32Array.from(pixels, (_, i) => (i < 480 * 300 ? 2 : 1))
+  const truth: PictureTruth = {
+    classes: labels,
+    annotations: [{ label: 0, polygons: [[200, 100, 260, 100, 260, 160]] }],
+    labelMap: { width: 480, height: 320, data: known, unknown: -1 },
+  }
+  const drawn = panels(await drawAnswer(grey, answer, { truth }))
+  expect(drawn.found(0, 0, 480, 30)).toBeGreaterThan(12_000)
+  expect(drawn.found(0, 60, 480, 320)).toBe(0)
+  expect(drawn.truth(0, 60, 480, 270)).toBe(0)
+  expect(drawn.truth(0, 305, 480, 320)).toBeGreaterThan(6000)
+})
+
+test('classes are told in the title of the truth', async () => {
+  const map = { width: 2, height: 2, data: Float32Array.of(0, 0, 0, 1) }
+  const answer = new AnomalyMap({ score: 1, threshold: 2, map, pixelThreshold: 2, width: 480, height: 320 })
+  const title = async (labels: readonly number[]) => {
+    const drawn = await drawAnswer(grey, answer, { truth: { classes, labels } })
+    return Buffer.from(drawn.data.subarray(0, 3 * drawn.width * (drawn.height - 320))).toString('base64')
+  }
+  expect(await title([0])).not.toBe(await title([1]))
+  expect(await title([])).not.toBe(await title([1]))
+})
+
+test('a picture that is none is refused', async () => {
+  const answer = new Detections([thing], { width: 480, height: 320, labels: classes })
+  await expect(drawAnswer({ ...grey, width: 3 }, answer)).rejects.toMatchObject({ code: 'IMAGE_INVALID' })
+})

@@ -3,7 +3,7 @@
 //
 // node bench/tasks.ts bccd|neu|membrane|crowd|surfaces-detect|surfaces-segment|surfaces-classify|surfaces-multi --out FILE
 //                       [--model NAME] [--size HEIGHTxWIDTH] [--epochs N] [--batch N] [--rate R] [--decay D]
-//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--keep FOLDER] [--draw FOLDER]
+//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--threads N] [--keep FOLDER] [--draw FOLDER]
 
 import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -140,6 +140,7 @@ const { values, positionals } = parseArgs({
     freeze: { type: 'string' },
     seed: { type: 'string', default: '0' },
     pictures: { type: 'string' },
+    threads: { type: 'string' },
     keep: { type: 'string' },
     draw: { type: 'string' },
     data: { type: 'string', default: process.env.FOVEA_SHARED_DATA ?? join(import.meta.dirname, '../../../../shared/data') },
@@ -173,6 +174,7 @@ try {
     model: name,
     ...settings,
     ...(values['backbone-rate'] && { backboneRate: Number(values['backbone-rate']) }),
+    ...(values.threads && { threads: Number(values.threads) }),
     seed: Number(values.seed),
     out: folder,
     overwrite: true,

@@ -155,8 +155,9 @@ export function readDetections({ boxes, scores, labels, count, masks }: DetectOu
   const { scaled, offset, picture: size } = placement
   const [height, width] = size
   const places = scores.length / count.length
-  const broken = (what: string) => new FoveaError('MODEL_SCORES', { field: what, expected: 'finite numbers', found: 'NaN or infinity' })
-  if (Number(count[picture]) < 0) throw broken('scores')
+  const broken = (what: string, found = 'NaN or infinity') =>
+    new FoveaError('MODEL_SCORES', { field: what, expected: 'finite numbers', found })
+  if (Number(count[picture]) < 0) throw broken('scores', 'NaN, infinity, or an answer of a class beyond the names')
   const [down, across] = [height / scaled[0], width / scaled[1]]
   const found: Detection[] = []
   for (let i = picture * places; i < picture * places + Number(count[picture]); i++) {

@@ -134,6 +134,22 @@ describe('answers of other detectors', () => {
     expectFound(run(endToEndCandidates, { output }), wanted)
   })
 
+  test('without suppression: an answer of a class that has no name is NaN, a row without a score is none', () => {
+    const rows = [
+      [0, 0, 9, 9, 0.5, 1],
+      [0, 0, 9, 9, 0.5, classes],
+      [0, 0, 9, 9, 0.5, -1],
+      [0, 0, 0, 0, 0, -1],
+    ]
+    const [found] = run(endToEndCandidates, { output: { dims: [1, 4, 6], data: Float64Array.from(rows.flat()) } })
+    expect(found!.map(({ scores }) => scores)).toEqual([
+      [0, 0.5, 0],
+      [Number.NaN, Number.NaN, Number.NaN],
+      [Number.NaN, Number.NaN, Number.NaN],
+      [0, 0, 0],
+    ])
+  })
+
   test('FastestDet: parts of the picture from the cell on', () => {
     const [h, w] = [4, 6]
     const output = drawn(5, [2, 5 + classes, h, w])

@@ -69,13 +69,19 @@ export function yoloxCandidates(e: Emitter, { values: [output], pixels, classes 
   }
 }
 
-/** Answers that need no suppression: [N, K, 6], corners in pixels, score, class. */
+/**
+ * Answers that need no suppression: [N, K, 6], corners in pixels, score, class. An answer of a class beyond `classes` is NaN, so that it is told
+ * and does not vanish; rows without a score are no answers.
+ */
 export function endToEndCandidates(e: Emitter, { values: [output], classes }: ForeignOutputs): Candidates {
   const { b } = e
   const [boxes, scores, labels] = parts(e, output!, 2, [4, 1, 1])
   const numbers = b.op('Range', [b.scalar(0, e.dtype), b.scalar(classes, e.dtype), b.scalar(1, e.dtype)])
   const ofClass = e.float(b.op('Less', [e.call('Abs', e.sub(labels!, e.reshape(numbers, [1, 1, classes]))), b.scalar(0.5, e.dtype)]))
-  return { boxes: boxes!, probabilities: turned(e, e.mul(scores!, ofClass)) }
+  const isNamed = b.op('ReduceMax', [ofClass, b.ints([2])], { keepdims: 1 })
+  const isStrange = b.op('And', [b.op('Less', [isNamed, b.scalar(0.5, e.dtype)]), e.greater(scores!, 0)])
+  const told = b.op('Where', [isStrange, b.scalar(Number.NaN, e.dtype), scores!])
+  return { boxes: boxes!, probabilities: turned(e, e.mul(told, ofClass)) }
 }
 
 /**

@@ -221,7 +221,9 @@ async function writeFiles(
       title: model.metadata.name ?? file,
       model: await modelFacts(model.metadata, file),
       data: [['Place', data]],
-      ...(sweep === undefined ? {} : { sweep }),
+      ...(sweep && { sweep }),
+      ...(calibration && { calibration }),
+      ...(rejection && { rejection }),
       ...(other === undefined ? {} : { comparison: { result: other.comparison, first: file, second: other.file } }),
     })
     line.print(`report: ${flags.report}`)

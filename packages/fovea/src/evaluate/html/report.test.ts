@@ -10,6 +10,7 @@ import { outcomeColors } from '../../vision/drawing/outcomes.ts'
 import { filledImage, type Image } from '../../vision/image.ts'
 import type { Prediction } from '../../vision/predictions.ts'
 import { encodeMask } from '../../vision/run-lengths.ts'
+import { calibrate, chooseRejection } from '../calibrate.ts'
 import { compareEvaluations } from '../compare.ts'
 import type { VisionEvaluation } from '../evaluation.ts'
 import { VisionEvaluator } from '../evaluator.ts'
@@ -139,6 +140,26 @@ describe('the report', () => {
     expect(page).toContain('Overlap of suppression')
     expect(page).toContain('all classes, one threshold')
     expect(page.match(/<script/g)).toHaveLength(1)
+  })
+
+  test('temperature and rejection of a classifier are in it', async () => {
+    const random = new Random(4)
+    const evaluation = await new VisionEvaluator({ bootstrap: { samples: 0 } }).evaluate(
+      (_, { labels: [label] }) => {
+        const guessed = random.chance(0.7) ? label : random.integer(0, 3)
+        return { task: 'classify', probabilities: [0, 1, 2].map((c) => (c === guessed ? 0.96 : 0.02)) }
+      },
+      { classes: ['a', 'b', 'c'].map((name) => ({ name })), pictures: samples(60) },
+    )
+    const calibration = calibrate(evaluation)
+    const rejection = chooseRejection(calibration.evaluation, { accuracy: 1 })
+    const page = await reportHtml(evaluation, { calibration, rejection })
+    expect(page).toContain(`a temperature of ${calibration.temperature.toPrecision(4)}`)
+    expect(page).toContain('The model is surer than it should be')
+    expect(page).toContain('No threshold reaches that')
+    expect(page).toContain('aria-label="Reliability after calibration"')
+    expect(page).toContain('aria-label="What is answered, and how well"')
+    expect(await reportHtml(evaluation)).not.toContain('<h2>Confidence')
   })
 
   test('is written as a file, and stays small with many pictures and classes', async () => {

@@ -8,6 +8,7 @@ import { outcomeColors } from '../../vision/drawing/outcomes.ts'
 import { drawLinePlot } from '../../vision/drawing/plots/line-plot.ts'
 import type { TextFont } from '../../vision/drawing/text.ts'
 import type { Interval } from '../bootstrap.ts'
+import type { CalibrationResult, RejectionResult } from '../calibrate.ts'
 import type { Comparison, FigureComparison } from '../compare.ts'
 import type { VisionEvaluation } from '../evaluation.ts'
 import { type EvaluationPlot, evaluationPlots } from '../plots.ts'
@@ -15,7 +16,9 @@ import type { FigureInfo } from '../records/records.ts'
 import type { Sweep } from '../sweep.ts'
 import { differenceIntervalText, differenceText, evaluationWords, figureText, intervalText } from '../words.ts'
 import { type Thumbnail, worstThumbnails } from '../worst-sheet.ts'
-import { type HtmlValue, html, Markup } from './markup.ts'
+import { confidenceSection } from './confidence.ts'
+import { html, Markup } from './markup.ts'
+import { nameCell, numberCell, plotFigure, table } from './parts.ts'
 import { reportScript, reportStyle } from './style.ts'
 
 /** A name and what is said under it. */
@@ -29,6 +32,10 @@ export interface ReportOptions {
   /** What data they are. */
   readonly data?: readonly Fact[]
   readonly sweep?: Sweep
+  /** Of a classifier: its temperature, as `calibrate` found it. */
+  readonly calibration?: CalibrationResult
+  /** Of a classifier: below which probability it does not answer, as `chooseRejection` found it. */
+  readonly rejection?: RejectionResult
   readonly comparison?: { readonly result: Comparison; readonly first: string; readonly second: string }
   /** @default now */
   readonly date?: Date
@@ -36,13 +43,7 @@ export interface ReportOptions {
   readonly pictures?: number
 }
 
-/** Rows of a table beyond these are left out, and it says so. */
-const maxRows = 1000
 const maxFailures = 100
-/** A table of more rows than these scrolls. */
-const tallRows = 40
-/** A plot that is wider has the width of the page: in a column its names could not be read. */
-const plotWidth = 700
 const thumbnailSide = 240
 
 /** Writes the report: under a temporary name, then renamed. @throws FoveaError FILE_WRITE */
@@ -56,7 +57,17 @@ export async function writeReport(file: string, evaluation: VisionEvaluation, op
  * forbids everything that is not in the file.
  */
 export async function reportHtml(evaluation: VisionEvaluation, options: ReportOptions = {}): Promise<string> {
-  const { title = 'Evaluation', model = [], data = [], sweep, comparison, date = new Date(), pictures = 24 } = options
+  const {
+    title = 'Evaluation',
+    model = [],
+    data = [],
+    sweep,
+    calibration,
+    rejection,
+    comparison,
+    date = new Date(),
+    pictures = 24,
+  } = options
   const font = await loadWebFont()
   const plots = await evaluationPlots(evaluation, font)
   // These become pixels here, not in the browser.
@@ -78,6 +89,7 @@ ${comparison === undefined ? '' : comparisonSection(comparison)}
 ${classSection(evaluation)}
 ${plotSection(plots)}
 ${sweep === undefined ? '' : sweepSection(sweep, font)}
+${confidenceSection({ calibration, rejection }, font)}
 ${pictureSection(evaluation, thumbnails)}
 ${factSection(evaluation, model, data)}
 <footer>Made by Fovea ${frameworkVersion}. This file holds all it shows; it opens offline.</footer>
@@ -113,21 +125,6 @@ function track(value: number, interval: Interval | undefined): Markup {
   return html`<div class="track" aria-hidden="true">${range}<b style="--at:${at(value)}"></b></div>`
 }
 
-/** A table whose headings sort it; one of many rows scrolls, so that what comes after it is found. */
-function table(headings: readonly string[], rows: readonly (readonly Markup[])[]): Markup {
-  return html`<div class="card scroll${rows.length > tallRows && ' tall'}"><table><thead><tr>${headings.map((one) => html`<th scope="col"><button type="button">${one}</button></th>`)}</tr></thead>
-<tbody>${rows.slice(0, maxRows).map((row) => html`<tr>${row}</tr>`)}</tbody></table></div>
-${rows.length > maxRows && html`<p class="small">${rows.length - maxRows} more are not shown.</p>`}`
-}
-
-function nameCell(name: string): Markup {
-  return html`<td class="name">${name}</td>`
-}
-
-function numberCell(value: number, text: string, ...more: readonly HtmlValue[]): Markup {
-  return html`<td data-value="${String(value)}">${text}${more}</td>`
-}
-
 function figureCell(value: number, interval: Interval | undefined, { unit }: FigureInfo): Markup {
   const range = interval && html`<span class="range">${intervalText(interval, unit)}</span>`
   const meter =
@@ -153,12 +150,6 @@ function classSection({ perClass, records, task }: VisionEvaluation): Markup | u
 function plotSection(plots: readonly EvaluationPlot[]): Markup | undefined {
   if (plots.length === 0) return undefined
   return html`<h2>Plots</h2><section class="plots">${plots.map(({ title, svg }) => plotFigure(title, svg))}</section>`
-}
-
-/** The SVG is our own: its texts are paths, or escaped, its values numbers. */
-function plotFigure(title: string, svg: string): Markup {
-  const isWide = Number(/ width="(\d+)"/.exec(svg)?.[1]) > plotWidth
-  return html`<figure class="card plot${isWide && ' wide'}" role="img" aria-label="${title}">${new Markup(svg)}</figure>`
 }
 
 function pictureSection({ task, worst: all }: VisionEvaluation, thumbnails: readonly Thumbnail[]): Markup | undefined {

@@ -45,14 +45,14 @@ interface Task {
   open(root: string): Promise<Data>
 }
 
-/** Generated surfaces of 128 pixels, 400 of each class to train on and 50 to test. */
+/** Generated surfaces of 128 pixels, 800 of each class to train on and 50 to test. */
 const surfaces = (heads: Task['heads'], more: Settings = {}): Task => ({
   heads,
   model: 'deepseek-vision-tiny',
-  settings: { imageSize: [128, 128], epochs: 12, batchSize: 8, averageDecay: 0.998, augment: 'light', ...more },
+  settings: { imageSize: [128, 128], epochs: 6, batchSize: 8, averageDecay: 0.998, augment: 'light', freeze: 'conv2', ...more },
   async open() {
     const draw = (seed: number, perClass: number) => markedSurfaces({ seed, size: 128, perClass })
-    return { train: draw(1, Math.ceil(Number(values.pictures ?? 2400) / 6)), test: draw(2, 50) }
+    return { train: draw(1, Math.ceil(Number(values.pictures ?? 4800) / 6)), test: draw(2, 50) }
   },
 })
 
@@ -114,9 +114,9 @@ const tasks: Readonly<Record<string, Task>> = {
   crowd: {
     heads: ['count'],
     model: 'deepseek-vision-tiny',
-    settings: { imageSize: [192, 256], epochs: 15, batchSize: 8, averageDecay: 0.998, augment: 'light' },
+    settings: { imageSize: [192, 256], epochs: 8, batchSize: 8, averageDecay: 0.998, augment: 'light' },
     async open() {
-      return { train: crowds(Number(values.pictures ?? 3000), 0, known), test: crowds(120, 1_000_000, heldBack) }
+      return { train: crowds(Number(values.pictures ?? 4000), 0, known), test: crowds(120, 1_000_000, heldBack) }
     },
   },
   'surfaces-detect': surfaces(['detect']),

@@ -53,6 +53,7 @@ export interface TrainFlags {
   batch?: number
   imgsz?: number | readonly [height: number, width: number]
   freeze?: string
+  mosaic?: number
   device?: string
   resume?: boolean
   overwrite?: boolean
@@ -152,6 +153,7 @@ export function trainCommand(): Command {
     .option('--label-smoothing <share>', 'share of the target spread over all classes', parseNumber)
     .addOption(choice('--balance <how>', 'what is done about unequal classes', ['auto', 'none', 'weights', 'sampling']))
     .addOption(choice('--augment <preset>', 'how pictures are varied', augmentations))
+    .option('--mosaic <part>', 'with --task detect, segment or count: how often four pictures are joined to one, 0 to 1', parseNumber)
     .option('--mixup <alpha>', 'blend pictures and their classes in pairs, the parts drawn from Beta(alpha, alpha)', parseNumber)
     .option('--cutmix <alpha>', 'paste parts of pictures into each other; with --mixup each batch takes one of the two', parseNumber)
     .option('--patience <epochs>', 'stop after so many epochs without a better validation; 0 never stops', parseNumber)
@@ -213,7 +215,7 @@ export interface TrainingRun {
 
 /** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
 export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
-  const strange = (['dice', 'boundary', 'lossWeights', 'masks', 'suppression'] as const).find((name) => flags[name] !== undefined)
+  const strange = (['dice', 'boundary', 'lossWeights', 'masks', 'suppression', 'mosaic'] as const).find((name) => flags[name] !== undefined)
   if (strange !== undefined)
     throw new FoveaError('TRAIN_OPTION', { field: strange, expected: 'a --task that has it, such as segment or multi', found: 'classify' })
   const line = new LiveLine()
@@ -296,6 +298,7 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
     valFraction: flags.valFraction,
     ...(flags.imgsz === undefined ? {} : { imageSize: flags.imgsz }),
     ...(flags.lossWeights === undefined ? {} : { lossWeights: flags.lossWeights }),
+    ...(flags.mosaic === undefined ? {} : { mosaic: flags.mosaic }),
     ...segmentLossOf(flags),
     detect: { ...(flags.masks && { masks: true }), ...(flags.suppression && { suppression: flags.suppression }) },
   }

@@ -24,14 +24,11 @@ function isTaught({ label, isCrowd, isDifficult, ...place }: Annotation): boolea
 }
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a box */
-export function detectTraining(head: DetectHead, { train, batchSize, imageSize }: HeadContext): HeadTraining {
+export function detectTraining(head: DetectHead, { train, batchSize, imageSize, joined }: HeadContext): HeadTraining {
   const { name, labels, auxiliary, masks } = head
   const scores = head.scores!
   const counts = train.samples.map(({ annotations = [] }) => annotations.filter(isTaught).length)
-  const boxes = Math.min(
-    mostBoxes,
-    counts.reduce((most, count) => Math.max(most, count), 0),
-  )
+  const boxes = Math.min(mostBoxes, joined * counts.reduce((most, count) => Math.max(most, count), 0))
   if (boxes === 0) throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `boxes to learn for "${name}"`, found: 'none' })
   const known = train.samples.some(({ annotations }) => annotations === undefined)
   const points = scores.levels.reduce((sum, { stride }) => sum + Math.ceil(imageSize[0] / stride) * Math.ceil(imageSize[1] / stride), 0)

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { drawnSquares, squareClasses, squareSide } from '../../../test/drawn-squares.ts'
 import type { ImageDataset } from '../../data/dataset.ts'
+import type { Batch } from '../../data/vision-data-loader.ts'
 import { numbersOf } from '../../graph/tensor-values.ts'
+import type { DetectHead } from '../../model/heads/head.ts'
 import { readMetadata } from '../../model/metadata.ts'
 import { readModelFile } from '../../model/open-model.ts'
 import { openSource } from '../../model/open-source.ts'
@@ -15,8 +17,9 @@ import { boxIoU } from '../../vision/boxes.ts'
 import { Detections } from '../../vision/detections.ts'
 import { maskBounds } from '../../vision/run-lengths.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
+import { detectTraining } from './detect.ts'
 import { HeadTrainer } from './head-trainer.ts'
-import type { HeadTrainOptions } from './options.ts'
+import { type HeadTrainOptions, mosaicEnd } from './options.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -174,6 +177,31 @@ describe('HeadTrainer', () => {
     expect(await codeOf(new HeadTrainer(options({ freeze: 'pixels' })).run())).toMatch(/^MODEL_FREEZE/)
   })
 
+  test('joins four pictures to one, with the boxes of all, until the last epochs', long, async () => {
+    const batches: number[] = []
+    const train = squares(8, 1)
+    const [first] = train.samples
+    const boxes = first!.annotations!.length
+    const onEvent: HeadTrainOptions['onEvent'] = (event) => {
+      if (event.kind === 'epoch') batches.push(event.record.loss)
+    }
+    const run = async (mosaic: number, out: string) =>
+      new HeadTrainer(options({ train, validation: undefined, mosaic, epochs: 2, out: join(folder, out), onEvent })).run()
+    const joined = await run(1, 'joined')
+    const plain = await run(0, 'plain')
+    expect([mosaicEnd(joined.recipe), mosaicEnd(plain.recipe)]).toEqual([1, 0])
+    expect(batches.every(Number.isFinite)).toBe(true)
+    expect(batches[0]).not.toBe(batches[2])
+    const context = { train, batchSize: 1, imageSize: [side, side] as const }
+    const head = readMetadata(joined.model).heads![0] as DetectHead
+    const targets = (count: number) =>
+      detectTraining({ ...head, scores: { classes: '', sides: '', bins: 16, levels: [] } }, { ...context, joined: count })
+    const annotations = [Array.from({ length: 4 * boxes }, () => first!.annotations![0]!)]
+    const taught = targets(4).targets({ annotations, indices: [0] } as unknown as Batch)
+    expect([...taught.target_detect_labels!.data].filter((label) => Number(label) >= 0)).toHaveLength(4 * boxes)
+    expect(targets(1).targets({ annotations, indices: [0] } as unknown as Batch).target_detect_labels!.size).toBe(boxes)
+  })
+
   test('is resumed inside an epoch to the same weights', long, async () => {
     const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
     const controller = new AbortController()
@@ -208,6 +236,12 @@ describe('HeadTrainer', () => {
     ['TRAIN_OPTION imageSize', { imageSize: 8 }],
     ['TRAIN_OPTION augment', { augment: 'wild' as never }],
     ['TRAIN_OPTION averageDecay', { averageDecay: 1 }],
+    ['TRAIN_OPTION mosaic', { mosaic: 1.5 }],
+    ['TRAIN_OPTION mosaic', { mosaic: 1, heads: [{ task: 'classify', labels: classes }] }],
+    [
+      'TRAIN_OPTION mosaic',
+      { mosaic: 1, train: { classes, samples: [...squares(4, 1).samples, { ...squares(1, 2).samples[0]!, annotations: undefined }] } },
+    ],
     ['MODEL_NO_LEVELS undefined', { model: 'vit-tiny', imageSize: 224 }],
   ])('refuses %s, and leaves no folder', async (code, more) => {
     expect(await codeOf(new HeadTrainer(options(more)).run())).toBe(code)

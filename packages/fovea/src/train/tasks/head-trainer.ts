@@ -2,6 +2,7 @@
 
 import { type ImageDataset, readableHashes } from '../../data/dataset.ts'
 import { isIdentity } from '../../data/transforms/compose.ts'
+import { type Mosaic, mosaic } from '../../data/transforms/mix.ts'
 import { type Batch, VisionDataLoader } from '../../data/vision-data-loader.ts'
 import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
@@ -32,7 +33,7 @@ import { inTrainingFolder } from '../training-folder.ts'
 import type { HeadEpochRecord } from './events.ts'
 import type { HeadContext, HeadTraining } from './head-training.ts'
 import { jointLoss, weightParameters } from './joint-loss.ts'
-import { defaultHeadModel, type HeadRecipe, type HeadTrainOptions, resolveHeadRecipe } from './options.ts'
+import { defaultHeadModel, type HeadRecipe, type HeadTrainOptions, mosaicEnd, resolveHeadRecipe } from './options.ts'
 import { trainedValues, trainingOf } from './trainings.ts'
 
 type Figures = Readonly<Record<string, number>>
@@ -90,7 +91,7 @@ export class HeadTrainer {
     for (const text of notes) this.#emit({ kind: 'note', text })
     const metadata = readMetadata(model)
     const { batchSize, imageSize, segmentLoss } = recipe
-    const context: HeadContext = { train: this.#options.train, batchSize, imageSize, segmentLoss }
+    const context: HeadContext = { train: this.#options.train, batchSize, imageSize, segmentLoss, joined: recipe.mosaic > 0 ? 4 : 1 }
     const trainings = metadata.heads!.map((head) => trainingOf(head, context))
     const { step, parameters } = compile(model, metadata, recipe, trainings, await blockFor(recipe))
     const batches = this.#trainBatches(recipe, metadata)
@@ -130,28 +131,37 @@ export class HeadTrainer {
     }
   }
 
-  #trainBatches({ batchSize, seed, augment }: HeadRecipe, { preprocessing }: ModelMetadata): BatchSource<Batch> {
+  #trainBatches(recipe: HeadRecipe, { preprocessing }: ModelMetadata): BatchSource<Batch> {
+    const { batchSize, seed, augment, imageSize } = recipe
     const { train, onError = 'skip', diskCache } = this.#options
-    const loader = new VisionDataLoader(train, {
-      preprocessing,
-      training: true,
-      exactDecode: true,
-      batchSize,
-      seed,
-      workers: 1,
-      onError,
-      // A thing of which little is left is not to be learnt.
-      rule: { minVisible: 0.2, minSide: 2 },
-      ...(isIdentity(augment) ? {} : { transform: augment! }),
-      ...(diskCache && { diskCache }),
-    })
+    const open = (mix?: Mosaic) =>
+      new VisionDataLoader(train, {
+        preprocessing,
+        training: true,
+        exactDecode: true,
+        batchSize,
+        seed,
+        workers: 1,
+        onError,
+        // A thing of which little is left is not to be learnt.
+        rule: { minVisible: 0.2, minSide: 2 },
+        ...(isIdentity(augment) ? {} : { transform: augment! }),
+        ...(mix && { mix }),
+        ...(diskCache && { diskCache }),
+      })
+    const plain = open()
+    const end = mosaicEnd(recipe)
+    const joining = end > 0 ? open(mosaic(imageSize, { probability: recipe.mosaic })) : undefined
     return {
-      batchesPerEpoch: loader.batchesPerEpoch,
-      batches: (epoch, from, signal) => loader.batches({ epoch, from, ...(signal ? { signal } : {}) }),
+      batchesPerEpoch: plain.batchesPerEpoch,
+      batches: (epoch, from, signal) => (epoch < end ? joining! : plain).batches({ epoch, from, ...(signal ? { signal } : {}) }),
       get failures() {
-        return loader.failures.map(({ path, message }) => ({ path, reason: message }))
+        const reasons = new Map([plain, joining].flatMap((loader) => loader?.failures ?? []).map(({ path, message }) => [path, message]))
+        return [...reasons].map(([path, reason]) => ({ path, reason }))
       },
-      close: () => loader.close(),
+      close: async () => {
+        await Promise.all([plain.close(), joining?.close()])
+      },
     }
   }
 

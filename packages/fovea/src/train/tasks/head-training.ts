@@ -19,6 +19,8 @@ export interface HeadContext {
   readonly batchSize: number
   readonly imageSize: readonly [height: number, width: number]
   readonly segmentLoss?: SegmentLossOptions
+  /** Pictures that one of a batch may be joined from. */
+  readonly joined: number
 }
 
 /** Gathers the answers to pictures that are held out. */

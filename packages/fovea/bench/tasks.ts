@@ -84,7 +84,7 @@ function crowds(
 const tasks: Readonly<Record<string, Task>> = {
   bccd: {
     heads: ['detect'],
-    settings: { imageSize: [256, 320], epochs: 40, batchSize: 4, averageDecay: 0.998, augment: 'strong', freeze: 'conv2' },
+    settings: { imageSize: [320, 416], epochs: 36, batchSize: 4, averageDecay: 0.998, augment: 'strong', freeze: 'conv2' },
     async open(root) {
       const { splits } = await openFolder(join(root, 'bccd', 'BCCD'), { onProblem: () => undefined })
       return { train: splits.train!, validation: splits.val!, test: splits.test! }

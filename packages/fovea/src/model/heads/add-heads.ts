@@ -5,7 +5,6 @@ import { copyModel } from '../../graph/copy.ts'
 import type { Model } from '../../graph/model.ts'
 import type { Feature } from '../../nn/module.ts'
 import { ModuleBuilder } from '../../nn/module.ts'
-import { eliminateDeadNodes } from '../../passes/eliminate-dead-nodes.ts'
 import { extract } from '../../passes/extract.ts'
 import { inferValues } from '../../passes/infer-shapes.ts'
 import { FoveaError } from '../../util/errors.ts'
@@ -15,6 +14,7 @@ import { buildClassifyHead, type ClassifyHeadSpec } from './classify.ts'
 import { buildCountHead, type CountHeadSpec } from './count.ts'
 import { buildDetectHead, type DetectHeadSpec } from './detect.ts'
 import type { Head } from './head.ts'
+import { attentionOfLevels, eliminateAllBut } from './keep-attention.ts'
 import { fineMaps, pyramidLevels } from './levels.ts'
 import { buildMultilabelHead, type MultilabelHeadSpec } from './multilabel.ts'
 import { buildSegmentHead, type SegmentHeadSpec } from './segment.ts'
@@ -66,7 +66,10 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
     }
   }
   const heads = specs.map(build)
-  const finished = eliminateDeadNodes(model).model
+  // The embedding, which classes are told by, is the mean of all levels.
+  const usedLevels = pyramid === undefined || specs.some(({ task }) => task === 'classify' || task === 'multilabel') ? Infinity : count
+  const looked = attentionOfLevels(m, model, metadata.stages, usedLevels)
+  const finished = eliminateAllBut(model, looked === undefined ? [] : [looked])
   const produced = new Set(finished.graph.nodes.flatMap(({ outputs }) => outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
   const made = (pyramid ?? []).map(({ value, stride }) => [`p${Math.log2(stride)}`, value] as const)
@@ -77,7 +80,7 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
     task: heads.length === 1 ? first!.task : 'multi',
     labels: heads.length === 1 ? first!.labels : [],
     heads,
-    stages: { ...stages, ...Object.fromEntries(made) },
+    stages: { ...stages, ...Object.fromEntries(made), ...(looked !== undefined && { attention: looked }) },
   })
 }
 

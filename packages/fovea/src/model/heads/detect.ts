@@ -9,12 +9,13 @@ import { Emitter } from '../../nn/emitter.ts'
 import { type DetectionHeadOptions, detectionHead } from '../../nn/heads/detection.ts'
 import { maskHead } from '../../nn/heads/masks.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
-import { eliminateDeadNodes } from '../../passes/eliminate-dead-nodes.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { clipBox } from '../../vision/boxes.ts'
 import type { Placement } from '../../vision/placement.ts'
+import { readMetadata } from '../metadata.ts'
 import type { DetectHead, Head } from './head.ts'
+import { eliminateAllBut } from './keep-attention.ts'
 import { type CellMask, readMask } from './read-mask.ts'
 import { threshold } from './threshold.ts'
 
@@ -94,7 +95,8 @@ export function withoutAuxiliary(source: Model, heads: readonly Head[]): { reado
     const { auxiliary: _, ...rest } = head
     return rest
   })
-  return { model: eliminateDeadNodes(model).model, heads: plain }
+  const { attention } = readMetadata(source).stages
+  return { model: eliminateAllBut(model, attention === undefined ? [] : [attention]), heads: plain }
 }
 
 /** From candidates to the outputs of a head, with thresholds of its own. */

@@ -45,6 +45,8 @@ interface Task {
   readonly heads: readonly HeadSpec['task'][]
   /** Where it is not -base. */
   readonly model?: string
+  /** Of the heads, where it is not their default. */
+  readonly channels?: number
   readonly settings: Settings
   open(root: string): Promise<Data>
 }
@@ -115,8 +117,17 @@ const tasks: Readonly<Record<string, Task>> = {
   },
   membrane: {
     heads: ['segment'],
+    channels: 128,
     // Accuracy of pixels is asked: Dice, which lifts what is rare, is left out.
-    settings: { imageSize: [512, 512], epochs: 50, batchSize: 1, averageDecay: 0.99, augment: eightViews, segmentLoss: { dice: 0 } },
+    settings: {
+      imageSize: [512, 512],
+      epochs: 40,
+      batchSize: 1,
+      averageDecay: 0.99,
+      augment: eightViews,
+      freeze: 'conv2',
+      segmentLoss: { dice: 0 },
+    },
     async open(root) {
       const { splits } = await openFolder(join(root, 'unet-membrane', 'train'), { holdOut: 5 / 30, seed: 0, onProblem: () => undefined })
       return { train: splits.train!, test: splits.val! }
@@ -181,7 +192,7 @@ try {
   const result = await new HeadTrainer({
     train,
     ...(validation && { validation }),
-    heads: task.heads.map((head) => ({ task: head, labels: train.classes })),
+    heads: task.heads.map((head) => ({ task: head, labels: train.classes, ...(task.channels && { channels: task.channels }) })),
     model: name,
     ...settings,
     ...(values['backbone-rate'] && { backboneRate: Number(values['backbone-rate']) }),

@@ -60,7 +60,7 @@ interface EvaluateFlags extends ModelFlags {
   report?: string
   sheet?: string
   draw?: string
-  drawCount: number
+  drawCount?: number
   against?: string
   sweep?: SweepGoal | true
   nms?: readonly number[]
@@ -111,12 +111,13 @@ export function evaluateCommand(): Command {
     .option('--report <file>', 'write a report as one HTML file that opens offline')
     .option('--sheet <file>', 'draw the most wrong pictures there as PNG', parseDrawing)
     .option('--draw <folder>', 'draw answers beside the truth there, as PNG')
-    .option('--draw-count <n>', 'how many, evenly spread over the pictures', parseCount, 24)
+    .option('--draw-count <n>', 'how many, evenly spread over the pictures (default: 24)', parseCount)
     .option('--plots <folder>', 'write the confusion matrix and the reliability diagram there')
     .option('--bootstrap <n>', 'how often pictures are drawn anew for the intervals; 0: no intervals', parseNumber, 1000)
     .option('--seed <n>', 'of these drawings', parseNumber, 0)
     .option('--json', 'print JSON')
     .action(async (file: string, data: string, flags: EvaluateFlags, command: Command) => {
+      if (flags.drawCount !== undefined && flags.draw === undefined) command.error("error: option '--draw-count' needs '--draw'")
       if (flags.nms !== undefined && flags.sweep === undefined) command.error("error: option '--nms' needs '--sweep'")
       const { signal, release } = interruptSignal()
       try {
@@ -235,7 +236,7 @@ async function writeDrawings(
   folder: string,
   model: DeepSeekVision<Task>,
   pictures: EvaluationData,
-  { head, tile, flip, drawCount: count }: EvaluateFlags,
+  { head, tile, flip, drawCount: count = 24 }: EvaluateFlags,
   line: LiveLine,
   signal: AbortSignal,
 ): Promise<void> {
@@ -251,7 +252,7 @@ async function writeDrawings(
   })) {
     const file = `${String(++drawn).padStart(3, '0')}-${parse(name).name}.png`
     await writePng(join(folder, file), image)
-    line.update(`drawn  ${bar(drawn / count)}  ${drawn}/${count}`)
+    line.update(`drawn  ${drawn}`)
   }
   line.clear()
   line.print(`drawn: ${drawn} ${drawn === 1 ? 'picture' : 'pictures'} in ${folder}`)

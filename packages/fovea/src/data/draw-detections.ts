@@ -14,9 +14,9 @@ import { loadFont } from './font.ts'
 export interface DrawDetectionsOptions {
   /** Things that were marked by hand: they are drawn on a second picture beside the first. */
   readonly truth?: readonly DrawnThing[]
-  /** What the truth is drawn on, where `image` is not the plain picture but one with heat over it; of the same size. @default image */
+  /** With `truth`: what it is drawn on, where `image` is not the plain picture but one with heat over it; of the same size. @default image */
   readonly plain?: Image
-  /** What stands over the two. @default 'found', 'truth' */
+  /** With `truth`: what stands over the two. @default 'found', 'truth' */
   readonly titles?: readonly [found: string, truth: string]
   /** Names of classes, for things without one. */
   readonly labels?: readonly string[]

@@ -42,6 +42,8 @@ test('pictures that are evenly spread, each with its answer beside the truth in 
     for await (const { name } of drawAnswers(vision, data)) all.push(name)
     expect(all).toEqual(data.samples.map(({ path }) => path))
     await expect(drawAnswers(vision, { ...data, classes: ['bolt', 'screw'] }).next()).rejects.toMatchObject({ code: 'EVALUATE_CLASSES' })
+    for (const count of [0, 2.5, Number.NaN])
+      await expect(drawAnswers(vision, data, { count }).next()).rejects.toMatchObject({ code: 'METRIC_INVALID' })
     const stopped = drawAnswers(vision, data, { signal: AbortSignal.abort() })
     await expect(stopped.next()).rejects.toMatchObject({ code: 'CANCELLED' })
   } finally {

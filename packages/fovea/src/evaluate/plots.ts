@@ -60,15 +60,20 @@ function classifyPlots(records: ClassifyRecords, font: TextFont): EvaluationPlot
   return [...drawn, riskPlot(records, font), ...decisionPlots(swept, 'each class against the rest', font), ...rocPlot(swept, font)]
 }
 
+/** At most some 300 points, the last among them: more make a file large and a line no finer. */
+export function thinned<T>(points: readonly T[]): T[] {
+  const step = Math.ceil(points.length / 300)
+  return points.filter((_, i) => i % step === 0 || i === points.length - 1)
+}
+
 /** What is wrong among the answers, where only the surest are given. */
 function riskPlot({ confidences, truths, predicted }: ClassifyRecords, font: TextFont): EvaluationPlot {
   const rights = truths.map((truth, i) => truth === predicted[i])
   const points = riskCoverage(confidences, rights).map(({ coverage, accuracy }) => ({ x: coverage, y: 1 - accuracy }))
-  const step = Math.ceil(points.length / 300)
   const curve = {
     name: 'surest first',
     value: riskCoverageArea(confidences, rights).toFixed(3),
-    points: points.filter((_, i) => i % step === 0 || i === points.length - 1),
+    points: thinned(points),
     isMain: true,
   }
   const title = 'Risk over coverage'

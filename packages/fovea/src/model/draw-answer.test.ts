@@ -3,7 +3,9 @@ import { AnomalyMap } from '../vision/anomaly.ts'
 import { Detections } from '../vision/detections.ts'
 import { createImage, type Image } from '../vision/image.ts'
 import { Segmentation } from '../vision/segmentation.ts'
-import { drawAnswer, type PictureTruth } from './draw-answer.ts'
+import type { Answer } from './answer-text.ts'
+import type { Classification, MultiAnswer } from './answers.ts'
+import { type DrawAnswerOptions, drawAnswer, type PictureTruth } from './draw-answer.ts'
 import type { Count } from './heads/count.ts'
 
 const grey: Image = createImage(480, 320, 3, new Uint8Array(480 * 320 * 3).fill(128))
@@ -81,6 +83,58 @@ test('classes are told in the title of the truth', async () => {
   }
   expect(await title([0])).not.toBe(await title([1]))
   expect(await title([])).not.toBe(await title([1]))
+})
+
+test('where the model looked lies over the picture alone, not over the truth', async () => {
+  const answer = {
+    task: 'classify',
+    label: 'nut',
+    index: 0,
+    probability: 1,
+    top: [{ label: 'nut', index: 0, probability: 1 }],
+  } as Classification
+  const explanation = { label: 'nut', width: 2, height: 2, heatmap: Float32Array.of(1, 1, 1, 1) }
+  const drawn = await drawAnswer(grey, answer, { explanation, truth: { classes, labels: [0] } })
+  // The class stands below, and the whole may be enlarged for it.
+  const [width, top, bottom] = [drawn.width, Math.round(0.15 * drawn.height), Math.round(0.6 * drawn.height)]
+  expect(colored(drawn, 0, top, Math.floor(0.48 * width), bottom)).toBeGreaterThan(0.4 * width * (bottom - top))
+  expect(colored(drawn, Math.ceil(0.52 * width), top, width, bottom)).toBe(0)
+})
+
+test('of several heads one, or all; one class has one colour on both sides', async () => {
+  const found = new Detections([thing], { width: 480, height: 320, labels: classes })
+  const other = new Detections([{ label: 0, score: 0.8, box: { x1: 300, y1: 200, x2: 400, y2: 280 } }], {
+    width: 480,
+    height: 320,
+    labels: ['washer'],
+  })
+  const answer = { task: 'multi', heads: { nuts: found, washers: other } } as MultiAnswer
+  const all = await drawAnswer(grey, answer)
+  const one = await drawAnswer(grey, answer, { head: 'nuts' })
+  expect([colored(all, 280, 180, 420, 300) > 100, colored(one, 280, 180, 420, 300), colored(one, 30, 40, 130, 150) > 100]).toEqual([
+    true,
+    0,
+    true,
+  ])
+  await expect(drawAnswer(grey, answer, { head: 'bolts' })).rejects.toMatchObject({ code: 'DRAWING_INVALID' })
+  // The truth counts nuts as class 1.
+  const beside = await drawAnswer(grey, found, { truth: { classes: ['bolt', 'nut'], annotations: [{ label: 1, box: thing.box }] } })
+  const band = beside.height - 320
+  const at = (left: number) => [
+    ...beside.data.subarray(3 * ((band + 100) * beside.width + left + 40), 3 * ((band + 100) * beside.width + left + 41)),
+  ]
+  expect(at(0)).toEqual(at(beside.width - 480))
+})
+
+test.each([
+  ['answer', null, {}],
+  ['answer', {}, {}],
+  ['truth.classes', undefined, { truth: {} as PictureTruth }],
+  ['truth.labelMap', undefined, { truth: { classes, labelMap: { width: 2, height: 2, data: new Uint8Array(4), unknown: 255 } } }],
+])('%s: what is refused', async (field, given, options: DrawAnswerOptions) => {
+  const answer = given === undefined ? new Detections([thing], { width: 480, height: 320, labels: classes }) : (given as Answer)
+  const details = expect.objectContaining({ field })
+  await expect(drawAnswer(grey, answer, options)).rejects.toMatchObject({ code: 'DRAWING_INVALID', details })
 })
 
 test('a picture that is none is refused', async () => {

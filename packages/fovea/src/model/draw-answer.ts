@@ -2,6 +2,8 @@
 
 import { type DrawDetectionsOptions, drawDetections } from '../data/draw-detections.ts'
 import { drawPrediction as drawGuesses } from '../data/draw-prediction.ts'
+import { FoveaError } from '../util/errors.ts'
+import { said } from '../util/said.ts'
 import type { Annotation } from '../vision/annotation.ts'
 import { AnomalyMap, oddThings } from '../vision/anomaly.ts'
 import { Detections } from '../vision/detections.ts'
@@ -37,21 +39,30 @@ export interface DrawAnswerOptions {
   readonly tracking?: Pick<DrawDetectionsOptions, 'trails' | 'lines' | 'zones'> | undefined
   /** Drawn beside the answer. */
   readonly truth?: PictureTruth | undefined
+  /** Of several heads: the one whose answer is drawn. @default all */
+  readonly head?: string | undefined
 }
 
 /**
  * The picture with the answer on it, of any task; of several heads all that has a place, and the class below. With `truth` two pictures, of which
  * the second shows what is known.
  *
- * @throws FoveaError IMAGE_INVALID where the image is not well formed
+ * @throws FoveaError IMAGE_INVALID where the image is not well formed; DRAWING_INVALID for an answer or a truth that is none, or a head that
+ *   is not there
  */
 export async function drawAnswer(image: Image, answer: Answer, options: DrawAnswerOptions = {}): Promise<Image> {
   verifyImage(image)
-  const { explanation, tracking, truth } = options
-  const answers = answer.task === 'multi' ? Object.values(answer.heads) : [answer]
-  const ground = withHeat(image, answers)
+  checkAnswer(answer)
+  const { explanation, tracking, truth, head } = options
+  const all = answer.task === 'multi' ? Object.entries(answer.heads) : [[answer.task, answer] as const]
+  const answers = all.filter(([name]) => head === undefined || name === head || all.length === 1).map(([, each]) => each)
+  if (answers.length === 0) throw invalid('head', `one of ${all.map(([name]) => name).join(', ')}`, String(head))
+  if (truth !== undefined) checkTruth(truth, image)
+  const ground = withHeat(image, answers, truth && explanation)
   // Counts stand in the title, where there is one.
-  const things = answers.filter((each) => truth === undefined || !isCount(each)).flatMap((each) => thingsOf(each, image))
+  const found = answers.filter((each) => truth === undefined || !isCount(each)).flatMap((each) => thingsOf(each, image))
+  // One class has one colour on both sides, also where a head counts its classes otherwise.
+  const things = truth === undefined ? found : found.map((thing) => ({ ...thing, label: numberIn(truth.classes, thing) }))
   // Small pictures are enlarged, also those in which nothing was found: frames of a video are of one size.
   const isPlaced = answers.some(({ task }) => task !== 'classify' && task !== 'multilabel')
   const beside = truth && {
@@ -61,9 +72,32 @@ export async function drawAnswer(image: Image, answer: Answer, options: DrawAnsw
   }
   const drawn = isPlaced || beside ? await drawDetections(ground, things, { ...tracking, ...beside }) : ground
   const named = answers.find((each) => each.task === 'classify') as Classification | undefined
-  if (named !== undefined) return drawPrediction(drawn, named, explanation ? { explanation } : {})
+  if (named !== undefined) return drawPrediction(drawn, named, explanation && truth === undefined ? { explanation } : {})
   const several = answers.find(isMultilabel)
   return several === undefined ? drawn : drawGuesses(drawn, shownClasses(several))
+}
+
+const tasks: readonly Answer['task'][] = ['classify', 'multilabel', 'detect', 'segment', 'count', 'anomaly', 'multi']
+
+function checkAnswer(answer: Answer): void {
+  if (!tasks.includes((answer as Partial<Answer> | null)?.task as Answer['task']))
+    throw invalid('answer', 'what a model answers', said(answer))
+}
+
+function checkTruth({ classes, annotations = [], labelMap }: PictureTruth, { width, height }: Image): void {
+  if (!Array.isArray(classes)) throw invalid('truth.classes', 'a list of names', said(classes))
+  if (!Array.isArray(annotations)) throw invalid('truth.annotations', 'a list', said(annotations))
+  if (labelMap !== undefined && (labelMap.width !== width || labelMap.height !== height))
+    throw invalid('truth.labelMap', `the size of the picture, ${width}x${height}`, `${labelMap.width}x${labelMap.height}`)
+}
+
+function invalid(field: string, expected: string, found: string): FoveaError {
+  return new FoveaError('DRAWING_INVALID', { field, expected, found })
+}
+
+function numberIn(classes: readonly string[], { name, label }: DrawnThing): number {
+  const number = name === undefined ? -1 : classes.indexOf(name)
+  return number < 0 ? label : number
 }
 
 /** The best few classes that are there, else that there is none, and how sure that is. */
@@ -72,7 +106,8 @@ function shownClasses({ present, top }: Multilabel): readonly LabelPart[] {
 }
 
 /** Under the things: where what is counted lies, or what is odd. */
-function withHeat(image: Image, answers: readonly HeadAnswer[]): Image {
+function withHeat(image: Image, answers: readonly HeadAnswer[], explanation: Explanation | undefined): Image {
+  if (explanation !== undefined) return overlayHeatmap(toRgb(image), explanation.heatmap, explanation.height, explanation.width)
   const density = answers.find(isCount)?.density
   if (density !== undefined) return overlayHeatmap(toRgb(image), toParts(density.data), density.height, density.width)
   const heat = answers.find((answer) => answer instanceof AnomalyMap)?.heat()
@@ -130,7 +165,8 @@ function foundTitle(answers: readonly HeadAnswer[]): string {
 /** `truth`, the classes of the picture, and how many things there are where they are counted. */
 function truthTitle({ classes, labels = [], annotations = [] }: PictureTruth, answers: readonly HeadAnswer[]): string {
   const asks = (...tasks: HeadAnswer['task'][]) => answers.some(({ task }) => tasks.includes(task))
+  const things = annotations.filter(({ isCrowd }) => !isCrowd).length
   const names = asks('classify', 'multilabel', 'anomaly') ? labels.flatMap((label) => classes[label] ?? []) : []
-  const title = [...names, ...(asks('count') ? [`${annotations.length}`] : [])].join(', ')
+  const title = [...names, ...(asks('count') ? [`${things}`] : [])].join(', ')
   return title === '' ? 'truth' : `truth: ${title}`
 }

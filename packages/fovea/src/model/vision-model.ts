@@ -5,6 +5,7 @@ import { checkFeatureFile, saveFeatures } from '../data/numpy-file.ts'
 import type { ImageSource } from '../data/source.ts'
 import type { Model } from '../graph/model.ts'
 import { Tensor } from '../graph/tensor.ts'
+import { eliminateDeadNodes } from '../passes/eliminate-dead-nodes.ts'
 import { extract } from '../passes/extract.ts'
 import { checkSessionOptions } from '../runtime/check-options.ts'
 import { openSession, type Session } from '../runtime/session.ts'
@@ -157,7 +158,9 @@ export class DeepSeekVision<T extends Task = 'classify'> {
     options: ModelRunOptions,
     notes: readonly string[],
   ): Promise<DeepSeekVision<T>> {
-    const session = await openModelSession(withThresholdInputs(model, metadata.heads), options)
+    // Nodes that are kept for stages alone would run with every picture.
+    const runnable = eliminateDeadNodes(withThresholdInputs(model, metadata.heads)).model
+    const session = await openModelSession(runnable, options)
     return new DeepSeekVision(model, metadata, notes, session, options)
   }
 

@@ -4,6 +4,7 @@ import { drawLinePlot } from '../../vision/drawing/plots/line-plot.ts'
 import { drawReliability } from '../../vision/drawing/plots/reliability-plot.ts'
 import type { TextFont } from '../../vision/drawing/text.ts'
 import type { CalibrationResult, RejectionResult } from '../calibrate.ts'
+import { thinned } from '../plots.ts'
 import { ClassifyRecords } from '../records/classify.ts'
 import { figureText } from '../words.ts'
 import { html, type Markup } from './markup.ts'
@@ -44,12 +45,16 @@ function reliability({ evaluation: { records } }: CalibrationResult, font: TextF
 }
 
 function coverage({ curve, coverage: at, accuracy }: RejectionResult, font: TextFont): Markup {
+  // The chosen point stays: the mark stands on it.
+  const chosen = curve.filter((point) => point.coverage === at)
+  const kept = [...new Set([...thinned(curve), ...chosen])].sort((a, b) => a.coverage - b.coverage)
+  const points = kept.map((point) => ({ x: point.coverage, y: point.accuracy }))
   const plot = {
     title: 'What is answered, and how well',
     subtitle: `${part(accuracy)} right where ${part(at)} are answered`,
     xTitle: 'part of the pictures that is answered',
     yTitle: 'part of the answers that is right',
-    series: [{ name: 'accuracy', points: curve.map((point) => ({ x: point.coverage, y: point.accuracy })) }],
+    series: [{ name: 'accuracy', points }],
     mark: { x: at, text: part(at), series: 'accuracy' },
     percent: true,
   }

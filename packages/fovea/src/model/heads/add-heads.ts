@@ -66,9 +66,10 @@ export function addHeads(source: Model, specs: readonly HeadSpec[], { seed = 0, 
     }
   }
   const heads = specs.map(build)
-  // The embedding, which classes are told by, is the mean of all levels.
-  const usedLevels = pyramid === undefined || specs.some(({ task }) => task === 'classify' || task === 'multilabel') ? Infinity : count
-  const looked = attentionOfLevels(m, model, metadata.stages, usedLevels)
+  // Of a new pyramid nothing tells where it looks; the embedding, which classes are told by, is the mean of all levels.
+  const own = pyramid?.every(({ value }) => Object.values(metadata.stages).includes(value)) ?? true
+  const usedLevels = specs.every(({ task }) => task !== 'classify' && task !== 'multilabel') ? count : Number.POSITIVE_INFINITY
+  const looked = own ? attentionOfLevels(m, model, metadata.stages, usedLevels) : undefined
   const finished = eliminateAllBut(model, looked === undefined ? [] : [looked])
   const produced = new Set(finished.graph.nodes.flatMap(({ outputs }) => outputs))
   const stages = Object.fromEntries(Object.entries(metadata.stages).filter(([, value]) => produced.has(value)))
@@ -110,6 +111,8 @@ function checkSpecs(specs: readonly HeadSpec[]): void {
     if (task === 'segment' && labels.length > mostClasses)
       throw fail(`at most ${mostClasses} classes of pixels, which are bytes`, `${labels.length}`)
     if (task === 'detect') checkDetect(spec, fail)
+    if (task === 'count' || task === 'segment') checkWhole(spec, [['channels', 1]], fail)
+    if (task === 'count') checkWhole(spec, [['depth', 0]], fail)
     if (task === 'multilabel' && !((spec.confidence ?? 0) >= 0 && (spec.confidence ?? 0) <= 1))
       throw fail('confidence from 0 to 1', `${spec.confidence}`)
   }
@@ -123,14 +126,27 @@ function checkDetect(spec: DetectHeadSpec, fail: (expected: string, found: strin
     const value = spec[key] ?? 0
     if (!(value >= 0 && value <= 1)) throw fail(`${key} from 0 to 1`, `${value}`)
   }
-  for (const [key, least] of [
-    ['limit', 1],
-    ['bins', 2],
-    ['depth', 1],
-    ['channels', 1],
-  ] as const) {
-    const value = spec[key] ?? least
-    if (!(Number.isSafeInteger(value) && value >= least)) throw fail(`${key}, a whole number of at least ${least}`, `${value}`)
+  checkWhole(
+    spec,
+    [
+      ['limit', 1],
+      ['bins', 2],
+      ['depth', 1],
+      ['channels', 1],
+    ],
+    fail,
+  )
+}
+
+function checkWhole<S extends HeadSpec>(
+  spec: S,
+  fields: readonly (readonly [field: keyof S & string, least: number])[],
+  fail: (expected: string, found: string) => FoveaError,
+): void {
+  for (const [field, least] of fields) {
+    const value = spec[field] ?? least
+    if (!(Number.isSafeInteger(value) && (value as number) >= least))
+      throw fail(`${field}, a whole number of at least ${least}`, String(value))
   }
 }
 

@@ -106,10 +106,32 @@ test('where the network looked stays with heads that use its pyramid, of the lev
     ])
     expect(one.graph.outputs.map(({ name }) => name)).not.toContain(attention)
   }
+  // A new pyramid on the backbone looks nowhere, and the old one goes.
+  const two = addHeads(base, [{ task: 'detect', labels }], { levels: 2 })
+  const anew = addHeads(two, [{ task: 'detect', labels }])
+  expect(readMetadata(two).stages).toHaveProperty('attention')
+  expect(readMetadata(anew).stages).not.toHaveProperty('attention')
+  expect([...anew.graph.initializers.keys()].filter((name) => name.startsWith('neck.'))).toEqual([])
   // What only the coarser levels need is gone.
   const parameters = ({ graph }: Model) => [...graph.initializers.keys()].filter((name) => name.startsWith('neck.'))
   expect(parameters(model).length).toBeLessThan(parameters(base).length)
   expect(readMetadata(addHeads(base, [{ task: 'classify', labels: ['x', 'y'] }])).stages).toHaveProperty('attention')
+})
+
+test('what is kept for stages alone does not run with pictures, and odd numbers of channels are halved', async () => {
+  const model = addHeads(buildFeatures('resnet-tiny', { imageSize: [64, 64] }), [{ task: 'count', labels: ['x'], channels: 35 }])
+  const { graph } = model
+  // It cannot run: its matrices do not fit.
+  const matrix = (name: string, dims: readonly number[]) => graph.initializers.set(name, Tensor.float32(dims, new Float32Array(6)))
+  matrix('left', [2, 3])
+  matrix('right', [2, 3])
+  graph.nodes.push({ name: 'idle', op: 'MatMul', domain: '', inputs: ['left', 'right'], outputs: ['idle'], attributes: new Map() })
+  const vision = await DeepSeekVision.of<'count'>(model, readMetadata(model), { worker: false, share: false, threads: 1 })
+  try {
+    expect((await vision.predict(createImage(64, 64, 3))).task).toBe('count')
+  } finally {
+    await vision.close()
+  }
 })
 
 describe('heads', () => {
@@ -155,6 +177,8 @@ describe('heads', () => {
     ['a single bin', [{ task: 'detect', labels, bins: 1 }], 'MODEL_HEADS'],
     ['no detections at all', [{ task: 'detect', labels, limit: 0 }], 'MODEL_HEADS'],
     ['more classes than a byte', [{ task: 'segment', labels: Array.from({ length: 255 }, (_, i) => `${i}`) }], 'MODEL_HEADS'],
+    ['half a channel', [{ task: 'count', labels, channels: 1.5 }], 'MODEL_HEADS'],
+    ['fewer convolutions than none', [{ task: 'count', labels, depth: -1 }], 'MODEL_HEADS'],
     ['one class to choose from', [{ task: 'classify', labels: ['a'] }], 'MODEL_LABELS'],
     ['no labels', [{ task: 'detect', labels: undefined as never }], 'MODEL_LABELS'],
   ])('refused: %s', (_, specs, code) => {

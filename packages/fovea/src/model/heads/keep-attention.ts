@@ -22,7 +22,7 @@ export function attentionOfLevels(
   return m.op('attention', 'Concat', node.inputs.slice(0, levels), { axis: 1 })
 }
 
-/** Removes what neither the outputs nor these values need. The values are no outputs after it: runs that do not ask for them leave them out. */
+/** Removes what neither the outputs nor these values need. The values are no outputs after it; `DeepSeekVision` leaves them out of its runs. */
 export function eliminateAllBut(model: Model, kept: readonly string[]): Model {
   const { graph } = model
   const produced = new Set(nodesBefore(graph, [...kept]).flatMap(({ outputs }) => outputs))

@@ -8,15 +8,15 @@ export interface DensityLossOptions {
   readonly count?: number
   /** Weight of the regions. @default 0.25 */
   readonly regions?: number
-  /** Side of a region in cells; what is left of the map at its right and lower border makes no region. @default 4 */
+  /** Side of a region in cells. @default 4 */
   readonly window?: number
   readonly dtype?: FloatType
 }
 
 /**
- * Three errors, each in parts of the count (at least 1), so that full pictures do not outweigh empty ones: the square errors of cells; those of regions,
- * in which a thing that is missed weighs the same however far its target is spread; and the error of the count itself, which no blur of
- * the targets touches (as in Wang 2020, arXiv:2009.13077).
+ * Three errors, each in parts of the count (at least 1), so that full pictures do not outweigh empty ones: the square errors of cells; the mean of those of
+ * all regions that hold a cell, in which it matters little how far the target of a thing that is missed is spread; and the error of the
+ * count itself, which no blur of the targets touches (as in Wang 2020, arXiv:2009.13077).
  *
  * @param densities [N, classes, h, w], things in each cell
  * @param targets of the same shape
@@ -37,9 +37,10 @@ export function densityLoss(
   const mean = (errors: string) => e.div(e.total(e.mul(e.div(errors, scale), known)), pictures)
   const wrong = e.sub(densities, targets)
   const cells = mean(perPicture(e.square(wrong)))
-  const side = [window, window]
-  const means = b.op('AveragePool', [wrong], { kernel_shape: side, strides: side })
-  const areas = mean(perPicture(e.square(e.mul(means, window * window))))
+  // Regions begin at each cell and beyond each border: every cell lies in as many.
+  const pools = { kernel_shape: [window, window], strides: [1, 1], pads: new Array<number>(4).fill(window - 1), count_include_pad: 1 }
+  const means = b.op('AveragePool', [wrong], pools)
+  const areas = mean(perPicture(e.mul(e.square(means), window * window)))
   const counts = mean(e.call('Abs', e.sub(perPicture(densities), there)))
   const loss = e.add(cells, e.mul(areas, regions), e.mul(counts, count))
   return { loss, terms: { cell_loss: cells, region_loss: areas, count_loss: counts } }

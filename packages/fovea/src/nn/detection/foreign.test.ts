@@ -139,7 +139,7 @@ describe('answers of other detectors', () => {
       [0, 0, 9, 9, 0.5, 1],
       [0, 0, 9, 9, 0.5, classes],
       [0, 0, 9, 9, 0.5, -1],
-      [0, 0, 0, 0, 0, -1],
+      [0, 0, 0, 0, 0.0005, -1],
     ]
     const [found] = run(endToEndCandidates, { output: { dims: [1, 4, 6], data: Float64Array.from(rows.flat()) } })
     expect(found!.map(({ scores }) => scores)).toEqual([

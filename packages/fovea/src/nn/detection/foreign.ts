@@ -69,9 +69,12 @@ export function yoloxCandidates(e: Emitter, { values: [output], pixels, classes 
   }
 }
 
+/** Lower scores fill up the rows of a detector that always gives as many. */
+const leastAnswer = 0.001
+
 /**
  * Answers that need no suppression: [N, K, 6], corners in pixels, score, class. An answer of a class beyond `classes` is NaN, so that it is told
- * and does not vanish; rows without a score are no answers.
+ * and does not vanish; rows that hardly have a score are no answers.
  */
 export function endToEndCandidates(e: Emitter, { values: [output], classes }: ForeignOutputs): Candidates {
   const { b } = e
@@ -79,7 +82,7 @@ export function endToEndCandidates(e: Emitter, { values: [output], classes }: Fo
   const numbers = b.op('Range', [b.scalar(0, e.dtype), b.scalar(classes, e.dtype), b.scalar(1, e.dtype)])
   const ofClass = e.float(b.op('Less', [e.call('Abs', e.sub(labels!, e.reshape(numbers, [1, 1, classes]))), b.scalar(0.5, e.dtype)]))
   const isNamed = b.op('ReduceMax', [ofClass, b.ints([2])], { keepdims: 1 })
-  const isStrange = b.op('And', [b.op('Less', [isNamed, b.scalar(0.5, e.dtype)]), e.greater(scores!, 0)])
+  const isStrange = b.op('And', [b.op('Less', [isNamed, b.scalar(0.5, e.dtype)]), e.greater(scores!, leastAnswer)])
   const told = b.op('Where', [isStrange, b.scalar(Number.NaN, e.dtype), scores!])
   return { boxes: boxes!, probabilities: turned(e, e.mul(told, ofClass)) }
 }

@@ -22,7 +22,7 @@ export function fusedMap(m: ModuleBuilder, levels: readonly Feature[], fine: rea
   }, undefined)!
   map = refined(m, `refine.s${map.stride}`, relu(m, 'merged', map), channels)
   for (const detail of fine) {
-    const width = Math.max(16, map.channels / 2)
+    const width = Math.max(16, Math.floor(map.channels / 2))
     const name = `s${detail.stride}`
     const coarse = conv2d(m, `reduce.${name}`, map, { out: width, kernel: 1 })
     const lateral = conv2d(m, `detail.${name}`, detail, { out: width, kernel: 1 })

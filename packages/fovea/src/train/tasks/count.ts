@@ -34,7 +34,7 @@ export function countTraining({ name, labels, scores }: CountHead, { train, batc
         known[picture] = 1
         for (const label of labels.keys()) {
           const from = (picture * labels.length + label) * height * width
-          const places = placesOf(annotations[picture]!.filter((one) => one.label === label))
+          const places = placesOf(annotations[picture]!.filter((one) => one.label === label && !one.isCrowd))
           drawDensity(maps.subarray(from, from + height * width), { width, height, stride }, places)
         }
       }
@@ -58,7 +58,7 @@ class CountMeter implements Meter {
   add({ annotations, indices }: Batch, answers: readonly HeadAnswer[]): void {
     for (const [i, answer] of answers.entries()) {
       if (answer.task !== 'count' || this.#held.samples[indices[i]!]!.annotations === undefined) continue
-      const truth = annotations[i]!.filter(({ label }: Annotation) => label >= 0 && label < this.#labels.length).length
+      const truth = annotations[i]!.filter(({ label, isCrowd }: Annotation) => label >= 0 && label < this.#labels.length && !isCrowd).length
       this.#errors.push(Math.abs((answer as { count: number }).count - truth))
       this.#things += truth
     }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { drawnSquares, squareClasses, squareSide } from '../../../test/drawn-squares.ts'
-import type { ImageDataset } from '../../data/dataset.ts'
+import type { ImageDataset, Sample } from '../../data/dataset.ts'
 import type { Batch } from '../../data/vision-data-loader.ts'
 import { numbersOf } from '../../graph/tensor-values.ts'
 import type { DetectHead } from '../../model/heads/head.ts'
@@ -30,6 +30,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 const side = squareSide
 const classes = [...squareClasses]
 const squares = (count: number, seed: number): ImageDataset => ({ classes, samples: drawnSquares(count, seed) })
+
+const withBoxesAlone = ({ annotations = [], ...sample }: Sample): Sample => ({
+  ...sample,
+  annotations: annotations.map(({ label, box }) => ({ label, ...(box && { box }) })),
+})
 
 const options = (more: Partial<HeadTrainOptions> = {}): HeadTrainOptions => ({
   model: 'deepseek-vision-tiny',
@@ -237,10 +242,20 @@ describe('HeadTrainer', () => {
     ['TRAIN_OPTION augment', { augment: 'wild' as never }],
     ['TRAIN_OPTION averageDecay', { averageDecay: 1 }],
     ['TRAIN_OPTION mosaic', { mosaic: 1.5 }],
-    ['TRAIN_OPTION mosaic', { mosaic: 1, heads: [{ task: 'classify', labels: classes }] }],
+    ['TRAIN_OPTION mosaic', { mosaic: 1, epochs: 1 }],
     [
       'TRAIN_OPTION mosaic',
-      { mosaic: 1, train: { classes, samples: [...squares(4, 1).samples, { ...squares(1, 2).samples[0]!, annotations: undefined }] } },
+      { mosaic: 1, epochs: 2, train: { classes, samples: squares(4, 1).samples.map((sample) => ({ ...sample, covers: [0] })) } },
+    ],
+    ['TRAIN_OPTION augment', { augment: 'turned', train: { classes, samples: squares(4, 1).samples.map(withBoxesAlone) } }],
+    ['TRAIN_OPTION mosaic', { mosaic: 1, epochs: 2, heads: [{ task: 'classify', labels: classes }] }],
+    [
+      'TRAIN_OPTION mosaic',
+      {
+        mosaic: 1,
+        epochs: 2,
+        train: { classes, samples: [...squares(4, 1).samples, { ...squares(1, 2).samples[0]!, annotations: undefined }] },
+      },
     ],
     ['MODEL_NO_LEVELS undefined', { model: 'vit-tiny', imageSize: 224 }],
   ])('refuses %s, and leaves no folder', async (code, more) => {

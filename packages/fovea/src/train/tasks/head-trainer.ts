@@ -152,9 +152,14 @@ export class HeadTrainer {
     const plain = open()
     const end = mosaicEnd(recipe)
     const joining = end > 0 ? open(mosaic(imageSize, { probability: recipe.mosaic })) : undefined
+    /** What the first loader keeps in memory is free before the second one keeps anything. */
+    async function* batches(epoch: number, from: number, signal: AbortSignal | undefined) {
+      if (epoch >= end) await joining?.close()
+      yield* (epoch < end ? joining! : plain).batches({ epoch, from, ...(signal ? { signal } : {}) })
+    }
     return {
       batchesPerEpoch: plain.batchesPerEpoch,
-      batches: (epoch, from, signal) => (epoch < end ? joining! : plain).batches({ epoch, from, ...(signal ? { signal } : {}) }),
+      batches,
       get failures() {
         const reasons = new Map([plain, joining].flatMap((loader) => loader?.failures ?? []).map(({ path, message }) => [path, message]))
         return [...reasons].map(([path, reason]) => ({ path, reason }))

@@ -1,6 +1,7 @@
 // What a training of heads is asked for, and its recipe.
 
 import { availableParallelism } from 'node:os'
+import type { ImageDataset } from '../../data/dataset.ts'
 import { randomAffine } from '../../data/transforms/affine.ts'
 import { colorJitter } from '../../data/transforms/color-jitter.ts'
 import { compose, parseTransform, type Transform } from '../../data/transforms/compose.ts'
@@ -71,7 +72,7 @@ export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
   readonly augment?: AugmentationName | Transform
   /**
    * How often four pictures are joined to one (Bochkovskiy 2020, arXiv:2004.10934), 0 to 1; never in the last quarter of the epochs, or the last
-   * ten, as such pictures are not what is met in use. Every picture must be marked, and no head may ask for the class of the whole. @default 0
+   * ten, as such pictures are not what is met in use. Every picture must be marked for all classes, and no head may ask for the class of the whole. @default 0
    */
   readonly mosaic?: number
   readonly onEvent?: (event: HeadTrainEvent) => void
@@ -114,6 +115,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
   const samples = options.train.samples.length
   if (samples === 0) throw invalid('train', 'pictures to train on', 'none')
   checkClasses(options)
+  checkTurned(options)
   const read = new OptionReader(options)
   const optimizer = read.oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
   const epochs = read.whole('epochs', 1, Math.min(120, Math.max(12, Math.round(12_000 / samples))))
@@ -142,7 +144,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     segmentLoss: segmentLossOf(options),
     freeze: options.freeze ?? 'none',
     augment: augmentOf(options.augment ?? 'light'),
-    mosaic: mosaicOf(options),
+    mosaic: mosaicOf(options, epochs),
     patience: read.whole('patience', 0, Math.max(10, Math.ceil(epochs / 2))),
     device: options.device ?? 'cpu',
     threads: read.whole('threads', 1, availableParallelism()),
@@ -155,17 +157,30 @@ export function mosaicEnd({ mosaic, epochs }: Pick<HeadRecipe, 'mosaic' | 'epoch
   return mosaic === 0 ? 0 : epochs - Math.min(10, Math.ceil(epochs / 4))
 }
 
-function mosaicOf({ mosaic = 0, heads, train }: HeadTrainOptions): number {
+function mosaicOf({ mosaic = 0, heads, train }: HeadTrainOptions, epochs: number): number {
   if (!(mosaic >= 0 && mosaic <= 1)) throw invalid('mosaic', 'a number from 0 to 1', mosaic)
   if (mosaic === 0) return 0
+  if (epochs < 2) throw invalid('mosaic', 'two epochs or more, as the last one has none', epochs)
   const whole = heads.find(({ task }) => task === 'classify' || task === 'multilabel')
   if (whole !== undefined) throw invalid('mosaic', 'heads that detect, segment or count', whole.task)
   // What is not known of one part would be taken as known of the whole.
-  const maps = train.samples.filter(({ labelMap }) => labelMap !== undefined).length
-  const unmarked = train.samples.filter(({ annotations, labelMap }) => (annotations ?? labelMap) === undefined).length
-  if (unmarked > 0) throw invalid('mosaic', 'pictures that are all marked', `${unmarked} without annotations`)
+  const count = (test: (sample: ImageDataset['samples'][number]) => boolean) => train.samples.filter(test).length
+  const partly = count(({ covers }) => covers !== undefined)
+  if (partly > 0) throw invalid('mosaic', 'pictures in which all classes were looked for', `${partly} of a mix of data sets`)
+  const maps = count(({ labelMap }) => labelMap !== undefined)
   if (maps > 0 && maps < train.samples.length) throw invalid('mosaic', 'maps of pixels for all pictures or for none', `${maps} with maps`)
+  const onlyPixels = maps > 0 && heads.every(({ task }) => task === 'segment')
+  const unmarked = onlyPixels ? 0 : count(({ annotations }) => annotations === undefined)
+  if (unmarked > 0) throw invalid('mosaic', 'pictures that are all marked', `${unmarked} without annotations`)
   return mosaic
+}
+
+/** The box around the turned corners of a box is too large for what was in it: up to twice, where nothing tells its outline. */
+function checkTurned({ augment, heads, train }: HeadTrainOptions): void {
+  if (augment !== 'turned' || !heads.some(({ task }) => task === 'detect')) return
+  const boxes = train.samples.flatMap(({ annotations = [] }) => annotations).filter(({ box }) => box !== undefined)
+  const bare = boxes.filter(({ polygons, mask, orientedBox }) => (polygons ?? mask ?? orientedBox) === undefined).length
+  if (bare > 0) throw invalid('augment', 'outlines or masks of all things that are turned', `turned, with ${bare} boxes alone`)
 }
 
 /** Labels are numbers of classes: heads learn classes of the data, which they find by their names. */

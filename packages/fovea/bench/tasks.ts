@@ -1,7 +1,8 @@
 // Trains and measures the tasks on real data, each from the shipped weights: what docs/results/tasks.md reports. It takes up to an hour a
 // training, so it is no part of `npm run bench`. One JSON line a training goes to FILE.
 //
-// node bench/tasks.ts bccd|neu|membrane|crowd|surfaces-detect|surfaces-segment|surfaces-classify|surfaces-multi --out FILE
+// node bench/tasks.ts bccd|neu|membrane|crowd|surfaces-detect|surfaces-segment|surfaces-classify|surfaces-multi|surfaces-multi-uncertainty
+//                       --out FILE
 //                       [--model NAME] [--size HEIGHTxWIDTH] [--epochs N] [--batch N] [--rate R] [--decay D]
 //                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--threads N] [--keep FOLDER] [--draw FOLDER]
 
@@ -144,7 +145,8 @@ const tasks: Readonly<Record<string, Task>> = {
   'surfaces-detect': surfaces(['detect']),
   'surfaces-segment': surfaces(['segment']),
   'surfaces-classify': surfaces(['classify']),
-  'surfaces-multi': surfaces(['detect', 'segment', 'classify'], { lossWeights: 'uncertainty' }),
+  'surfaces-multi': surfaces(['detect', 'segment', 'classify']),
+  'surfaces-multi-uncertainty': surfaces(['detect', 'segment', 'classify'], { lossWeights: 'uncertainty' }),
 }
 
 const { values, positionals } = parseArgs({

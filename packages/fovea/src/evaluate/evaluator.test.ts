@@ -467,7 +467,7 @@ describe('other tasks', () => {
       (_, { name }) => ({ task: 'count', count: Number.parseInt(name, 10) + 1 }),
       setOf(['a'], counted),
     )
-    expect(figures).toEqual({ mae: 1, rmse: 1, bias: 1 })
+    expect(figures).toEqual({ mae: 1, rmse: 1, relativeError: 0.4, bias: 1 })
     const captions = ['a cat on a mat', 'two dogs in the sun', 'a red car']
     const written = ['a cat on the mat', 'two dogs', 'a blue bus']
     const samples = captions.map((caption, i) => sampleOf(`${i}.png`, { captions: [caption] }))

@@ -143,7 +143,14 @@ function countWords(evaluation: VisionEvaluation): string[] {
       ? 'It leans neither to too many nor to too few, as far as these pictures can tell.'
       : `It counts too ${figures.bias! > 0 ? 'many' : 'few'}: ${withInterval(evaluation, 'bias')} on average.`
   const [name, about] = Object.entries(evaluation.about)[0]!
-  return [`${about.title} is ${withInterval(evaluation, name)} over ${pictures(samples)}.`, ...(figures.bias === undefined ? [] : [lean])]
+  const share =
+    figures.relativeError === undefined || Number.isNaN(figures.relativeError)
+      ? ''
+      : `, ${figureText(figures.relativeError, 'part')} of the mean count`
+  return [
+    `${about.title} is ${withInterval(evaluation, name)} over ${pictures(samples)}${share}.`,
+    ...(figures.bias === undefined ? [] : [lean]),
+  ]
 }
 
 /** The best and the weakest classes by one of their figures. */

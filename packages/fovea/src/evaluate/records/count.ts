@@ -8,6 +8,13 @@ import { type EvaluationSample, expectTask, type FigureInfo, type Outcome, type 
 const figures = [
   { name: 'mae', title: 'Mean absolute error', better: 'lower', unit: 'number' },
   { name: 'rmse', title: 'Root mean squared error', better: 'lower', unit: 'number' },
+  {
+    name: 'relativeError',
+    title: 'Mean error in parts of the mean count',
+    aliases: ['wape', 'relativeMae'],
+    better: 'lower',
+    unit: 'part',
+  },
   { name: 'bias', title: 'Bias: over 0 where too many are counted', better: 'zero', unit: 'number' },
 ] as const satisfies readonly FigureInfo[]
 
@@ -29,18 +36,20 @@ export class CountRecords implements TaskRecords {
     if (weights === undefined) {
       const metric = new CountMetric()
       metric.update({ predictions: this.counts, truths: this.truths })
-      const { mae, rmse, bias } = metric.compute()
-      return Float64Array.of(mae, rmse, bias)
+      const { mae, rmse, relativeError, bias } = metric.compute()
+      return Float64Array.of(mae, rmse, relativeError, bias)
     }
-    let [total, absolute, square, sum] = [0, 0, 0, 0]
+    let [total, absolute, square, sum, things] = [0, 0, 0, 0, 0]
     for (const [i, count] of this.counts.entries()) {
       const [weight, error] = [weightOf(weights, i), count - this.truths[i]!]
       total += weight
       absolute += weight * Math.abs(error)
       square += weight * error * error
       sum += weight * error
+      things += weight * this.truths[i]!
     }
-    return Float64Array.of(absolute / total, Math.sqrt(square / total), sum / total)
+    const relative = things > 0 ? absolute / things : Number.NaN
+    return Float64Array.of(absolute / total, Math.sqrt(square / total), relative, sum / total)
   }
 
   proportion(): undefined {

@@ -5,11 +5,13 @@ import type { Batch } from '../../data/vision-data-loader.ts'
 import type { GraphBuilder } from '../../graph/builder.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import type { HeadAnswer } from '../../model/answers.ts'
+import type { Count } from '../../model/heads/count.ts'
 import type { CountHead } from '../../model/heads/head.ts'
 import { densityLoss } from '../../nn/density/loss.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { Annotation } from '../../vision/annotation.ts'
 import { drawDensity, placesOf } from '../../vision/density.ts'
+import { CountMetric } from '../../vision/metrics/counting.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
 /** @throws FoveaError TRAIN_OPTION where nothing is there to be counted */
@@ -47,8 +49,7 @@ export function countTraining({ name, labels, scores }: CountHead, { train, batc
 class CountMeter implements Meter {
   readonly #labels: readonly string[]
   readonly #held: ImageDataset
-  readonly #errors: number[] = []
-  #things = 0
+  readonly #metric = new CountMetric()
 
   constructor(labels: readonly string[], held: ImageDataset) {
     this.#labels = labels
@@ -59,15 +60,17 @@ class CountMeter implements Meter {
     for (const [i, answer] of answers.entries()) {
       if (answer.task !== 'count' || this.#held.samples[indices[i]!]!.annotations === undefined) continue
       const truth = annotations[i]!.filter(({ label, isCrowd }: Annotation) => label >= 0 && label < this.#labels.length && !isCrowd).length
-      this.#errors.push(Math.abs((answer as { count: number }).count - truth))
-      this.#things += truth
+      this.#metric.update({ predictions: [(answer as Count).count], truths: [truth] })
     }
   }
 
   compute() {
-    const pictures = Math.max(1, this.#errors.length)
-    const mae = this.#errors.reduce((sum, error) => sum + error, 0) / pictures
-    const relative = mae / Math.max(1e-9, this.#things / pictures)
-    return { score: 1 / (1 + relative), figures: { mae, relativeError: relative } }
+    const { mae, relativeError } = this.#metric.compute()
+    const known = (value: number) => (Number.isNaN(value) ? 0 : value)
+    // Where nothing is to be counted, errors count by themselves.
+    return {
+      score: 1 / (1 + (Number.isNaN(relativeError) ? known(mae) : relativeError)),
+      figures: { mae: known(mae), relativeError: known(relativeError) },
+    }
   }
 }

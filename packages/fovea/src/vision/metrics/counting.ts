@@ -17,12 +17,14 @@ export interface CountErrors {
   readonly rmse: number
   /** Mean of prediction - truth: over 0 where too many are counted. */
   readonly bias: number
+  /** Sum of absolute errors over the sum of the truths: the mean error in parts of the mean count. NaN where there is nothing to be counted. */
+  readonly relativeError: number
   readonly samples: number
 }
 
 export class CountMetric extends SummedMetric<CountBatch, CountErrors> {
   constructor() {
-    super('count errors', 4)
+    super('count errors', 5)
   }
 
   /** @throws FoveaError METRIC_INVALID for lists of different lengths, or counts that are not finite */
@@ -42,11 +44,13 @@ export class CountMetric extends SummedMetric<CountBatch, CountErrors> {
       this.add(1, Math.abs(error))
       this.add(2, error * error)
       this.add(3, error)
+      this.add(4, truths[i]!)
     }
   }
 
   compute(): CountErrors {
-    const [samples, absolute, squared, error] = this.sums as [number, number, number, number]
-    return { mae: absolute / samples, rmse: Math.sqrt(squared / samples), bias: error / samples, samples }
+    const [samples, absolute, squared, error, things] = this.sums as [number, number, number, number, number]
+    const relativeError = things > 0 ? absolute / things : Number.NaN
+    return { mae: absolute / samples, rmse: Math.sqrt(squared / samples), bias: error / samples, relativeError, samples }
   }
 }

@@ -78,10 +78,10 @@ test('regions: pixels that touch are one, whatever their order', () => {
 
 test('counts', () => {
   const metric = new CountMetric()
-  expect(metric.compute()).toEqual({ mae: Number.NaN, rmse: Number.NaN, bias: Number.NaN, samples: 0 })
+  expect(metric.compute()).toEqual({ mae: Number.NaN, rmse: Number.NaN, bias: Number.NaN, relativeError: Number.NaN, samples: 0 })
   metric.update({ predictions: [3, 5, 10], truths: [4, 5, 6] })
-  const { mae, rmse, bias, samples } = metric.compute()
-  expect([mae, rmse, bias, samples]).toEqual([5 / 3, Math.sqrt(17 / 3), 1, 3])
+  const { mae, rmse, bias, relativeError, samples } = metric.compute()
+  expect([mae, rmse, bias, relativeError, samples]).toEqual([5 / 3, Math.sqrt(17 / 3), 1, 5 / 15, 3])
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.integer({ min: 0, max: 2 ** 40 }), fc.integer({ min: 0, max: 2 ** 40 })), { minLength: 1 }),

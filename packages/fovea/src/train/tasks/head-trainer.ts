@@ -248,12 +248,13 @@ function openParameters(model: Model, stages: ModelMetadata['stages'], freeze: s
   const all = findTrainable(model.graph, stages.pixels!)
   if (freeze === 'none') return all
   if (freeze === 'backbone') return all.filter(({ name }) => name.startsWith('heads.'))
+  // Of stages that lead to no head, such as where the network looked, nothing is trained anyway.
+  const produced = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs))
+  const known = Object.keys(stages).filter((stage) => stage !== 'pixels' && produced.has(stages[stage]!))
   const value = stages[freeze]
-  if (value === undefined || freeze === 'pixels' || !model.graph.nodes.some(({ outputs }) => outputs.includes(value)))
+  if (value === undefined || !known.includes(freeze))
     throw new FoveaError('MODEL_FREEZE', {
-      expected: `none, backbone, or one of ${Object.keys(stages)
-        .filter((stage) => stage !== 'pixels')
-        .join(', ')}`,
+      expected: `none, backbone, or one of ${known.join(', ')}`,
       found: freeze,
       remedy: 'Write one of these: a stage and what leads to it stay as they are.',
     })

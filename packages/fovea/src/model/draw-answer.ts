@@ -62,7 +62,8 @@ export async function drawAnswer(image: Image, answer: Answer, options: DrawAnsw
   // Counts stand in the title, where there is one.
   const found = answers.filter((each) => truth === undefined || !isCount(each)).flatMap((each) => thingsOf(each, image))
   // One class has one colour on both sides, also where a head counts its classes otherwise.
-  const things = truth === undefined ? found : found.map((thing) => ({ ...thing, label: numberIn(truth.classes, thing) }))
+  const numbered = truth === undefined ? found : found.map((thing) => ({ ...thing, label: numberIn(truth.classes, thing) }))
+  const things = namedOnce(numbered)
   // Small pictures are enlarged, also those in which nothing was found: frames of a video are of one size.
   const isPlaced = answers.some(({ task }) => task !== 'classify' && task !== 'multilabel')
   const beside = truth && {
@@ -93,6 +94,14 @@ function checkTruth({ classes, annotations = [], labelMap }: PictureTruth, { wid
 
 function invalid(field: string, expected: string, found: string): FoveaError {
   return new FoveaError('DRAWING_INVALID', { field, expected, found })
+}
+
+/** Pixels need no name of their own where boxes of the class have one. */
+function namedOnce(things: readonly DrawnThing[]): DrawnThing[] {
+  const boxed = new Set(things.flatMap(({ name, box }) => (box === undefined ? [] : [name])))
+  return things.map(({ name, ...thing }) =>
+    name === undefined || (thing.box === undefined && boxed.has(name)) ? thing : { ...thing, name },
+  )
 }
 
 function numberIn(classes: readonly string[], { name, label }: DrawnThing): number {

@@ -40,6 +40,8 @@ interface Data {
   readonly train: ImageDataset
   readonly validation?: ImageDataset
   readonly test: ImageDataset
+  /** Measured beside `test` where that differs from training in kind: new pictures of kinds that were trained on. */
+  readonly known?: ImageDataset
 }
 
 interface Task {
@@ -140,7 +142,11 @@ const tasks: Readonly<Record<string, Task>> = {
     model: 'deepseek-vision-tiny',
     settings: { imageSize: [192, 256], epochs: 8, batchSize: 8, averageDecay: 0.998, augment: 'light' },
     async open() {
-      return { train: crowds(Number(values.pictures ?? 4000), 0, known), test: crowds(120, 1_000_000, heldBack) }
+      return {
+        train: crowds(Number(values.pictures ?? 4000), 0, known),
+        test: crowds(120, 1_000_000, heldBack),
+        known: crowds(60, 2_000_000, known),
+      }
     },
   },
   'surfaces-detect': surfaces(['detect']),
@@ -176,7 +182,7 @@ const task = tasks[what]
 if (task === undefined) throw new Error(`one of ${Object.keys(tasks).join(', ')}`)
 
 const name = values.model ?? task.model ?? 'deepseek-vision-base'
-const { train, validation, test } = await task.open(values.data)
+const { train, validation, test, known: alike } = await task.open(values.data)
 const folder = values.keep ?? (await mkdtemp(join(tmpdir(), 'fovea-tasks-')))
 const settings: Settings = {
   ...task.settings,
@@ -210,12 +216,13 @@ try {
   const minutes = Number(process.hrtime.bigint() - began) / 6e10
   const used = process.cpuUsage(cpu)
   const model = await DeepSeekVision.load(result.file)
-  const heads: Record<string, unknown> = {}
-  for (const head of task.heads) {
+  const measure = async (head: HeadSpec['task'], data: ImageDataset) => {
     const evaluator = new VisionEvaluator({ head, batchSize: 8, bootstrap: { samples: head === 'segment' ? 0 : 200 } })
-    const { samples, figures, intervals, perClass } = await evaluator.evaluate(model, test)
-    heads[head] = { samples, figures, intervals, perClass: perClass.map(({ class: label, figures }) => ({ class: label, ...figures })) }
+    const { samples, figures, intervals, perClass } = await evaluator.evaluate(model, data)
+    return { samples, figures, intervals, perClass: perClass.map(({ class: label, figures }) => ({ class: label, ...figures })) }
   }
+  const heads: Record<string, unknown> = {}
+  for (const head of task.heads) heads[head] = { ...(await measure(head, test)), ...(alike && { known: await measure(head, alike) }) }
   if (values.draw !== undefined) {
     await makeFolder(values.draw)
     let drawn = 0

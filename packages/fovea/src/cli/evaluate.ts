@@ -131,6 +131,7 @@ export function evaluateCommand(): Command {
 async function run(file: string, data: string, flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
   // What cannot be done is said before the work, not after it.
   const target = thresholdFile(file, flags)
+  if (flags.draw !== undefined) await makeFolder(flags.draw)
   const line = new LiveLine()
   const model = await loadFlagged(file, flags, line, signal)
   try {
@@ -240,7 +241,6 @@ async function writeDrawings(
   line: LiveLine,
   signal: AbortSignal,
 ): Promise<void> {
-  await makeFolder(folder)
   const tiles = tile === undefined ? {} : { tiles: tile === true ? {} : { size: tile } }
   let drawn = 0
   for await (const { name, image } of drawAnswers(model, pictures, {

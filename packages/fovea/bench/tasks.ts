@@ -99,6 +99,13 @@ const eightViews = compose([
   colorJitter({ brightness: 0.2, contrast: 0.2 }),
 ])
 
+/** Mirrored, turned and of other sizes, in any light and colour: grounds and sizes that no training picture has. */
+const anyView = compose([
+  randomHorizontalFlip(),
+  randomApply([randomAffine({ degrees: 30, translate: [0.1, 0.1], scale: [0.75, 1.35], fill: [114, 114, 114] })], 0.7),
+  colorJitter({ brightness: 0.3, contrast: 0.4, saturation: 0.5, hue: 0.5 }),
+])
+
 const tasks: Readonly<Record<string, Task>> = {
   bccd: {
     heads: ['detect'],
@@ -140,7 +147,7 @@ const tasks: Readonly<Record<string, Task>> = {
   crowd: {
     heads: ['count'],
     model: 'deepseek-vision-tiny',
-    settings: { imageSize: [192, 256], epochs: 8, batchSize: 8, averageDecay: 0.998, augment: 'light' },
+    settings: { imageSize: [192, 256], epochs: 16, batchSize: 8, averageDecay: 0.998, augment: anyView, freeze: 'conv2' },
     async open() {
       return {
         train: crowds(Number(values.pictures ?? 4000), 0, known),
@@ -174,6 +181,8 @@ const { values, positionals } = parseArgs({
     threads: { type: 'string' },
     keep: { type: 'string' },
     draw: { type: 'string' },
+    channels: { type: 'string' },
+    mosaic: { type: 'string' },
     data: { type: 'string', default: process.env.FOVEA_SHARED_DATA ?? join(import.meta.dirname, '../../../../shared/data') },
   },
 })
@@ -194,6 +203,7 @@ const settings: Settings = {
   ...(values.rate && { learningRate: Number(values.rate) }),
   ...(values.augment && { augment: values.augment as AugmentationName }),
 }
+const channels = Number(values.channels ?? task.channels ?? 0)
 const began = process.hrtime.bigint()
 const cpu = process.cpuUsage()
 try {
@@ -201,10 +211,11 @@ try {
   const result = await new HeadTrainer({
     train,
     ...(validation && { validation }),
-    heads: task.heads.map((head) => ({ task: head, labels: train.classes, ...(task.channels && { channels: task.channels }) })),
+    heads: task.heads.map((head) => ({ task: head, labels: train.classes, ...(channels && { channels }) })),
     model: name,
     ...settings,
     ...(values['backbone-rate'] && { backboneRate: Number(values['backbone-rate']) }),
+    ...(values.mosaic && { mosaic: Number(values.mosaic) }),
     ...(values.threads && { threads: Number(values.threads) }),
     seed: Number(values.seed),
     out: folder,

@@ -386,9 +386,14 @@ function foundJson({ sweep, calibration, rejection }: Found): Record<string, unk
 }
 
 /** What scripts need of a sweep: the thresholds, not the points that were tried. */
-function withoutCurves({ perClass, overall, ...rest }: Sweep): Record<string, unknown> {
+function withoutCurves({ perClass, overall, pixels, ...rest }: Sweep): Record<string, unknown> {
   const short = ({ curve: _, ...one }: { readonly curve: unknown }) => one
-  return { ...rest, perClass: perClass.map(short), ...(overall === undefined ? {} : { overall: short(overall) }) }
+  return {
+    ...rest,
+    perClass: perClass.map(short),
+    ...(overall === undefined ? {} : { overall: short(overall) }),
+    ...(pixels === undefined ? {} : { pixels: short(pixels) }),
+  }
 }
 
 function parseRejection(text: string): RejectionGoal {

@@ -70,10 +70,23 @@ test('anomalies are told above what was swept, and nothing of an old classifier 
   })
   const metadata = readMetadata(model)
   expect(metadata.calibration).toBeUndefined()
-  const swept = { task: 'anomaly', goal: 'f1', samples: 9, nms: undefined, perClass: [], overall: { threshold: 0.375 } } as unknown as Sweep
+  const swept = {
+    task: 'anomaly',
+    goal: 'f1',
+    samples: 9,
+    nms: undefined,
+    perClass: [],
+    overall: { threshold: 0.375 },
+    pixels: { threshold: 2.5 },
+  } as unknown as Sweep
   const written = applyThresholds({ model, metadata }, swept)
   const [head] = readMetadata(written).heads as [AnomalyHead]
-  expect([numbers(written, head.thresholds.score), numbers(model, head.thresholds.score)]).toEqual([[0.375], [1]])
-  expect(numbers(written, head.thresholds.cell)).toEqual([3])
-  expect(readMetadata(written).thresholds).toMatchObject({ overall: 0.375 })
+  const stored = (one: typeof model, name: string) => numbersOf(one.graph.initializers.get(name)!)[0]!
+  // What a sweep counts from the threshold on has to lie above the detector's.
+  for (const [name, threshold, before] of [[head.thresholds.score, 0.375, 1] as const, [head.thresholds.cell, 2.5, 3] as const]) {
+    expect(stored(written, name)).toBeLessThan(threshold)
+    expect(stored(written, name)).toBeCloseTo(threshold, 4)
+    expect(stored(model, name)).toBe(before)
+  }
+  expect(readMetadata(written).thresholds).toMatchObject({ overall: 0.375, pixels: 2.5 })
 })

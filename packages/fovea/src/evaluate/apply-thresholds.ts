@@ -12,7 +12,7 @@ import type { Sweep } from './sweep.ts'
 /**
  * The model with `fovea.thresholds` of a sweep; the given one is left as it was. Classes that the sweep could not tell anything of (no
  * truth, no score) get null. Of a detector, and of a model that tells several classes of a picture, they are what its graph decides by
- * (`NAME_confidence`, `NAME_iou`), and so does `predict`; of anomalies `NAME_threshold`. A model of several heads has them in its graph alone.
+ * (`NAME_confidence`, `NAME_iou`), and so does `predict`; of anomalies `NAME_threshold` and `NAME_cellThreshold`. A model of several heads has them in its graph alone.
  *
  * @param head of a model of several heads: the one that was measured. @default the first
  * @throws FoveaError EVALUATE_CLASSES where the sweep is of other classes than the model's; EVALUATE_SWEEP where the scaling of its pixels was
@@ -23,7 +23,7 @@ export function applyThresholds(
   sweep: Sweep,
   head?: string,
 ): Model {
-  const { goal, samples, nms, overall } = sweep
+  const { goal, samples, nms, overall, pixels } = sweep
   checkThresholds(metadata, head)
   const decides = decidingHead(metadata, head)
   const labels = metadata.task === 'multi' ? decides!.labels : metadata.labels
@@ -32,7 +32,10 @@ export function applyThresholds(
     throw new FoveaError('EVALUATE_CLASSES', { expected: labels.join(', '), found: found.join(', ') })
   const known = (threshold: number) => (Number.isFinite(threshold) ? threshold : null)
   const perClass = sweep.perClass.map(({ threshold }) => known(threshold))
-  const swept = decides === undefined ? model : inGraph(model, decides, perClass, { nmsIoU: nms?.iou, overall: overall?.threshold })
+  const swept =
+    decides === undefined
+      ? model
+      : inGraph(model, decides, perClass, { nmsIoU: nms?.iou, overall: overall?.threshold, pixels: pixels?.threshold })
   if (metadata.task === 'multi') return swept
   return writeMetadata(swept, {
     ...metadata,
@@ -41,6 +44,7 @@ export function applyThresholds(
       samples,
       ...(found.length > 0 ? { perClass } : {}),
       ...(overall === undefined ? {} : { overall: known(overall.threshold) }),
+      ...(pixels === undefined ? {} : { pixels: known(pixels.threshold) }),
       ...(nms === undefined ? {} : { nmsIoU: nms.iou }),
     },
   })
@@ -57,21 +61,31 @@ function decidingHead({ heads = [] }: ModelMetadata, name: string | undefined): 
 interface SweptNumbers {
   readonly nmsIoU: number | undefined
   readonly overall: number | undefined
+  readonly pixels: number | undefined
 }
 
-function inGraph(model: Model, head: DecidingHead, perClass: readonly (number | null)[], { nmsIoU, overall }: SweptNumbers): Model {
+function inGraph(model: Model, head: DecidingHead, perClass: readonly (number | null)[], { nmsIoU, overall, pixels }: SweptNumbers): Model {
   const result = copyModel(model)
   const put = (name: string, value: (stored: number, i: number) => number) => {
     const { dims, data } = model.graph.initializers.get(name)!
     result.graph.initializers.set(name, Tensor.float32(dims, Array.from(data as Float32Array, value)))
   }
   if (head.task === 'anomaly') {
-    if (overall !== undefined && Number.isFinite(overall)) put(head.thresholds.score, () => overall)
+    if (overall !== undefined && Number.isFinite(overall)) put(head.thresholds.score, () => justBelow(overall))
+    if (pixels !== undefined && Number.isFinite(pixels)) put(head.thresholds.cell, () => justBelow(pixels))
     return result
   }
   if (perClass.length > 0) put(head.thresholds.confidence, (stored, i) => perClass[i] ?? stored)
   if (head.task === 'detect' && nmsIoU !== undefined) put(head.thresholds.iou, () => nmsIoU)
   return result
+}
+
+/**
+ * A sweep counts scores from a threshold on, a detector of anomalies those above its own: the very score that was chosen must count. Values of maps
+ * were rounded to 16 bits in the sweep.
+ */
+function justBelow(threshold: number): number {
+  return threshold - Math.max(Math.abs(threshold) * 2 ** -17, 1e-30)
 }
 
 /**

@@ -115,7 +115,7 @@ export function comparisonText({ figures, samples, onlyFirst, onlySecond }: Comp
 }
 
 /** Thresholds by class, as text. */
-export function sweepText({ perClass, overall, nms, samples }: Sweep): string {
+export function sweepText({ perClass, overall, pixels, nms, samples }: Sweep): string {
   const row = (name: string, { threshold, precision, recall, f1, reached }: ThresholdSweep) => [
     name,
     threshold.toPrecision(4),
@@ -123,7 +123,8 @@ export function sweepText({ perClass, overall, nms, samples }: Sweep): string {
     reached ? '' : 'not reached',
   ]
   const rows = perClass.filter(({ support }) => support > 0).map((one) => row(one.class, one))
-  const all = overall === undefined ? [] : [row('all, one threshold', overall)]
+  const all = overall === undefined ? [] : [row(perClass.length > 0 ? 'all, one threshold' : 'pictures', overall)]
+  if (pixels !== undefined) all.push(row('pixels, best F1', pixels))
   const nmsLine = nms === undefined ? '' : `suppression: IoU ${nms.iou}\n`
   return `${textTable([[`thresholds on ${samples} pictures`, 'from', 'precision', 'recall', 'F1', ''], undefined, ...rows, ...all])}\n${nmsLine}`
 }

@@ -5,11 +5,12 @@ import { readMetadata } from '../model/metadata.ts'
 import { Random } from '../util/random.ts'
 import type { Detection } from '../vision/annotation.ts'
 import { filledImage } from '../vision/image.ts'
+import { countScores } from '../vision/metrics/ranking.ts'
 import { nonMaxSuppression } from '../vision/nms.ts'
 import { applyThresholds } from './apply-thresholds.ts'
 import { VisionEvaluator } from './evaluator.ts'
 import type { EvaluationSample } from './records/records.ts'
-import { type SweepGoal, sweepScores, sweepThresholds } from './sweep.ts'
+import { type SweepGoal, sweepCounts, sweepScores, sweepThresholds } from './sweep.ts'
 
 const scored = fc
   .array(fc.record({ score: fc.nat(12).map((n) => n / 12), hit: fc.boolean() }), { minLength: 1, maxLength: 40 })
@@ -23,6 +24,17 @@ function everyThreshold(list: readonly { score: number; hit: boolean }[], positi
     return { threshold, precision: right / found.length, recall: right / positives, f1: (2 * right) / (found.length + positives) }
   })
 }
+
+test('counts at each score are swept as the scores themselves', () => {
+  fc.assert(
+    fc.property(scored, (list) => {
+      const hits = list.map(({ hit }) => (hit ? 1 : 0))
+      const scores = list.map(({ score }) => score)
+      const counts = countScores(scores, (i) => list[i]!.hit)
+      expect(sweepCounts(counts)).toEqual(sweepScores({ scores, hits, positives: hits.filter(Boolean).length }))
+    }),
+  )
+})
 
 describe('one list of scores', () => {
   const sweep = (list: readonly { score: number; hit: boolean }[], positives: number, goal: SweepGoal) =>
@@ -159,6 +171,29 @@ describe('evaluations', () => {
     const anomaly = await evaluator.evaluate((_, { name }) => ({ task: 'anomaly', score: answers[Number(name)]! }), data)
     const sweep = await sweepThresholds(anomaly, { goal: 'f1' })
     expect(sweep.overall!.f1).toBe(anomaly.figures.imageF1)
+    expect(sweep.pixels).toBeUndefined()
+    const mask = { width: 4, height: 2, counts: [3, 2, 3] }
+    const small = filledImage(4, 2, [9, 9, 9])
+    const pictures = [
+      sample('bad', { labels: [0], annotations: [{ label: 0, mask }], image: small }),
+      sample('good', { labels: [1], image: small }),
+    ]
+    const maps = {
+      bad: [0.1, 0.2, 0.25, 0.9, 0.3, 0.1, 0.6, 0.2],
+      good: [0, 0.5, 0, 0, 0, 0, 0, 0],
+    } as const
+    const masked = await evaluator.evaluate(
+      (_, { name }) => ({
+        task: 'anomaly',
+        score: 1,
+        map: { width: 4, height: 2, data: Float32Array.from(maps[name as keyof typeof maps]) },
+      }),
+      { ...data, pictures },
+    )
+    // Masks go down the columns: the second pixel of the second column, and the first of the third, 0.1 and 0.25.
+    const { pixels, overall } = await sweepThresholds(masked, { goal: { recall: 1 } })
+    expect(pixels!.f1).toBe(masked.figures.pixelF1)
+    expect(pixels!.threshold).not.toBe(overall!.threshold)
     const count = await evaluator.evaluate(() => ({ task: 'count', count: 1 }), data)
     await expect(sweepThresholds(count)).rejects.toMatchObject({ code: 'EVALUATE_SWEEP' })
     const bare = new VisionEvaluator({ nms: [0.5] }).evaluate(() => ({ task: 'detect', detections: [] }), data)

@@ -2,6 +2,7 @@
 
 import { FoveaError } from '../util/errors.ts'
 import { said } from '../util/said.ts'
+import type { ScoreCounts } from '../vision/metrics/ranking.ts'
 import type { PredictionTask } from '../vision/predictions.ts'
 import { Breath, type Work } from './bootstrap.ts'
 import type { VisionEvaluation } from './evaluation.ts'
@@ -41,8 +42,10 @@ export interface Sweep {
   readonly samples: number
   /** One for each class that occurs; each class against the rest. */
   readonly perClass: readonly ClassSweep[]
-  /** One threshold for all: of anomalies, and of detections of any class. */
+  /** One threshold for all: of anomalous pictures, and of detections of any class. */
   readonly overall: ThresholdSweep | undefined
+  /** Of anomalies: the value of the map with the best F1 of pixels, whatever the goal for pictures is, where masks tell which pixels are odd. */
+  readonly pixels?: ThresholdSweep
   /** The overlap of suppression whose classes do best together, and all that were tried. */
   readonly nms:
     | { readonly iou: number; readonly curve: readonly { readonly iou: number; readonly f1: number; readonly reached: number }[] }
@@ -70,15 +73,37 @@ const curvePoints = 300
  * @throws FoveaError EVALUATE_SWEEP for a goal outside 0 to 1
  */
 export function sweepScores({ scores, hits, positives }: SweptScores, goal: SweepGoal = 'f1'): ThresholdSweep {
-  const wanted = checkGoal(goal)
   const points: SweepPoint[] = []
   let right = 0
   for (let i = 0; i < scores.length; i++) {
     if (hits[i]) right++
     // Equal scores lie on one side.
     if (i + 1 < scores.length && scores[i + 1] === scores[i]) continue
-    points.push({ threshold: scores[i]!, precision: right / (i + 1), recall: right / positives, f1: (2 * right) / (i + 1 + positives) })
+    points.push(pointAt(scores[i]!, right, i + 1, positives))
   }
+  return chosen(points, positives, goal)
+}
+
+/** As `sweepScores` for the best F1, of counts at each score: all true ones are among them. */
+export function sweepCounts({ scores, positives, negatives }: ScoreCounts): ThresholdSweep {
+  let all = 0
+  for (let i = 0; i < positives.length; i++) all += positives[i]!
+  const points: SweepPoint[] = []
+  let [right, found] = [0, 0]
+  for (let i = 0; i < scores.length; i++) {
+    right += positives[i]!
+    found += positives[i]! + negatives[i]!
+    points.push(pointAt(scores[i]!, right, found, all))
+  }
+  return chosen(points, all, 'f1')
+}
+
+function pointAt(threshold: number, right: number, found: number, positives: number): SweepPoint {
+  return { threshold, precision: right / found, recall: right / positives, f1: (2 * right) / (found + positives) }
+}
+
+function chosen(points: readonly SweepPoint[], positives: number, goal: SweepGoal): ThresholdSweep {
+  const wanted = checkGoal(goal)
   if (points.length === 0 || positives === 0)
     return { threshold: Number.NaN, precision: Number.NaN, recall: positives === 0 ? Number.NaN : 0, f1: 0, reached: false, curve: [] }
   const best = (key: 'f1' | 'precision') => points.reduce((a, b, i) => (b[key] > points[a]![key] ? i : a), 0)
@@ -114,7 +139,7 @@ function thinned(points: readonly SweepPoint[], kept: number): SweepPoint[] {
  * Sweeps the thresholds of an evaluation, without running the model again.
  *
  * Classification: each class against the rest, by its probability. Detection: each class by its own detections at IoU 0.5, and, where the
- * evaluation was given `nms`, the overlap of suppression too. Anomalies: the score of the picture.
+ * evaluation was given `nms`, the overlap of suppression too. Anomalies: the score of the picture, and where masks tell what is odd, the map.
  *
  * @throws FoveaError EVALUATE_SWEEP for a goal that is none, a task without scores, or scores that were too many to keep; CANCELLED
  */
@@ -146,7 +171,10 @@ export async function sweepThresholds(
     const order = records.scores.map((_, i) => i).sort((a, b) => records.scores[b]! - records.scores[a]!)
     const hits = order.map((i) => records.truths[i]!)
     const scores = order.map((i) => records.scores[i]!)
-    return { ...base, perClass: [], overall: sweepScores({ scores, hits, positives: records.truths.filter(Boolean).length }, goal) }
+    const overall = sweepScores({ scores, hits, positives: records.truths.filter(Boolean).length }, goal)
+    await breath.take()
+    const hasOddPixels = Array.from(records.pixels.positives).some((count) => count > 0)
+    return { ...base, perClass: [], overall, ...(hasOddPixels && { pixels: sweepCounts(records.pixels) }) }
   }
   if (records instanceof DetectRecords) return { ...base, ...(await sweepDetections(records, goal, breath)) }
   throw new FoveaError('EVALUATE_SWEEP', { field: 'task', expected: 'classify, multilabel, detect or anomaly', found: task })

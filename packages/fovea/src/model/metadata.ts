@@ -78,6 +78,8 @@ export interface ModelThresholds {
   readonly perClass?: readonly (number | null)[]
   /** One for all classes, or for the picture. */
   readonly overall?: number | null
+  /** Of anomalies: for the map. */
+  readonly pixels?: number | null
   /** Overlap of non-maximum suppression. */
   readonly nmsIoU?: number
 }
@@ -248,12 +250,13 @@ function isArchitecture(value: unknown): boolean {
 
 function isThresholds(value: unknown, labels: number): boolean {
   if (!isRecord(value)) return false
-  const { goal, samples, perClass, overall, nmsIoU } = value
+  const { goal, samples, perClass, overall, pixels, nmsIoU } = value
   return (
     isRecordOf(goal, (one) => isText(one) || Number.isFinite(one)) &&
     Number.isFinite(samples) &&
     (perClass === undefined || (Array.isArray(perClass) && perClass.length === labels && perClass.every(isNumberOrNull))) &&
     (overall === undefined || isNumberOrNull(overall)) &&
+    (pixels === undefined || isNumberOrNull(pixels)) &&
     (nmsIoU === undefined || Number.isFinite(nmsIoU))
   )
 }

@@ -221,12 +221,13 @@ export function pText(p: number): string {
   return Number.isNaN(p) ? '–' : p < 0.0001 ? '< 0.0001' : p.toFixed(4)
 }
 
-function sweepSection({ perClass, overall, nms, goal, samples }: Sweep, font: TextFont): Markup {
+function sweepSection({ perClass, overall, pixels, nms, goal, samples }: Sweep, font: TextFont): Markup {
   const [wanted, value] = goal === 'f1' ? ['the best F1'] : (Object.entries(goal)[0] as [string, number])
   const named = { recall: 'a recall', missRate: 'a miss rate', precision: 'a precision' }[wanted] ?? wanted
   const part = (figure: number) => numberCell(figure, figureText(figure, 'part'))
   const rows = [
-    ...(overall === undefined ? [] : [{ class: perClass.length > 0 ? 'all classes, one threshold' : 'all', ...overall }]),
+    ...(overall === undefined ? [] : [{ class: perClass.length > 0 ? 'all classes, one threshold' : 'pictures', ...overall }]),
+    ...(pixels === undefined ? [] : [{ class: 'pixels, for the best F1', ...pixels }]),
     ...perClass.filter(({ support }) => support > 0),
   ].map((one) => [
     nameCell(one.class),

@@ -41,6 +41,8 @@ export class AnomalyRecords implements TaskRecords {
   readonly truths: readonly number[]
   /** The score from which on F1 is best. */
   readonly threshold: number
+  /** Odd and sound pixels by score. */
+  readonly pixels: ScoreCounts
   readonly warnings: readonly string[]
   readonly #pixels: readonly number[]
   readonly #order: Uint32Array
@@ -59,6 +61,7 @@ export class AnomalyRecords implements TaskRecords {
     this.scores = scores
     this.truths = truths
     const report = metric.compute()
+    this.pixels = metric.pixels
     this.threshold = report.imageF1.threshold
     this.#pixels = [report.pixelAuroc, report.pixelAveragePrecision, report.pixelF1.f1, report.aupro]
     this.#order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!)

@@ -90,12 +90,17 @@ export class AnomalyMetric extends GatheringMetric<readonly AnomalyPicture[], An
     return super.state
   }
 
-  compute(): AnomalyReport {
-    const { imageScores, imageTruths } = this.lists
-    const images = countScores(imageScores, (i) => imageTruths[i] === 1)
+  /** Odd and sound pixels by their scores, which are rounded to 16 significant bits; empty where no picture came with a map. */
+  get pixels(): ScoreCounts {
     this.#gather()
-    const { pixelScores, sound, odd, parts } = this.lists
-    const pixels: ScoreCounts = { scores: pixelScores, positives: odd, negatives: sound }
+    const { pixelScores, sound, odd } = this.lists
+    return { scores: [...pixelScores], positives: [...odd], negatives: [...sound] }
+  }
+
+  compute(): AnomalyReport {
+    const { imageScores, imageTruths, sound, parts } = this.lists
+    const images = countScores(imageScores, (i) => imageTruths[i] === 1)
+    const { pixels } = this
     return {
       imageAuroc: areaUnderRoc(images),
       imageAveragePrecision: averagePrecisionOf(images),

@@ -18,6 +18,7 @@ import { DeepSeekVision } from '../model/vision-model.ts'
 import { partGood } from '../train/tasks/anomaly/good-pictures.ts'
 import type { AnomalyTrainEvent, AnomalyTrainOptions } from '../train/tasks/anomaly/options.ts'
 import { AnomalyTrainer, type AnomalyTrainResult } from '../train/tasks/anomaly/trainer.ts'
+import { clip } from '../util/clip.ts'
 import { toRgb } from '../vision/image.ts'
 import { problemWarnings } from './problem-warnings.ts'
 import { reportFailures } from './report-failures.ts'
@@ -41,7 +42,7 @@ export async function runAnomalyTraining(data: string, flags: AnomalyFlags, sign
   const line = new LiveLine()
   const { valFraction, goodClass, ...options } = flags
   const folder = await openPictures(data, valFraction, options.seed ?? 0, signal)
-  for (const warning of folder.warnings) line.print(pc.yellow(warning))
+  for (const warning of [...folder.warnings, ...(await categoryWarnings(folder))]) line.print(pc.yellow(warning))
   const { good, held, className } = partGood(folder, goodClass)
   const named = className === undefined ? '' : ` of "${className}"`
   line.print(`${pc.bold(`${good.samples.length} good pictures`)}${named} to learn from, ${held?.samples.length ?? 0} held out`)
@@ -61,6 +62,16 @@ export async function runAnomalyTraining(data: string, flags: AnomalyFlags, sign
   const run = { result, folder, evaluation, plots }
   await writeFileAtomically(join(options.out, 'report.txt'), anomalyText(run))
   return run
+}
+
+/** What one kind of part looks like says nothing of another: a detector for both knows each less well. */
+async function categoryWarnings({ root, groups = [] }: ImageFolder): Promise<string[]> {
+  const [first] = groups
+  // Groups without folders are patients or cameras, which look alike.
+  if (first === undefined || groups.length === 1 || !(await isFolder(join(root, first)))) return []
+  return [
+    `${clip(`${groups.length} categories (${groups.join(', ')})`)} are learnt as one. For a detector of each, give the folder of one: ${join(root, first)}`,
+  ]
 }
 
 /** A data set of any format; or a folder that holds nothing but good pictures. */
@@ -84,9 +95,13 @@ async function openPictures(data: string, valFraction: number | undefined, seed:
 
 /** Whether pictures lie in the folder itself and in no folder below it. */
 async function isPlainFolder(data: string): Promise<boolean> {
-  if (!(await stat(data).catch(() => undefined))?.isDirectory()) return false
+  if (!(await isFolder(data))) return false
   const files = await listImages(data).catch((): string[] => [])
   return files.length > 0 && files.every((file) => join(file, '..') === join(data))
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
 
 function show(event: AnomalyTrainEvent, line: LiveLine): void {

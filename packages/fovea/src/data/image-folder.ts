@@ -35,6 +35,8 @@ export interface ImageFolder {
   /** Those that exist. `val` was held back from `train` by seed where `splitBySeed` is true. */
   readonly splits: { readonly [S in SplitName]?: ImageDataset }
   readonly splitBySeed: boolean
+  /** Parts that the pictures come in beside splits, as the categories of MVTec AD, by name. Default none */
+  readonly groups?: readonly string[]
   /** One sentence each, for the user. */
   readonly warnings: readonly string[]
 }

@@ -54,12 +54,15 @@ export async function openFolder(root: string, options: OpenFolderOptions = {}):
     ([split, pictures]): Part => [split, { classes, samples: pictures.map(sampleOf) }],
   )
   const named = namedSplits(parts)
+  const found = [...new Set(set.pictures.flatMap(({ group }) => group ?? []))].sort(compareText)
+  const groups = found.length === 0 ? {} : { groups: found }
   const { train, val } = named.splits
-  if (holdOut === 0 || train === undefined || val !== undefined) return { root: set.root, classes, ...named, splitBySeed: false }
+  if (holdOut === 0 || train === undefined || val !== undefined) return { root: set.root, classes, ...named, splitBySeed: false, ...groups }
   return {
     root: set.root,
     classes,
     ...named,
+    ...groups,
     splits: { ...named.splits, ...heldOut(train, holdOut, options.seed ?? 0) },
     splitBySeed: true,
   }

@@ -29,13 +29,11 @@ async function draw(split: string, surfaceClass: SurfaceClass, perClass: number,
   )
 }
 
+let train: Awaited<ReturnType<typeof draw>>
+
 beforeAll(async () => {
-  const parts = [
-    await draw('train', 'good', 60, 1),
-    await draw('test', 'good', 12, 2),
-    await draw('test', 'inclusion', 8, 2),
-    await draw('test', 'stain', 8, 2),
-  ]
+  train = await draw('train', 'good', 60, 1)
+  const parts = [train, await draw('test', 'good', 12, 2), await draw('test', 'inclusion', 8, 2), await draw('test', 'stain', 8, 2)]
   await writeDataset({ classes: classes.map((name) => ({ name })), pictures: parts.flat() }, data, { format: 'anomaly-folder' })
 })
 
@@ -91,6 +89,18 @@ describe('a detector of anomalies, from the command line', () => {
     expect(first.stdout).toContain('No odd pictures were held out')
     const second = await fovea(['predict', join(folder, 'plain', 'model.onnx'), sound])
     expect(second.stdout).toMatch(/(good|anomalous) {2}[\d.]+ \(threshold/)
+  })
+
+  it('says that several categories are learnt as one', async () => {
+    const both = join(folder, 'both')
+    const parts = ['nuts', 'bolts'].map((group) => train.map((picture) => ({ ...picture, group })))
+    await writeDataset({ classes: classes.map((name) => ({ name })), pictures: parts.flat() }, both, { format: 'anomaly-folder' })
+    const quick = ['--imgsz', '64', '--candidates', '600', '--model', 'deepseek-vision-tiny', '--threads', '2']
+    const { code, stderr } = await fovea(['train', both, '--task', 'anomaly', ...quick, '--out', join(folder, 'both-model')])
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain(
+      `2 categories (bolts, nuts) are learnt as one. For a detector of each, give the folder of one: ${join(both, 'bolts')}`,
+    )
   })
 
   it.each([

@@ -133,13 +133,7 @@ function thingsOf(answer: HeadAnswer, { width, height }: Image): DrawnThing[] {
   if (answer instanceof Detections) return [...answer.detections]
   if (answer instanceof AnomalyMap)
     return oddThings(answer).map((thing, i) => ({ ...thing, name: answer.regions[i]!.score.toPrecision(3) }))
-  if (answer instanceof Segmentation) {
-    const { background } = semanticLabels(answer.labels)
-    const shares = answer.shares()
-    return answer.labels.flatMap((name, label) =>
-      label === background || shares[name] === 0 ? [] : [{ label, name, mask: answer.mask(name) }],
-    )
-  }
+  if (answer instanceof Segmentation) return thingsOfMap(answer, answer.labels)
   return isCount(answer) ? [{ label: 0, name: countText(answer), box: { x1: 0, y1: 0, x2: width, y2: height } }] : []
 }
 
@@ -147,23 +141,18 @@ function thingsOf(answer: HeadAnswer, { width, height }: Image): DrawnThing[] {
 function thingsOfTruth({ classes, annotations = [], labelMap }: PictureTruth, answers: readonly HeadAnswer[]): DrawnThing[] {
   const named = annotations.map((one): DrawnThing => ({ ...one, ...(classes[one.label] !== undefined && { name: classes[one.label]! }) }))
   if (labelMap === undefined || !answers.some(({ task }) => task === 'segment' || task === 'anomaly')) return named
-  const { background } = semanticLabels(classes)
-  const { width, height, data } = labelMap
-  const pixels = classes.flatMap((name, label): DrawnThing[] => {
-    if (label === background || !data.includes(label)) return []
-    return [
-      {
-        label,
-        name,
-        mask: encodeMask(
-          Uint8Array.from(data, (value) => (value === label ? 1 : 0)),
-          width,
-          height,
-        ),
-      },
-    ]
+  return [...thingsOfMap(labelMap, classes), ...named.filter(({ mask, polygons }) => (mask ?? polygons) === undefined)]
+}
+
+/** A mask for each class that is there but the background. */
+function thingsOfMap({ data, width, height }: LabelMap | Segmentation, labels: readonly string[]): DrawnThing[] {
+  const { background } = semanticLabels(labels)
+  const there = new Set<number>(data)
+  return labels.flatMap((name, label) => {
+    if (label === background || !there.has(label)) return []
+    const pixels = Uint8Array.from(data, (value) => (value === label ? 1 : 0))
+    return [{ label, name, mask: encodeMask(pixels, width, height) }]
   })
-  return [...pixels, ...named.filter(({ mask, polygons }) => (mask ?? polygons) === undefined)]
 }
 
 function foundTitle(answers: readonly HeadAnswer[]): string {

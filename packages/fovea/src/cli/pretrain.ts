@@ -90,16 +90,19 @@ function show(line: LiveLine, event: PretrainEvent): void {
       line.print(pc.yellow(event.text))
       return
     case 'step': {
-      const { epoch, batch, batches, loss, imagesPerSecond, secondsLeft } = event
-      line.update(
-        `epoch ${epoch + 1}  ${bar(batch / batches)}  loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(0)} images/s  ${formatDuration(secondsLeft)} left`,
-      )
+      const { epoch, epochs, batch, batches, loss, secondsLeft } = event
+      line.update(`epoch ${epoch + 1}/${epochs}  ${bar(batch / batches)}  loss ${loss.toFixed(3)}  ${formatDuration(secondsLeft)} left`)
       return
     }
+    case 'estimate':
+      line.print(`about ${formatDuration(event.seconds)} at most, by the first steps`)
+      return
     case 'epoch': {
-      const { epoch, loss, figures, seconds } = event.record
+      const { epoch, loss, figures, seconds, imagesPerSecond } = event.record
       const shares = `shape ${formatPercent(figures.shape)}, texture ${formatPercent(figures.texture)}, cells ${formatPercent(figures.cells)}, mask IoU ${formatPercent(figures.mask)}`
-      line.print(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}; held out: ${shares} (${formatDuration(seconds)})`)
+      line.print(
+        `epoch ${epoch + 1}: loss ${loss.toFixed(3)}; held out: ${shares} (${formatDuration(seconds)}, ${imagesPerSecond.toFixed(0)} images/s)`,
+      )
     }
   }
 }

@@ -37,8 +37,8 @@ export type Running = Readonly<Record<string, number>> & { readonly loss: number
 
 /** How good the model is on pictures that are held out. */
 export interface Measured<F> {
-  /** The higher, the better: it decides which epoch is kept. */
-  readonly score: number
+  /** The higher, the better: it decides which epoch is kept. Left out, the last one is. */
+  readonly score?: number
   readonly figures: F
 }
 

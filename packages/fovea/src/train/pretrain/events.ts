@@ -1,5 +1,7 @@
 // What a pretraining tells while it runs.
 
+import type { LoopRecord } from '../history.ts'
+import type { LoopEvent } from '../loop.ts'
 import type { PretrainRecipe } from './options.ts'
 
 /** Figures on scenes that were held out, 0 to 1. */
@@ -14,29 +16,14 @@ export interface PretrainFigures {
   readonly mask: number
 }
 
-export interface PretrainRecord {
-  /** From 0. */
-  readonly epoch: number
-  /** Mean loss over the epoch's batches. */
-  readonly loss: number
+export interface PretrainRecord extends LoopRecord {
   readonly figures: PretrainFigures
-  readonly step: number
-  readonly seconds: number
-  readonly imagesPerSecond: number
 }
+
+type StepEvent = Extract<LoopEvent<PretrainRecord>, { kind: 'step' }>
 
 export type PretrainEvent =
   | { readonly kind: 'plan'; readonly recipe: PretrainRecipe; readonly parameters: number; readonly stepsPerEpoch: number }
-  | { readonly kind: 'note'; readonly text: string }
-  | {
-      readonly kind: 'step'
-      readonly epoch: number
-      readonly batch: number
-      readonly batches: number
-      /** Mean over the running epoch. */
-      readonly loss: number
-      readonly learningRate: number
-      readonly imagesPerSecond: number
-      readonly secondsLeft: number
-    }
-  | { readonly kind: 'epoch'; readonly record: PretrainRecord }
+  /** `loss`: mean over the running epoch. */
+  | (Omit<StepEvent, 'running'> & { readonly loss: number })
+  | Exclude<LoopEvent<PretrainRecord>, StepEvent>

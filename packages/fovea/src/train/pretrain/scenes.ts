@@ -3,6 +3,7 @@
 import { type FormulaBatch, FormulaPool, formulaParts } from '../../data/synthetic/formula/index.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import { Random } from '../../util/random.ts'
+import type { BatchSource } from '../batches.ts'
 import { cellStride, type PretrainRecipe } from './options.ts'
 
 export interface SceneBatch {
@@ -25,8 +26,10 @@ const ahead = 3
  * All scenes of a recipe. Scene i depends on the seed and i alone; how it is varied depends on the seed, the epoch and i. So the same
  * position always gives the same batch, whether a scene was kept or is drawn again after a break.
  */
-export class Scenes {
+export class Scenes implements BatchSource<SceneBatch> {
   readonly batchesPerEpoch: number
+  /** None: nothing is read. */
+  readonly failures = []
   readonly #recipe: PretrainRecipe
   readonly #pool: FormulaPool
   readonly #sceneBytes: number

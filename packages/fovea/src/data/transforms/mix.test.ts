@@ -92,6 +92,34 @@ describe('mosaic', () => {
     )
   })
 
+  test('zoomed pictures fill their corners, and boxes are cut where their pictures are', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.constantFrom([1, 2] as const, [2, 3] as const, [0.5, 0.8] as const), (seed, zoom) => {
+        const { image, annotations, labelMap } = joinMosaic(samples, mosaic([40, 60], { zoom }), new Random(seed), { minVisible: 0 })
+        expect([image.width, image.height]).toEqual([60, 40])
+        const wanted = Array.from({ length: 60 * 40 }, () => [114, 255])
+        for (const { label, box } of annotations)
+          for (let y = Math.round(box!.y1); y < Math.round(box!.y2); y++)
+            for (let x = Math.round(box!.x1); x < Math.round(box!.x2); x++) {
+              expect(wanted[y * 60 + x]).toEqual([114, 255])
+              wanted[y * 60 + x] = [colors[label]!, label]
+            }
+        expect(wanted.map((_, i) => [image.data[i * 3], labelMap!.data[i]])).toEqual(wanted)
+        // At twice a quarter, in pictures as long as the canvas, nothing is left grey but where their shape differs from it.
+        if (zoom[0] === 2) expect(annotations).toHaveLength(4)
+      }),
+      { numRuns: 30 },
+    )
+    const seen = Array.from({ length: 40 }, (_, seed) => {
+      const point = { label: 0, keypoints: [{ x: 15, y: 10, visibility: 2 as const }] }
+      const dotted = samples.map((sample) => ({ ...sample, annotations: [point] }))
+      return joinMosaic(dotted, mosaic([40, 60], { zoom: [2, 2] }), new Random(seed)).annotations.length
+    })
+    // The middle of a picture that is seen in part lies in that part or does not.
+    expect(Math.min(...seen)).toBeLessThan(4)
+    expect(Math.max(...seen)).toBeGreaterThan(1)
+  })
+
   test('partners are others, and by seed', () => {
     for (let seed = 0; seed < 50; seed++) {
       const partners = drawPartners(3, 5, 3, new Random(seed))
@@ -114,7 +142,7 @@ test('two samples blend and keep both annotations', () => {
 })
 
 test('mixes go through JSON', () => {
-  for (const mix of [mixUp(), cutMix({ alpha: 0.3 }), mosaic([40, 60], { probability: 0.5 })])
+  for (const mix of [mixUp(), cutMix({ alpha: 0.3 }), mosaic([40, 60], { probability: 0.5 }), mosaic(40, { zoom: [1, 2] })])
     expect(parseMix(JSON.parse(JSON.stringify(mix)))).toEqual(mix)
   expect(() => parseMix({ kind: 'blend' })).toThrow('mixUp')
 })

@@ -34,6 +34,8 @@ export interface Mosaic {
   readonly size: Size
   /** Where the four meet, in parts of the size, drawn for x and y between the two. */
   readonly center: readonly [low: number, high: number]
+  /** How much larger than a quarter of the size each of the four is, drawn between the two: at 2 things keep their size. */
+  readonly zoom: readonly [low: number, high: number]
   readonly fill: Rgb
   /** 0 to 1. */
   readonly probability: number
@@ -61,16 +63,19 @@ function batchMix(kind: BatchMix['kind'], options: BatchMixOptions): BatchMix {
 
 /**
  * Four pictures around a point (Bochkovskiy et al. 2020): each is made to fit a quarter of `size`, laid into its corner so that it touches the
- * point, and cut at the border. The point is drawn from the middle half by default, the rest is grey 114.
+ * point, and cut at the border. The point is drawn from the middle half by default, the rest is grey 114. With `zoom` (default 1) each is enlarged
+ * by a factor of its own, and of what is larger than its corner any part may be seen.
  */
 export function mosaic(size: number | Size, options: Partial<Omit<Mosaic, 'kind' | 'size'>> = {}): Mosaic {
-  const { center = [0.25, 0.75], fill = [114, 114, 114], probability = 1 } = optionsOf('mosaic', options, ['center', 'fill', 'probability'])
+  const keys = ['center', 'zoom', 'fill', 'probability'] as const
+  const { center = [0.25, 0.75], zoom = [1, 1], fill = [114, 114, 114], probability = 1 } = optionsOf('mosaic', options, keys)
   const checked = checkSizeGiven('size', size)
   if (checked[0] < 2 || checked[1] < 2) throw invalid('size', 'at least 2 pixels, as four pictures share them', size)
   return {
     kind: 'mosaic',
     size: checked,
     center: checkRange('center', center, 0, 1),
+    zoom: checkRange('zoom', zoom, 0.1, 10),
     fill: checkColor('fill', fill),
     probability: checkNumber('probability', probability, 0, 1),
   }
@@ -205,11 +210,21 @@ export function joinMosaic(samples: readonly AnnotatedImage[], joined: Mosaic, r
   for (const sample of samples) checkSample(sample)
   checkRandom(random)
   const { kind: _, size: given, ...options } = joined ?? {}
-  const { size, center, fill } = mosaic(given as Size, options)
+  const { size, center, zoom, fill } = mosaic(given as Size, options)
   const [height, width] = size
   const at = (side: number) => Math.min(side - 1, Math.max(1, Math.round(side * random.uniform(...center))))
   const [x, y] = [at(width), at(height)]
-  const placed = samples.map((sample, i) => placeTile(sample, i, [x, y], size, fill, rule))
+  const corners = [0, 1, 2, 3].map((corner): Corner => {
+    const [isRight, isLow] = [corner % 2 === 1, corner >= 2]
+    return { isRight, isLow, x: isRight ? x : 0, y: isLow ? y : 0, width: isRight ? width - x : x, height: isLow ? height - y : y }
+  })
+  const isZoomed = zoom[0] !== 1 || zoom[1] !== 1
+  const placed = samples.map((sample, i) => {
+    const enlarged = isZoomed
+      ? { zoom: random.uniform(...zoom), across: random.next(), down: random.next() }
+      : { zoom: 1, across: 0, down: 0 }
+    return placeTile(sample, corners[i]!, enlarged, size, fill, rule)
+  })
   const data = createImage(width, height, 3).data
   for (let row = 0; row < height; row++)
     for (const [start, end, side] of [
@@ -227,21 +242,40 @@ export function joinMosaic(samples: readonly AnnotatedImage[], joined: Mosaic, r
   return { image, annotations, labelMap: { ...maps[0]!, data: labels } }
 }
 
-/** The tile in its quarter of the whole canvas; `corner` counts top left, top right, bottom left, bottom right. */
+/** Part of the canvas that one picture fills. */
+interface Corner {
+  readonly isRight: boolean
+  readonly isLow: boolean
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** The tile in its corner of the whole canvas; `across` and `down`: which part of it is seen where it is larger than that, 0 to 1. */
 function placeTile(
   sample: AnnotatedImage,
-  corner: number,
-  [x, y]: readonly [number, number],
+  { isRight, isLow, x, y, ...room }: Corner,
+  { zoom, across, down }: { readonly zoom: number; readonly across: number; readonly down: number },
   [height, width]: Size,
   fill: Rgb,
   rule: AnnotationRule,
 ) {
   const image = toRgb(sample.image)
-  const scale = Math.min(height / 2 / image.height, width / 2 / image.width)
+  const scale = zoom * Math.min(height / 2 / image.height, width / 2 / image.width)
   const fitted = { width: Math.max(1, Math.floor(image.width * scale)), height: Math.max(1, Math.floor(image.height * scale)) }
-  const left = corner % 2 === 0 ? x - fitted.width : x
-  const top = corner < 2 ? y - fitted.height : y
-  const steps = [resizeStep(image, fitted.height, fitted.width, 'bilinear'), windowStep(fitted, 0 - top, 0 - left, height, width, fill)]
+  const seen = { width: Math.min(fitted.width, room.width), height: Math.min(fitted.height, room.height) }
+  // From the side that touches the point.
+  const beyond = (part: number, side: 'width' | 'height') => Math.floor(part * (fitted[side] - seen[side] + 1))
+  const [fromX, fromY] = [beyond(across, 'width'), beyond(down, 'height')]
+  const cutLeft = isRight ? fromX : fitted.width - seen.width - fromX
+  const cutTop = isLow ? fromY : fitted.height - seen.height - fromY
+  const [left, top] = [isRight ? x : room.width - seen.width, isLow ? y : room.height - seen.height]
+  const steps = [
+    resizeStep(image, fitted.height, fitted.width, 'bilinear'),
+    windowStep(fitted, cutTop, cutLeft, seen.height, seen.width, fill),
+    windowStep(seen, 0 - top, 0 - left, height, width, fill),
+  ]
   return applySteps({ ...sample, image }, steps, rule)
 }
 

@@ -151,7 +151,7 @@ export class HeadTrainer {
       })
     const plain = open()
     const end = mosaicEnd(recipe)
-    const joining = end > 0 ? open(mosaic(imageSize, { probability: recipe.mosaic })) : undefined
+    const joining = end > 0 ? open(mosaic(imageSize, { probability: recipe.mosaic, zoom: [1, 2] })) : undefined
     /** What the first loader keeps in memory is free before the second one keeps anything. */
     async function* batches(epoch: number, from: number, signal: AbortSignal | undefined) {
       if (epoch >= end) await joining?.close()

@@ -71,8 +71,8 @@ export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
   /** A preset, or a transform. @default 'light' */
   readonly augment?: AugmentationName | Transform
   /**
-   * How often four pictures are joined to one (Bochkovskiy 2020, arXiv:2004.10934), 0 to 1; never in the last quarter of the epochs, or the last
-   * ten, as such pictures are not what is met in use. Every picture must be marked for all classes, and no head may ask for the class of the whole. @default 0
+   * How often four pictures are joined to one (Bochkovskiy 2020, arXiv:2004.10934), each from half its size to whole, 0 to 1; never in the last
+   * quarter of the epochs, or the last ten, as such pictures are not what is met in use. Every picture must be marked for all classes, and no head may ask for the class of the whole. @default 0
    */
   readonly mosaic?: number
   readonly onEvent?: (event: HeadTrainEvent) => void

@@ -57,6 +57,27 @@ test('a density over the picture, and points on the plain one', async () => {
   for (const x of [100, 300]) expect(truth(x - 12, 238, x + 12, 262)).toBeGreaterThan(10)
 })
 
+test('a count alone stands in the picture', async () => {
+  const nothing = { width: 3, height: 2, data: new Float32Array(6) }
+  const draw = (count: number) => drawAnswer(grey, { task: 'count', count, counts: { nut: count }, density: nothing })
+  const [few, many] = [await draw(2), await draw(34)]
+  const differing = few.data.reduce((sum, value, i) => sum + Number(value !== many.data[i]), 0)
+  expect(differing).toBeGreaterThan(30)
+})
+
+test('things as high as the picture keep their names', async () => {
+  for (const [y1, y2] of [
+    [0, 320],
+    [0, 312],
+    [2, 320],
+  ] as const) {
+    const thing = { label: 0, score: 0.9, box: { x1: 100, y1, x2: 300, y2 } }
+    const draw = (labels: string[]) => drawAnswer(grey, new Detections([thing], { labels, width: 480, height: 320 }))
+    const [one, other] = [await draw(['nut']), await draw(['locomotive'])]
+    expect(one.data.some((value, i) => value !== other.data[i])).toBe(true)
+  }
+})
+
 test('pixels of a map in the place of what is marked, the background left out', async () => {
   const labels = ['nut', 'bolt', 'background']
   const pixels = new Uint8Array(480 * 320).fill(2)

@@ -4,6 +4,7 @@ import { flipHorizontal } from '../data/transforms/flip.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Detection } from '../vision/annotation.ts'
 import { fuseBoxes } from '../vision/box-fusion.ts'
+import { DensityMap } from '../vision/density.ts'
 import { Detections } from '../vision/detections.ts'
 import { cropImage, type Image } from '../vision/image.ts'
 import { boxOf } from '../vision/metrics/detections.ts'
@@ -71,7 +72,7 @@ export interface ViewRun {
   readonly byClass: boolean
   readonly limit: number
   readonly confidence: (label: number) => number
-  /** Answers plainly about pictures. */
+  /** Answers plainly about pictures; of a detector that looks twice with all that is found, since the mean of two scores decides. */
   readonly answer: (images: readonly Image[]) => Promise<readonly HeadAnswer[]>
 }
 
@@ -151,5 +152,5 @@ function meanOfCounts(a: Count, b: Count): Count {
     return (value + b.density.data[at]!) / 2
   })
   const counts = Object.fromEntries(Object.entries(a.counts).map(([name, count]) => [name, (count + b.counts[name]!) / 2]))
-  return { ...a, count: (a.count + b.count) / 2, counts, density: { width, height, data } }
+  return { ...a, count: (a.count + b.count) / 2, counts, density: new DensityMap(width, height, data) }
 }

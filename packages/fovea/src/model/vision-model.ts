@@ -194,7 +194,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
       throw new FoveaError('MODEL_OPTION', { field: 'options', expected: 'an object', found: String(options) })
     const { tiles = false, flip = false, ...plain } = options
     if (!asksForViews(this.metadata, { tiles, flip })) return this.#answerPlainly(images, plain)
-    const run = this.#viewRun(plain)
+    const run = this.#viewRun(plain, flip)
     const answers: HeadAnswer[] = []
     for (const image of images) answers.push(await answerByViews(image, { tiles, flip }, run))
     return answers
@@ -207,14 +207,15 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   }
 
   /** What several looks at a picture have to keep to. */
-  #viewRun(options: HeadOptions): ViewRun {
+  #viewRun(options: HeadOptions, flip: boolean): ViewRun {
     const { labels, preprocessing, heads, rejection } = this.metadata
     const head = heads?.find((one) => one.task === 'detect')
     const feeds = thresholdFeeds(this.model, heads, options)
     const numbers = (name: string | undefined) => (name === undefined ? undefined : feeds[name]?.data)
     const confidence = numbers(head?.thresholds.confidence)
-    // A mean of all classes needs the probabilities of all.
-    const asked = head === undefined ? { ...options, topK: labels.length } : options
+    // A mean of all classes needs the probabilities of all, a mean of two scores also that which alone would be too low.
+    const least = Math.min(faintest, ...Array.from(confidence ?? [], Number))
+    const asked = head === undefined ? { ...options, topK: labels.length } : flip ? { ...options, confidence: least } : options
     return {
       size: preprocessing.size,
       labels,
@@ -402,6 +403,9 @@ function checkScores(scores: Float32Array, pictures: number, field: string, labe
   const bad = scores.findIndex((score) => !Number.isFinite(score))
   if (bad >= 0) throw new FoveaError('MODEL_SCORES', { field, found: `${scores[bad]} for "${labels[bad % labels.length]}"` })
 }
+
+/** Of two looks: from which score on a thing is remembered until the other look is known. */
+const faintest = 0.001
 
 /** The session of a model, shared unless the options say otherwise. */
 function openModelSession(model: Model, { device, threads, worker, share = true }: ModelRunOptions): Promise<Session> {

@@ -5,7 +5,7 @@ import { connectedRegions } from './metrics/regions.ts'
 import type { AnomalyPrediction } from './predictions.ts'
 import { resizeMap } from './resize-map.ts'
 import { toRunLengthText } from './run-length-text.ts'
-import { encodeMask } from './run-lengths.ts'
+import { encodeRegion } from './run-lengths.ts'
 
 /** So many regions are told: an odd picture of noise has thousands. */
 const mostRegions = 100
@@ -124,10 +124,7 @@ export class AnomalyMap implements AnomalyPrediction {
     return [...found.entries()]
       .sort(([, a], [, b]) => b.score - a.score)
       .slice(0, mostRegions)
-      .map(([i, { area, score, ...box }]) => {
-        const own = labels.map((label) => (label === i + 1 ? 1 : 0))
-        return { label: 0, score, area, box, mask: encodeMask(own, width, height) }
-      })
+      .map(([i, { area, score, ...box }]) => ({ label: 0, score, area, box, mask: encodeRegion(labels, i + 1, box, width, height) }))
   }
 }
 

@@ -21,6 +21,23 @@ export function placesOf(annotations: readonly Annotation[]): Place[] {
   })
 }
 
+/** Things in each cell, row by row. As JSON the cells are a list, to six digits. */
+export class DensityMap {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+
+  constructor(width: number, height: number, data: Float32Array) {
+    this.width = width
+    this.height = height
+    this.data = data
+  }
+
+  toJSON(): { width: number; height: number; data: number[] } {
+    return { width: this.width, height: this.height, data: Array.from(this.data, (value) => Number(value.toPrecision(6))) }
+  }
+}
+
 export interface DensityGrid {
   readonly width: number
   readonly height: number

@@ -18,7 +18,7 @@ import {
 } from './boxes.ts'
 import { boxMask, polygonMask, polygonsMask } from './polygon-mask.ts'
 import { fromRunLengthText, toRunLengthText } from './run-length-text.ts'
-import { decodeMask, encodeMask, maskArea, maskBounds, maskIoU, mergeMasks } from './run-lengths.ts'
+import { decodeMask, encodeMask, encodeRegion, maskArea, maskBounds, maskIoU, mergeMasks } from './run-lengths.ts'
 
 interface Golden {
   polygons: { width: number; height: number; polygon: number[]; counts: string; area: number; bbox: number[] }[]
@@ -178,4 +178,29 @@ test('refuses what is not well formed', () => {
   expect(() => polygonMask([1, 2, 3, Number.NaN, 5, 6], 5, 5)).toThrowError(/polygon\[3\]/)
   expect(() => maskIoU({ width: 2, height: 3, counts: [6] }, { width: 3, height: 2, counts: [6] })).toThrowError(/MASK_INVALID/)
   expect(() => mergeMasks([])).toThrowError(/MASK_INVALID/)
+})
+
+test('a region is encoded from its box as from the whole picture', () => {
+  const pictures = fc.tuple(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 7 })).chain(([width, height]) =>
+    fc.record({
+      width: fc.constant(width),
+      height: fc.constant(height),
+      labels: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: width * height, maxLength: width * height }),
+    }),
+  )
+  fc.assert(
+    fc.property(pictures, ({ width, height, labels }) => {
+      for (const region of [1, 2]) {
+        const pixels = labels.map((label) => (label === region ? 1 : 0))
+        const [xs, ys] = [[] as number[], [] as number[]]
+        for (const [at, on] of pixels.entries())
+          if (on) {
+            xs.push(at % width)
+            ys.push(Math.floor(at / width))
+          }
+        const box = { x1: Math.min(...xs), y1: Math.min(...ys), x2: Math.max(...xs) + 1, y2: Math.max(...ys) + 1 }
+        expect(encodeRegion(labels, region, box, width, height)).toEqual(encodeMask(pixels, width, height))
+      }
+    }),
+  )
 })

@@ -54,6 +54,35 @@ export function encodeMask(pixels: ArrayLike<number>, width: number, height: num
   return { width, height, counts }
 }
 
+/**
+ * The pixels of one number as a mask: what `encodeMask` gives, with a look at the pixels of `box` alone. A picture may have thousands of regions.
+ *
+ * @param labels row by row, in the size of the picture
+ * @param box in whole pixels inside the picture; holds all pixels of the number
+ */
+export function encodeRegion(labels: ArrayLike<number>, region: number, box: Box, width: number, height: number): RunLengths {
+  const counts: number[] = []
+  let [from, to, written] = [0, 0, 0]
+  const close = () => {
+    if (to === from) return
+    counts.push(from - written, to - from)
+    written = to
+  }
+  for (let x = box.x1; x < box.x2; x++)
+    for (let y = box.y1; y < box.y2; y++) {
+      if (labels[y * width + x] !== region) continue
+      const at = x * height + y
+      if (at !== to || to === from) {
+        close()
+        from = at
+      }
+      to = at + 1
+    }
+  close()
+  if (written < width * height) counts.push(width * height - written)
+  return { width, height, counts }
+}
+
 /** Pixels of a mask, row by row, 0 or 1. @throws FoveaError MASK_INVALID for counts that do not fill it, or more than 2^30 pixels */
 export function decodeMask(mask: RunLengths): Uint8Array {
   const { width, height } = checkRunLengths(mask)

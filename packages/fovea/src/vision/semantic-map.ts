@@ -14,18 +14,30 @@ export function semanticLabels(labels: readonly string[]): { readonly labels: re
   return named < 0 ? { labels: [...labels, 'background'], background: labels.length } : { labels, background: named }
 }
 
+/** Whether it is told which pixels the thing has. */
+export function hasPixels({ mask, polygons }: Annotation): boolean {
+  return (mask ?? polygons) !== undefined
+}
+
+/** Whether it is told how far the thing reaches: not of a point, nor of a class of the picture. */
+export function hasExtent({ box, mask, polygons, orientedBox }: Annotation): boolean {
+  return (box ?? mask ?? polygons ?? orientedBox) !== undefined
+}
+
 /**
- * A class for each pixel: later things lie over earlier ones, things of no known class and crowds are unknown, the rest is background.
+ * A class for each pixel: later things lie over earlier ones, things of no known class and crowds are unknown, the rest is background. Of a thing with
+ * a box alone nobody knows which pixels in it are its own: what nothing else fills there is unknown. Beside a thing that is marked by a point alone
+ * no pixel is known that nothing fills.
  *
- * @throws FoveaError METRIC_INVALID for a thing without a place, MASK_INVALID for a mask of another size
+ * @throws FoveaError MASK_INVALID for a mask of another size
  */
 export function semanticMap(annotations: readonly Annotation[], width: number, height: number, background: number): LabelMap {
-  const data = new Int32Array(width * height).fill(background)
-  for (const [i, annotation] of annotations.entries()) {
-    const label = annotation.label < 0 || annotation.isCrowd ? unknownPixel : annotation.label
-    visitRuns(maskOf(annotation, { width, height, truths: [], detections: [] }, `annotations[${i}]`), (x, top, bottom) => {
+  const data = new Int32Array(width * height).fill(annotations.every(hasExtent) ? background : unknownPixel)
+  const fill = (annotation: Annotation, label: number) =>
+    visitRuns(maskOf(annotation, { width, height, truths: [], detections: [] }, 'annotation'), (x, top, bottom) => {
       for (let y = top; y < bottom; y++) data[y * width + x] = label
     })
-  }
+  for (const one of annotations) if (hasExtent(one) && !hasPixels(one)) fill(one, unknownPixel)
+  for (const one of annotations) if (hasPixels(one)) fill(one, one.label < 0 || one.isCrowd ? unknownPixel : one.label)
   return { width, height, data, unknown: unknownPixel }
 }

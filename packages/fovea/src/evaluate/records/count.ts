@@ -3,7 +3,16 @@
 import { FoveaError } from '../../util/errors.ts'
 import { CountMetric } from '../../vision/metrics/counting.ts'
 import type { Prediction } from '../../vision/predictions.ts'
-import { type EvaluationSample, expectTask, type FigureInfo, type Outcome, type Recorder, type TaskRecords, weightOf } from './records.ts'
+import {
+  type EvaluationSample,
+  expectTask,
+  type FigureInfo,
+  missingTruth,
+  type Outcome,
+  type Recorder,
+  type TaskRecords,
+  weightOf,
+} from './records.ts'
 
 const figures = [
   { name: 'mae', title: 'Mean absolute error', better: 'lower', unit: 'number' },
@@ -57,7 +66,7 @@ export class CountRecords implements TaskRecords {
   }
 }
 
-/** The truth is the number of things in the picture, crowds left out. */
+/** The truth is the number of things in the picture; one in which many are marked as one crowd is left out. */
 export class CountRecorder implements Recorder {
   readonly #records: CountRecords
 
@@ -69,7 +78,8 @@ export class CountRecorder implements Recorder {
     const { count } = expectTask(prediction, 'count', sample)
     if (!Number.isFinite(count))
       throw new FoveaError('EVALUATE_PREDICTION', { file: sample.name, field: 'count', expected: 'a finite number', found: String(count) })
-    const things = sample.annotations.filter(({ isCrowd }) => !isCrowd)
+    const things = sample.annotations
+    if (things.some(({ isCrowd }) => isCrowd)) throw missingTruth(sample, 'things one by one, where many are marked as one crowd')
     this.#records.pictures.push(sample.name)
     this.#records.counts.push(count)
     this.#records.truths.push(things.length)

@@ -5,7 +5,7 @@ import { BoundaryMetric } from '../../vision/metrics/boundary.ts'
 import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
 import type { Prediction } from '../../vision/predictions.ts'
 import { encodeMask } from '../../vision/run-lengths.ts'
-import { semanticLabels, semanticMap, unknownPixel } from '../../vision/semantic-map.ts'
+import { hasPixels, semanticLabels, semanticMap, unknownPixel } from '../../vision/semantic-map.ts'
 import {
   type EvaluationSample,
   expectTask,
@@ -44,10 +44,18 @@ export class SegmentRecords implements TaskRecords {
   readonly labels: readonly string[]
   readonly pictures: readonly string[]
   readonly confusion: ConfusionCounts
+  readonly warnings: readonly string[]
   readonly #rows: Float64Array
 
-  constructor(labels: readonly string[], pictures: readonly string[], rows: readonly number[], confusion: ConfusionCounts) {
+  constructor(
+    labels: readonly string[],
+    pictures: readonly string[],
+    rows: readonly number[],
+    confusion: ConfusionCounts,
+    warnings: readonly string[] = [],
+  ) {
     this.labels = labels
+    this.warnings = warnings
     this.pictures = pictures
     this.confusion = confusion
     this.#rows = Float64Array.from(rows)
@@ -99,6 +107,8 @@ export class SegmentRecorder implements Recorder {
   readonly #pictures: string[] = []
   readonly #rows: number[] = []
   readonly #confusion: number[][]
+  /** Pictures with things whose pixels nobody knows. */
+  #partly = 0
 
   constructor(labels: readonly string[]) {
     const semantic = semanticLabels(labels)
@@ -127,6 +137,9 @@ export class SegmentRecorder implements Recorder {
           expected: `0 to ${count - 1}`,
           found: String(data[i]),
         })
+    if (truth.length > 0 && Array.prototype.every.call(truth, (label) => label === unknownPixel))
+      throw missingTruth(sample, 'masks or outlines of what is in it')
+    if (sample.labelMap === undefined && !sample.annotations.every(hasPixels)) this.#partly++
     const picture = this.#pictures.push(sample.name) - 1
     const boundary = new BoundaryMetric(this.labels)
     boundary.update({ truth, prediction: data, width, height, unknown: unknownPixel })
@@ -165,7 +178,8 @@ export class SegmentRecorder implements Recorder {
   }
 
   finish(): SegmentRecords {
-    return new SegmentRecords(this.labels, this.#pictures, this.#rows, this.#confusion)
+    const told = `In ${this.#partly} of ${this.#pictures.length} pictures things are marked without their pixels: only masks and outlines tell them; what lies in a box counts in no figure.`
+    return new SegmentRecords(this.labels, this.#pictures, this.#rows, this.#confusion, this.#partly > 0 ? [told] : [])
   }
 }
 

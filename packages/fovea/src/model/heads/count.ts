@@ -2,6 +2,7 @@
 
 import { type DensityHeadOptions, densityHead } from '../../nn/heads/density.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
+import { DensityMap } from '../../vision/density.ts'
 import { overPicture, type Placement } from '../../vision/placement.ts'
 import type { CountHead } from './head.ts'
 
@@ -62,6 +63,6 @@ export function readCount(
     task: 'count',
     count: sums.reduce((a, b) => a + b, 0),
     counts: Object.fromEntries(labels.map((name, i) => [name, sums[i]!])),
-    density: { width: first!.width, height: first!.height, data },
+    density: new DensityMap(first!.width, first!.height, data),
   }
 }

@@ -1,4 +1,4 @@
-// The loss of counting: cells and regions by their square errors, each picture by its count.
+// The loss of counting: cells and regions by their square errors, pictures by their counts.
 
 import type { GraphBuilder } from '../../graph/builder.ts'
 import { Emitter, type FloatType } from '../emitter.ts'
@@ -14,9 +14,10 @@ export interface DensityLossOptions {
 }
 
 /**
- * Three errors, each in parts of the count (at least 1), so that full pictures do not outweigh empty ones: the square errors of cells; the mean of those of
- * all regions that hold a cell, in which it matters little how far the target of a thing that is missed is spread; and the error of the
- * count itself, which no blur of the targets touches (as in Wang 2020, arXiv:2009.13077).
+ * Three errors, each in parts of what is there in the whole batch (at least 1): the square errors of cells; the mean of those of all regions that hold a
+ * cell, in which it matters little how far the target of a thing that is missed is spread; and the error of the count itself, which no blur
+ * of the targets touches (as in Wang 2020, arXiv:2009.13077). In parts of each picture's own count they would say the least of full pictures, and
+ * what is too little would cost less than what is too much: such counters count too few.
  *
  * @param densities [N, classes, h, w], things in each cell
  * @param targets of the same shape
@@ -32,9 +33,8 @@ export function densityLoss(
   const e = new Emitter(b, dtype)
   const perPicture = (x: string) => e.sum(x, [1, 2, 3], false)
   const there = perPicture(targets)
-  const scale = e.max(there, 1)
-  const pictures = e.max(e.total(known), 1)
-  const mean = (errors: string) => e.div(e.total(e.mul(e.div(errors, scale), known)), pictures)
+  const all = e.max(e.total(e.mul(there, known)), 1)
+  const mean = (errors: string) => e.div(e.total(e.mul(errors, known)), all)
   const wrong = e.sub(densities, targets)
   const cells = mean(perPicture(e.square(wrong)))
   // Regions begin at each cell and beyond each border: every cell lies in as many.

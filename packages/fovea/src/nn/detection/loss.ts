@@ -34,7 +34,10 @@ export interface DetectionLossOptions {
   readonly classification?: 'quality-focal' | 'cross-entropy'
   /** Weights of the three terms. @default 1, 2, 0.5 */
   readonly weights?: { readonly classes: number; readonly boxes: number; readonly sides: number }
-  /** float [N, 1, 1]: 1 where the boxes of a picture are known, 0 where they are not, and nothing is learnt of it. @default all are known */
+  /**
+   * float [N, 1, 1] or [N, 1, A]: 1 where it is known what is there; where it is 0, nothing is learnt but of points that a box was given to.
+   * @default all is known
+   */
   readonly known?: string
   /** Masks of the things, where they are learnt as well. */
   readonly masks?: MaskTraining
@@ -131,7 +134,7 @@ export function assignedLoss(
   let classLosses = binaryCrossEntropy(b, scores.classes, assigned.scores, { reduction: 'none', dtype })
   if (classification === 'quality-focal')
     classLosses = e.mul(classLosses, e.square(e.sub(assigned.scores, b.op('Sigmoid', [scores.classes]))))
-  if (known !== undefined) classLosses = e.mul(classLosses, known)
+  if (known !== undefined) classLosses = e.mul(classLosses, e.max(known, e.float(e.greater(weight, 0))))
   const overlapLoss = box === 'ciou' ? completeIoULoss(e, found, boxes, detach) : generalizedIoULoss(e, found, boxes)
   const terms = {
     class_loss: perShare(classLosses),

@@ -14,10 +14,21 @@ import { drawDensity, placesOf } from '../../vision/density.ts'
 import { CountMetric } from '../../vision/metrics/counting.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
+/** Where many are marked as one crowd, nobody counted. */
+function isCounted({ annotations }: ImageDataset['samples'][number]): boolean {
+  return annotations?.every(({ isCrowd }) => !isCrowd) ?? false
+}
+
 /** @throws FoveaError TRAIN_OPTION where nothing is there to be counted */
-export function countTraining({ name, labels, scores }: CountHead, { train, batchSize, imageSize }: HeadContext): HeadTraining {
-  if (!train.samples.some(({ annotations = [] }) => annotations.length > 0))
+export function countTraining({ name, labels, scores }: CountHead, { train, batchSize, imageSize, joined }: HeadContext): HeadTraining {
+  if (!train.samples.some((sample) => isCounted(sample) && sample.annotations!.length > 0))
     throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `points or boxes to learn for "${name}"`, found: 'none' })
+  if (joined > 1 && !train.samples.every(isCounted))
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'mosaic',
+      expected: `all things of "${name}" one by one`,
+      found: 'crowds in some pictures',
+    })
   const { stride, density } = scores
   const [height, width] = [Math.ceil(imageSize[0] / stride), Math.ceil(imageSize[1] / stride)]
   const inputs = { density: `target_${name}_density`, known: `target_${name}_known` }
@@ -32,11 +43,11 @@ export function countTraining({ name, labels, scores }: CountHead, { train, batc
       const maps = new Float32Array(batchSize * labels.length * height * width)
       const known = new Float32Array(batchSize)
       for (const [picture, index] of indices.entries()) {
-        if (train.samples[index]!.annotations === undefined) continue
+        if (!isCounted(train.samples[index]!)) continue
         known[picture] = 1
         for (const label of labels.keys()) {
           const from = (picture * labels.length + label) * height * width
-          const places = placesOf(annotations[picture]!.filter((one) => one.label === label && !one.isCrowd))
+          const places = placesOf(annotations[picture]!.filter((one) => one.label === label))
           drawDensity(maps.subarray(from, from + height * width), { width, height, stride }, places)
         }
       }
@@ -58,8 +69,8 @@ class CountMeter implements Meter {
 
   add({ annotations, indices }: Batch, answers: readonly HeadAnswer[]): void {
     for (const [i, answer] of answers.entries()) {
-      if (answer.task !== 'count' || this.#held.samples[indices[i]!]!.annotations === undefined) continue
-      const truth = annotations[i]!.filter(({ label, isCrowd }: Annotation) => label >= 0 && label < this.#labels.length && !isCrowd).length
+      if (answer.task !== 'count' || !isCounted(this.#held.samples[indices[i]!]!)) continue
+      const truth = annotations[i]!.filter(({ label }: Annotation) => label >= 0 && label < this.#labels.length).length
       this.#metric.update({ predictions: [(answer as Count).count], truths: [truth] })
     }
   }

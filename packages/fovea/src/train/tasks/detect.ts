@@ -13,14 +13,48 @@ import { Detections } from '../../vision/detections.ts'
 import { CocoMetric } from '../../vision/metrics/coco.ts'
 import { boxOf, maskOf } from '../../vision/metrics/detections.ts'
 import { visitRuns } from '../../vision/run-lengths.ts'
+import { hasExtent } from '../../vision/semantic-map.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
 /** The most boxes that are learnt from a picture: memory of the assignment grows with them. */
 const mostBoxes = 300
 
 /** Boxes that are learnt: crowds are many things in one, and what is hard even for people teaches little. */
-function isTaught({ label, isCrowd, isDifficult, ...place }: Annotation): boolean {
-  return label >= 0 && !isCrowd && !isDifficult && (place.box ?? place.polygons ?? place.mask) !== undefined
+function isTaught(annotation: Annotation): boolean {
+  const { label, isCrowd, isDifficult } = annotation
+  return label >= 0 && !isCrowd && !isDifficult && hasExtent(annotation)
+}
+
+/** Neither things to be found nor free of things. */
+function isIgnored(annotation: Annotation): boolean {
+  const { label, isCrowd, isDifficult } = annotation
+  return (label < 0 || isCrowd === true || isDifficult === true) && hasExtent(annotation)
+}
+
+/** 0 at points that lie in one of the things; levels one after another, row by row. @param size of the picture, height and width */
+function ignorePoints(
+  flags: Float32Array,
+  ignored: readonly Annotation[],
+  levels: readonly { readonly stride: number }[],
+  [height, width]: readonly [number, number],
+): void {
+  let from = 0
+  for (const { stride } of levels) {
+    const [rows, columns] = [Math.ceil(height / stride), Math.ceil(width / stride)]
+    for (const annotation of ignored) {
+      const { x1, y1, x2, y2 } = boxOf(annotation, 'annotation')
+      const first = (side: number) => Math.max(0, Math.ceil(side / stride - 0.5))
+      const end = (side: number, most: number) => Math.min(most, Math.floor(side / stride - 0.5) + 1)
+      const [left, right] = [first(x1), end(x2, columns)]
+      for (let y = first(y1); y < end(y2, rows); y++) if (left < right) flags.fill(0, from + y * columns + left, from + y * columns + right)
+    }
+    from += rows * columns
+  }
+}
+
+/** Beside things of which a point alone is known, the rest of the picture is not free of things. */
+function isKnown({ annotations }: ImageDataset['samples'][number]): boolean {
+  return annotations?.every((one) => one.label < 0 || hasExtent(one)) ?? false
 }
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a box */
@@ -30,7 +64,14 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
   const counts = train.samples.map(({ annotations = [] }) => annotations.filter(isTaught).length)
   const boxes = Math.min(mostBoxes, joined * counts.reduce((most, count) => Math.max(most, count), 0))
   if (boxes === 0) throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `boxes to learn for "${name}"`, found: 'none' })
-  const known = train.samples.some(({ annotations }) => annotations === undefined)
+  const unknown = !train.samples.every(isKnown)
+  const known = unknown || train.samples.some(({ annotations = [] }) => annotations.some(isIgnored))
+  if (unknown && joined > 1)
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'mosaic',
+      expected: `boxes of all things to learn for "${name}"`,
+      found: 'points in some pictures',
+    })
   const points = scores.levels.reduce((sum, { stride }) => sum + Math.ceil(imageSize[0] / stride) * Math.ceil(imageSize[1] / stride), 0)
   if (masks !== undefined && !train.samples.some(({ annotations = [] }) => annotations.some(hasMask)))
     throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `masks or outlines to learn for "${name}"`, found: 'boxes alone' })
@@ -48,7 +89,7 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
       const classes = b.input(inputs.labels, 'int64', [batchSize, boxes])
       const options = {
         dims: { count: batchSize, boxes, classes: labels.length, points, bins: scores.bins },
-        ...(known && { known: b.input(inputs.known, 'float32', [batchSize, 1, 1]) }),
+        ...(known && { known: b.input(inputs.known, 'float32', [batchSize, 1, points]) }),
         ...(grid && {
           masks: {
             scores: masks!,
@@ -93,11 +134,16 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
           fillCells(cells.subarray(place * size, (place + 1) * size), annotation, { ...grid!, stride: masks!.stride }, imageSize)
         }
       }
-      const flags = Float32Array.from(indices, (index) => (train.samples[index]!.annotations === undefined ? 0 : 1))
+      const flags = new Float32Array(known ? batchSize * points : 0)
+      for (const [picture, index] of indices.entries()) {
+        if (!known || !isKnown(train.samples[index]!)) continue
+        const own = flags.subarray(picture * points, (picture + 1) * points).fill(1)
+        ignorePoints(own, annotations[picture]!.filter(isIgnored), scores.levels, imageSize)
+      }
       return {
         [inputs.boxes]: Tensor.float32([batchSize, boxes, 4], corners),
         [inputs.labels]: Tensor.of('int64', [batchSize, boxes], classes),
-        ...(known && { [inputs.known]: Tensor.float32([batchSize, 1, 1], flags) }),
+        ...(known && { [inputs.known]: Tensor.float32([batchSize, 1, points], flags) }),
         ...(cells && {
           [inputs.masks]: Tensor.of('uint8', [batchSize, boxes, grid!.height, grid!.width], cells),
           [inputs.masked]: Tensor.float32([batchSize, boxes], masked),
@@ -149,8 +195,8 @@ class DetectMeter implements Meter {
 
   add({ annotations, indices }: Batch, answers: readonly HeadAnswer[]): void {
     for (const [i, answer] of answers.entries()) {
-      if (!(answer instanceof Detections) || this.#held.samples[indices[i]!]!.annotations === undefined) continue
-      const truths = annotations[i]!.filter(({ label, box, polygons, mask }) => label >= 0 && (box ?? polygons ?? mask) !== undefined)
+      if (!(answer instanceof Detections) || !isKnown(this.#held.samples[indices[i]!]!)) continue
+      const truths = annotations[i]!.filter((one) => one.label >= 0 && hasExtent(one))
       const picture = { picture: indices[i]!, width: answer.width, height: answer.height, detections: answer.detections }
       this.#boxes.update([{ ...picture, truths }])
       this.#masks?.update([{ ...picture, truths: truths.filter(hasMask) }])

@@ -12,7 +12,7 @@ import type { LabelMap } from '../../vision/geometry/label-map.ts'
 import { squaredDistances } from '../../vision/metrics/distance.ts'
 import { SegmentationMetric } from '../../vision/metrics/segmentation.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
-import { semanticLabels, semanticMap } from '../../vision/semantic-map.ts'
+import { hasPixels, semanticLabels, semanticMap } from '../../vision/semantic-map.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a mask or an outline */
@@ -22,7 +22,7 @@ export function segmentTraining(
 ): HeadTraining {
   const { name, labels, scores } = head
   const isMarked = ({ annotations = [], labelMap }: ImageDataset['samples'][number]) =>
-    labelMap !== undefined || annotations.some(({ mask, polygons }) => (mask ?? polygons) !== undefined)
+    labelMap !== undefined || annotations.some(hasPixels)
   if (!train.samples.some(isMarked))
     throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `masks or outlines to learn for "${name}"`, found: 'none' })
   const [height, width] = imageSize

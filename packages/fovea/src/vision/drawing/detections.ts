@@ -92,8 +92,10 @@ function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, lin
   const [tagWidth, tagHeight] = [font.width(shown, text) + 0.6 * text, 1.35 * text]
   const box = boxOf(thing, 'thing')
   const left = Math.max(0, Math.min(box.x1 * scale - line / 2, width - tagWidth))
-  const [above, below] = [box.y1 * scale - tagHeight + line / 2, box.y1 * scale - line / 2]
-  const places = [above, below, box.y2 * scale - line / 2].map((top) => ({ x1: left, y1: top, x2: left + tagWidth, y2: top + tagHeight }))
+  const [top, bottom] = [box.y1 * scale, box.y2 * scale]
+  // On the box, in it, under it, in it at the other end: a box as large as the picture has room inside alone.
+  const tops = [top - tagHeight + line / 2, Math.max(0, top - line / 2), bottom - line / 2, Math.min(height, bottom + line / 2) - tagHeight]
+  const places = tops.map((y1) => ({ x1: left, y1, x2: left + tagWidth, y2: y1 + tagHeight }))
   const place = places.find((one) => one.y1 >= 0 && one.y2 <= height && !taken.some((other) => meet(one, other)))
   if (place === undefined) return ''
   taken.push(place)

@@ -45,7 +45,7 @@ import { drawWorst } from '../evaluate/worst-sheet.ts'
 import { encodeModel } from '../graph/codec/encode.ts'
 import type { Task } from '../model/metadata.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
-import { FoveaError } from '../util/errors.ts'
+import { FoveaError, isFoveaError } from '../util/errors.ts'
 import type { RejectionGoal } from '../vision/metrics/risk-coverage.ts'
 import { loadFlagged, type ModelFlags, withModelOptions } from './model-options.ts'
 import { parseDrawing } from './pictures.ts'
@@ -90,7 +90,7 @@ export function evaluateCommand(): Command {
     .addOption(new Option('--format <name>', 'how the data set is written').choices(datasetFormats.map(({ name }) => name)))
     .option('--class-from-name <regexp>', 'take the class from the file name: its first group', parsePattern)
     .option('--metrics <names>', 'figures, such as accuracy,mAP,f1 (default: all)', (text) => text.split(','))
-    .option('--head <name>', 'of a model with several heads: the one that is measured (default: the first)')
+    .option('--head <name>', 'of a model with several heads: the one that is measured (default: all that the data can measure)')
     .addOption(new Option('--by <what>', 'of a detector: what is compared').choices(['boxes', 'masks']))
     .option('--against <model>', 'compare with another model on the same pictures')
     .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
@@ -146,8 +146,13 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
     if (target !== undefined && (flags.sweep !== undefined || (!flags.calibrate && flags.reject === undefined)))
       checkThresholds(model.metadata, flags.head)
     else if (target !== undefined) checkScaling(model.metadata)
+    checkMeasured(model, flags, target !== undefined)
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
     for (const warning of warnings) line.print(pc.yellow(warning))
+    if (model.metadata.task === 'multi' && flags.head === undefined) {
+      await runAll({ file, data, model, pictures, name }, flags, line, signal)
+      return
+    }
     const evaluation = { ...(await evaluateWith(model, pictures, name, flags, line, signal)), part: name }
     const other = await compareWith(evaluation, pictures, name, flags, line, signal)
     const calibration = flags.calibrate ? calibrate(evaluation) : undefined
@@ -173,6 +178,71 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
     await model.close()
   }
 }
+
+/** What is of one head, by option. */
+const ofOneHead = ['against', 'by', 'calibrate', 'metrics', 'nms', 'plots', 'reject', 'report', 'sheet', 'sweep'] as const
+
+/** Holds that what is asked can be done with the head. @throws FoveaError EVALUATE_SWEEP, EVALUATE_TASK, MODEL_OPTION */
+function checkMeasured(model: DeepSeekVision<Task>, flags: EvaluateFlags, writes: boolean): void {
+  const { task, heads = [] } = model.metadata
+  if (task === 'multi' && flags.head === undefined) {
+    const one = ofOneHead.find((option) => flags[option] !== undefined) ?? (writes ? 'writeThresholds' : undefined)
+    if (one === undefined) return
+    throw new FoveaError('MODEL_OPTION', {
+      field: `--${one.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      expected: 'one head, named with --head',
+      found: `the heads ${heads.map(({ name }) => name).join(', ')}`,
+    })
+  }
+  const measured = headToMeasure(model, flags.head).task
+  if (flags.by !== undefined && measured !== 'detect')
+    throw new FoveaError('MODEL_OPTION', { field: '--by', expected: 'a model that detects', found: `one for ${measured}` })
+  if (flags.sweep !== undefined && (measured === 'segment' || measured === 'count'))
+    throw new FoveaError('EVALUATE_SWEEP', { field: 'task', expected: 'classify, multilabel, detect or anomaly', found: measured })
+}
+
+interface Opened {
+  readonly file: string
+  readonly data: string
+  readonly model: DeepSeekVision<Task>
+  readonly pictures: EvaluationData
+  readonly name: string
+}
+
+/** Every head of several, one after another; what the data do not tell of is said. */
+async function runAll(
+  { file, data, model, pictures, name }: Opened,
+  flags: EvaluateFlags,
+  line: LiveLine,
+  signal: AbortSignal,
+): Promise<void> {
+  const heads: Record<string, object> = {}
+  const texts: string[] = []
+  let unmeasured: FoveaError | undefined
+  for (const { name: head, task } of model.metadata.heads ?? []) {
+    try {
+      const evaluation = { ...(await evaluateWith(model, pictures, `${name}, ${head}`, { ...flags, head }, line, signal)), part: name }
+      line.clear()
+      for (const warning of evaluation.warnings) line.print(pc.yellow(`${head}: ${warning}`))
+      reportFailures(line, evaluation.failures)
+      heads[head] = visionEvaluationJson(evaluation)
+      texts.push(
+        `${head} (${task})\n${textOf(evaluation, { sweep: undefined, calibration: undefined, rejection: undefined }, undefined, file)}`,
+      )
+    } catch (error) {
+      line.clear()
+      if (!isFoveaError(error) || !untold.has(error.code)) throw error
+      unmeasured = error
+      line.print(pc.yellow(`${head} (${task}) is not measured: ${error.message}`))
+    }
+  }
+  if (unmeasured !== undefined && texts.length === 0) throw unmeasured
+  if (flags.draw !== undefined) await writeDrawings(flags.draw, model, pictures, flags, line, signal)
+  process.stdout.write(flags.json ? `${JSON.stringify({ model: file, data, split: name, heads })}\n` : texts.join('\n'))
+}
+
+/** Errors of data that tell nothing of a head. */
+const untold: ReadonlySet<string> = new Set(['DATA_NO_IMAGES', 'EVALUATE_CLASSES', 'EVALUATE_TRUTH'])
 
 interface Compared {
   readonly file: string

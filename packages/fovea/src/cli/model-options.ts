@@ -6,12 +6,12 @@ import { type DetectorLayoutName, detectorLayoutNames } from '../model/heads/det
 import { type InputSpec, parseInputSpec } from '../model/input-spec.ts'
 import type { Task } from '../model/metadata.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
-import { architectureHelp, hubOptions, inputHelp, type LiveLine, parseCount } from './terminal.ts'
+import { architectureHelp, hubOptions, inputHelp, type LiveLine, parseSize } from './terminal.ts'
 
 export interface ModelFlags {
   input?: InputSpec
   architecture?: string
-  imgsz?: number
+  imgsz?: number | readonly [height: number, width: number]
   detector?: DetectorLayoutName
   labels?: readonly string[]
   device?: string
@@ -21,7 +21,11 @@ export function withModelOptions(command: Command): Command {
   return command
     .option('--input <scaling>', inputHelp, parseInputSpec)
     .option('--architecture <name>', architectureHelp)
-    .option('--imgsz <n>', 'side of the square that the model sees, in pixels, where it takes any size (default: its own)', parseCount)
+    .option(
+      '--imgsz <size>',
+      'what the model sees, in pixels, where it takes any size: a side or HEIGHTxWIDTH (default: its own)',
+      parseSize,
+    )
     .option('--detector <form>', `the form in which another tool's detector answers: ${detectorLayoutNames.join(', ')}`, parseDetector)
     .option('--labels <names>', 'class names with commas between, or a text file with one a line', parseLabels)
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
@@ -33,7 +37,7 @@ export function loadFlagged(file: string, flags: ModelFlags, line: LiveLine, sig
   return DeepSeekVision.load<Task>(file, {
     ...(input ? { input } : {}),
     ...(architecture ? { architecture } : {}),
-    ...(imgsz ? { imageSize: [imgsz, imgsz] } : {}),
+    ...(imgsz === undefined ? {} : { imageSize: typeof imgsz === 'number' ? [imgsz, imgsz] : imgsz }),
     ...(device ? { device } : {}),
     ...(detector ? { detector } : {}),
     ...(labels ? { labels } : {}),

@@ -130,13 +130,25 @@ export function parseShare(text: string): number {
   return value
 }
 
-/** Reads a regular expression. @throws commander's InvalidArgumentError */
-/** `320`, or `HEIGHTxWIDTH`. */
+/** Reads `320`, or `HEIGHTxWIDTH`. @throws commander's InvalidArgumentError */
 export function parseSize(text: string): number | readonly [height: number, width: number] {
   const [, height, width] = /^(\d+)x(\d+)$/.exec(text) ?? []
   return height === undefined ? parseNumber(text) : [Number(height), Number(width)]
 }
 
+/** Reads `0.4`, or scores by class: `car=0.5`, several with commas between. @throws commander's InvalidArgumentError */
+export function parseScores(text: string): number | Readonly<Record<string, number>> {
+  if (!text.includes('=')) return parseNumber(text)
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const at = part.lastIndexOf('=')
+      if (at < 1) throw new InvalidArgumentError('It must be a number, or class=number with commas between.')
+      return [part.slice(0, at).trim(), parseNumber(part.slice(at + 1))]
+    }),
+  )
+}
+
+/** Reads a regular expression. @throws commander's InvalidArgumentError */
 export function parsePattern(text: string): RegExp {
   try {
     return new RegExp(text)

@@ -8,7 +8,7 @@ import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Detections } from '../vision/detections.ts'
 import type { DrawnLine, DrawnZone } from '../vision/drawing/tracking.ts'
-import { Tracker, trackIdOf } from '../vision/tracking/tracker.ts'
+import { type ClassScores, Tracker, trackIdOf } from '../vision/tracking/tracker.ts'
 import { type Trail, Trails } from '../vision/tracking/trails.ts'
 import { type Anchor, anchorNames } from '../vision/zones/anchors.ts'
 import { LineZone } from '../vision/zones/line-zone.ts'
@@ -21,7 +21,7 @@ export interface TrackFlags {
   line?: (readonly number[])[]
   zone?: (readonly number[])[]
   anchor?: Anchor
-  confidence?: number
+  confidence?: ClassScores
 }
 
 /** Adds the options of tracking. */
@@ -94,8 +94,9 @@ export class Tracking {
   constructor({ model, metadata }: Pick<DeepSeekVision<never>, 'model' | 'metadata'>, flags: TrackFlags) {
     const head = detector(metadata)
     const stored = model.graph.initializers.get(head.thresholds.confidence)!.data as Float32Array
+    const own = Object.fromEntries(head.labels.map((label, i) => [label, stored[i]!]))
     // What the model would tell by itself may begin a track; what is weaker only goes on with one.
-    const highScore = flags.confidence ?? stored.reduce((least, one) => Math.min(least, one), 1)
+    const highScore = typeof flags.confidence === 'number' ? flags.confidence : { ...own, ...flags.confidence }
     this.#head = head.name
     this.#tracker = new Tracker({ highScore, newScore: highScore, lostSeconds: flags.trackBuffer ?? 1 })
     this.confidence = this.#tracker.lowScore

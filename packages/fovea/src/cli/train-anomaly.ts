@@ -19,6 +19,7 @@ import { partGood } from '../train/tasks/anomaly/good-pictures.ts'
 import type { AnomalyTrainEvent, AnomalyTrainOptions } from '../train/tasks/anomaly/options.ts'
 import { AnomalyTrainer, type AnomalyTrainResult } from '../train/tasks/anomaly/trainer.ts'
 import { clip } from '../util/clip.ts'
+import { FoveaError } from '../util/errors.ts'
 import { toRgb } from '../vision/image.ts'
 import { problemWarnings } from './problem-warnings.ts'
 import { reportFailures } from './report-failures.ts'
@@ -79,6 +80,12 @@ async function openPictures(data: string, valFraction: number | undefined, seed:
   const problems: DatasetProblem[] = []
   const files = (await isPlainFolder(data)) ? await listImages(data) : undefined
   if (files !== undefined) {
+    if (valFraction !== undefined)
+      throw new FoveaError('TRAIN_OPTION', {
+        field: 'valFraction',
+        expected: 'a data set that has odd pictures too',
+        found: 'a folder of good pictures, which are all learnt from',
+      })
     const train = { classes: [], samples: files.map((path) => ({ path, label: -1 })) }
     return { root: data, classes: [], splits: { train }, splitBySeed: false, warnings: [] }
   }

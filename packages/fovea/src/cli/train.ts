@@ -131,7 +131,7 @@ export function trainCommand(): Command {
     .option('--imgsz <size>', 'side of the pictures in pixels; of a detector also HEIGHTxWIDTH', parseSize)
     .option(
       '--freeze <spec>',
-      'none, head, blocks:N (train the last N residual blocks) or a stage name; with --task none, backbone or a stage name',
+      'none, head, blocks:N (train the last N residual blocks) or a stage name; of --task detect and its like: none, backbone or a stage name',
     )
     .option('--device <name>', 'cpu, webgpu, cuda:N or tensorrt:N')
     .option('--resume', 'go on from the checkpoint in --out')

@@ -210,6 +210,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
   #viewRun(options: HeadOptions, flip: boolean): ViewRun {
     const { labels, preprocessing, heads, rejection } = this.metadata
     const head = heads?.find((one) => one.task === 'detect')
+    checkHeadOptions(heads, options)
     const feeds = thresholdFeeds(this.model, heads, options)
     const numbers = (name: string | undefined) => (name === undefined ? undefined : feeds[name]?.data)
     const confidence = numbers(head?.thresholds.confidence)

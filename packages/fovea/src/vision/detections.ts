@@ -1,7 +1,8 @@
 // What a detector found in a picture, and the JSON that people already parse.
 
 import { FoveaError } from '../util/errors.ts'
-import type { Annotation, Box, Detection, Polygon } from './annotation.ts'
+import { said } from '../util/said.ts'
+import type { Annotation, Box, Detection, Polygon, RunLengths } from './annotation.ts'
 import { boxArea, boxIoUs, toCornerSize } from './boxes.ts'
 import { polygonArea } from './geometry/polygon.ts'
 import { maskPolygons } from './mask-polygons.ts'
@@ -57,9 +58,18 @@ export interface CocoDetection {
   readonly category_id: number
   readonly bbox: readonly [x: number, y: number, width: number, height: number]
   readonly score: number
-  /** Of a thing with a mask: COCO's compressed run lengths. */
-  readonly segmentation?: { readonly size: readonly [height: number, width: number]; readonly counts: string }
+  /** Of a thing with a mask. */
+  readonly segmentation?: CompressedMask
 }
+
+/** COCO's compressed run lengths. */
+export interface CompressedMask {
+  readonly size: readonly [height: number, width: number]
+  readonly counts: string
+}
+
+/** A detection as JSON has it. */
+export type PlainDetection = Omit<NamedDetection, 'mask'> & { readonly mask?: CompressedMask }
 
 /**
  * The detections of one picture, best score first, in pixels of the upright picture. It is iterable; methods that choose give new `Detections`.
@@ -139,13 +149,17 @@ export class Detections implements DetectionPrediction {
     return boxIoUs(this.detections.map(boundsOf), boxes)
   }
 
-  /** Plain data: what `JSON.stringify` writes. */
-  toJSON(): { task: 'detect'; image: { width: number; height: number }; detections: readonly NamedDetection[] } {
-    return { task: 'detect', image: { width: this.width, height: this.height }, detections: this.detections }
+  /** Plain data: what `JSON.stringify` writes; masks are COCO's compressed run lengths. */
+  toJSON(): { task: 'detect'; image: { width: number; height: number }; detections: readonly PlainDetection[] } {
+    const detections = this.detections.map(({ mask, ...rest }) => ({ ...rest, ...(mask && { mask: compressed(mask) }) }))
+    return { task: 'detect', image: { width: this.width, height: this.height }, detections }
   }
 
-  /** @param time seconds that the inference took, 0 unless given; ids are numbered from `prefix` */
-  toRoboflow({ inferenceId = 'fovea', time = 0 }: { readonly inferenceId?: string; readonly time?: number } = {}): {
+  /**
+   * @param inferenceId of the answer, and what the ids of its detections begin with. Default a new one
+   * @param time seconds that the inference took. Default 0
+   */
+  toRoboflow({ inferenceId = crypto.randomUUID(), time = 0 }: { readonly inferenceId?: string; readonly time?: number } = {}): {
     inference_id: string
     time: number
     image: { width: number; height: number }
@@ -196,6 +210,12 @@ export class Detections implements DetectionPrediction {
 
   /** @param categoryIds the data set's number of each class; from 1 on unless given, as most files count */
   toCoco(imageId: number | string, categoryIds: readonly number[] = this.labels.map((_, i) => i + 1)): CocoDetection[] {
+    if (!Array.isArray(categoryIds) || categoryIds.length < this.labels.length)
+      throw new FoveaError('METRIC_INVALID', {
+        field: 'categoryIds',
+        expected: `a number for each of ${this.labels.length} classes`,
+        found: said(categoryIds?.length ?? categoryIds),
+      })
     return this.detections.map((detection) => {
       const bbox = toCornerSize(boundsOf(detection))
       return {
@@ -203,9 +223,7 @@ export class Detections implements DetectionPrediction {
         category_id: categoryIds[detection.label]!,
         bbox,
         score: detection.score,
-        ...(detection.mask && {
-          segmentation: { size: [detection.mask.height, detection.mask.width], counts: toRunLengthText(detection.mask) },
-        }),
+        ...(detection.mask && { segmentation: compressed(detection.mask) }),
       }
     })
   }
@@ -218,6 +236,10 @@ export class Detections implements DetectionPrediction {
 
 export interface NamedDetection extends Detection {
   readonly name: string
+}
+
+function compressed(mask: RunLengths): CompressedMask {
+  return { size: [mask.height, mask.width], counts: toRunLengthText(mask) }
 }
 
 /** The box, or that around outline or mask. */

@@ -26,4 +26,5 @@ test('outlines are those of the mask, part by part', () => {
 test('a class that there is not, or too few pixels, are refused', () => {
   expect(() => map.polygons('crack')).toThrow(expect.objectContaining({ code: 'MODEL_NO_CLASS' }))
   expect(() => new Segmentation(new Uint8Array(4), 3, 2, labels)).toThrow(expect.objectContaining({ code: 'METRIC_INVALID' }))
+  expect(() => new Segmentation(Uint8Array.of(0, 3), 2, 1, labels)).toThrow(expect.objectContaining({ code: 'METRIC_INVALID' }))
 })

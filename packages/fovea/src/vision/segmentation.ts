@@ -25,10 +25,13 @@ export class Segmentation implements SegmentationPrediction {
   readonly data: Uint8Array
   readonly labels: readonly string[]
 
-  /** @throws FoveaError METRIC_INVALID where the pixels are not as many as the size says */
+  /** @throws FoveaError METRIC_INVALID where the pixels are not as many as the size says, or of a class without a name */
   constructor(data: Uint8Array, width: number, height: number, labels: readonly string[]) {
     if (data.length !== width * height)
       throw new FoveaError('METRIC_INVALID', { field: 'data', expected: `${width * height} pixels`, found: String(data.length) })
+    const most = data.reduce((high, label) => Math.max(high, label), 0)
+    if (data.length > 0 && most >= labels.length)
+      throw new FoveaError('METRIC_INVALID', { field: 'data', expected: `0 to ${labels.length - 1}`, found: String(most) })
     this.data = data
     this.width = width
     this.height = height

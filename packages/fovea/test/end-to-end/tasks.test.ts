@@ -107,6 +107,31 @@ describe('a detector, from the command line', () => {
     expect(history.at(-1).terms.classify_weight).toBeGreaterThan(history.at(-1).terms.detect_weight)
     const answer = await fovea(['predict', join(both, 'model.onnx'), join(states, 'lit', '9.png'), '--json'])
     expect(JSON.parse(answer.stdout).heads.classify.task).toBe('classify')
+    const measured = await fovea(['evaluate', join(both, 'model.onnx'), states, '--bootstrap', '0', '--json'])
+    expect(measured.code, measured.stderr).toBe(0)
+    expect(JSON.parse(measured.stdout).heads.classify.figures.accuracy).toBeGreaterThan(0.5)
+    expect(measured.stderr).toMatch(/detect \(detect\) is not measured/)
+    const one = await fovea(['evaluate', join(both, 'model.onnx'), states, '--sweep'])
+    expect([one.code, one.stderr]).toEqual([1, expect.stringMatching(/--sweep.*one head, named with --head/s)])
+  })
+
+  it('writes detections as other tools do', async () => {
+    const few = ['--confidence', `${squareClasses[0]}=0.1`, '--limit', '2']
+    const lines = await Promise.all(
+      ['coco', 'roboflow', 'transformers', 'ultralytics'].map(async (format) => {
+        const { code, stdout, stderr } = await fovea(['predict', model, picture, '--format', format, ...few])
+        expect(code, stderr).toBe(0)
+        return JSON.parse(stdout)
+      }),
+    )
+    const [coco, roboflow, transformers, ultralytics] = lines
+    expect(coco.length).toBeLessThanOrEqual(2)
+    expect(roboflow.image).toEqual({ width: squareSide, height: squareSide })
+    expect([roboflow.predictions.length, transformers.length, ultralytics.length]).toEqual([coco.length, coco.length, coco.length])
+    for (const [i, { bbox, score }] of coco.entries()) {
+      expect([transformers[i].score, ultralytics[i].confidence]).toEqual([score, score])
+      expect(ultralytics[i].box.x1).toBe(bbox[0])
+    }
   })
 
   it('is measured on a data set whose format is stated, and problems are told and left out', async () => {
@@ -125,6 +150,10 @@ describe('a detector, from the command line', () => {
 
   it.each([
     [['predict', model, picture, '--track'], 'are for frames'],
+    [['predict', model, picture, '--frames', '4'], 'are for frames'],
+    [['predict', model, picture, '--top-k', '3'], 'a model that classifies'],
+    [['predict', model, picture, '--confidence', 'zebra=0.4'], 'found zebra'],
+    [['predict', model, 'testpattern://?frames=2', '--format', 'coco', '--line', '1,2,3,4'], 'no place for lines'],
     [['predict', model, picture, '--draw', 'out.mp4'], 'takes a folder for pictures'],
     [['predict', model, 'a.mp4', '--draw', './a.mp4'], 'would write over the source'],
     [['predict', model, 'a.mp4', '--line', '1,2,3'], 'four numbers'],

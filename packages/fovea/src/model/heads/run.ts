@@ -4,6 +4,7 @@ import { copyModel } from '../../graph/copy.ts'
 import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
 import type { Session } from '../../runtime/session.ts'
+import { clip } from '../../util/clip.ts'
 import { FoveaError } from '../../util/errors.ts'
 import type { Detection } from '../../vision/annotation.ts'
 import { Detections } from '../../vision/detections.ts'
@@ -50,11 +51,21 @@ export function checkHeadOptions(heads: readonly Head[] | undefined, options: He
   }
   if (options.iou !== undefined && heads?.some(({ task }) => task === 'detect') && !heads.some(suppresses))
     throw new FoveaError('MODEL_OPTION', { field: 'iou', expected: 'a head that suppresses doubles', found: 'one that answers once' })
+  checkConfidence(heads, options.confidence)
   for (const [task, { keys, expected }] of Object.entries(taskOptions)) {
     const asked = keys.find((key) => options[key] !== undefined)
     if (asked === undefined || heads?.some((head) => head.task === task || (head.task === 'multilabel' && asked === 'confidence'))) continue
     throw new FoveaError('MODEL_OPTION', { field: asked, expected, found: String(options[asked]) })
   }
+}
+
+/** Every class that is named is one of a head that knows confidences. */
+function checkConfidence(heads: readonly Head[] | undefined, wanted: HeadOptions['confidence']): void {
+  if (typeof wanted !== 'object' || wanted === null) return
+  const labels = (heads ?? []).flatMap((head) => (head.task === 'detect' || head.task === 'multilabel' ? head.labels : []))
+  const strange = Object.keys(wanted).find((name) => !labels.includes(name))
+  if (labels.length > 0 && strange !== undefined)
+    throw new FoveaError('MODEL_OPTION', { field: 'confidence', expected: clip(`one of ${labels.join(', ')}`), found: clip(strange, 60) })
 }
 
 /** True for a head whose answers depend on the overlap of boxes. */
@@ -116,8 +127,8 @@ function confidenceOf({ labels }: Head, wanted: NonNullable<HeadOptions['confide
   const values = Float32Array.from(stored.data as Float32Array)
   for (const [name, value] of Object.entries(wanted)) {
     const at = labels.indexOf(name)
-    if (at < 0) throw new FoveaError('MODEL_OPTION', { field: 'confidence', expected: `one of ${labels.join(', ')}`, found: name })
-    values[at] = part(`confidence.${name}`, value)
+    // Of several heads the name is one of another's classes: `checkHeadOptions` has looked for it.
+    if (at >= 0) values[at] = part(`confidence.${name}`, value)
   }
   return Tensor.float32([labels.length], values)
 }

@@ -8,13 +8,16 @@ import { linearAssignment } from './assignment.ts'
 import { type ClockOptions, FrameClock, type FrameTime, trackingInvalid } from './clock.ts'
 import { type Track, TrackRecord } from './track.ts'
 
+/** One score for all classes, or by class name; of classes that are not named the default. */
+export type ClassScores = number | Readonly<Record<string, number>>
+
 export interface TrackerOptions extends ClockOptions {
   /** From this score on a detection is strong: it is matched first, also with tracks that are lost. @default 0.5 */
-  readonly highScore?: number
+  readonly highScore?: ClassScores
   /** Detections from this score on to `highScore` go on with tracks, but begin none: let the detector give them. @default 0.1 */
   readonly lowScore?: number
   /** From this score on a detection that no track takes begins one. @default highScore + 0.1, at most 1 */
-  readonly newScore?: number
+  readonly newScore?: ClassScores
   /** Strong detections match where IoU, times the score with `fuseScores`, is above this. @default 0.2 */
   readonly overlap?: number
   /** Weak detections match where IoU is above this. @default 0.5 */
@@ -31,6 +34,28 @@ export interface TrackerOptions extends ClockOptions {
   readonly lostFrames?: number
   /** The same in seconds, in place of `lostFrames`. */
   readonly lostSeconds?: number
+}
+
+const defaultHigh = 0.5
+const defaultNew = 0.6
+
+/** The score of a class; `''` is none. */
+function scoreOf(scores: ClassScores, name: string, otherwise: number): number {
+  return typeof scores === 'number' ? scores : Object.hasOwn(scores, name) ? scores[name]! : otherwise
+}
+
+/** By the names that errors give them. */
+function scoresIn(field: string, scores: ClassScores): Record<string, number> {
+  if (typeof scores === 'number') return { [field]: scores }
+  if (typeof scores !== 'object' || scores === null) throw trackingInvalid(field, '0 to 1, or numbers by class', scores)
+  return Object.fromEntries(Object.entries(scores).map(([name, score]) => [`${field}.${name}`, score]))
+}
+
+function raised(scores: ClassScores): ClassScores {
+  const higher = (score: number) => Math.min(1, score + 0.1)
+  return typeof scores === 'number'
+    ? higher(scores)
+    : Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, higher(score)]))
 }
 
 /** Two tracks that lie over each other by more than this are one: the paper's code. */
@@ -55,9 +80,9 @@ interface Seen {
  * Boxes move by a Kalman filter, whose step is the time between two frames, so frames may be dropped. The order of detections does not matter.
  */
 export class Tracker {
-  readonly highScore: number
+  readonly highScore: ClassScores
   readonly lowScore: number
-  readonly newScore: number
+  readonly newScore: ClassScores
   readonly #options: Required<Pick<TrackerOptions, 'overlap' | 'weakOverlap' | 'newOverlap' | 'fuseScores' | 'byClass' | 'minHits'>>
   readonly #lostSeconds: number
   readonly #clock: FrameClock
@@ -68,13 +93,21 @@ export class Tracker {
 
   /** @throws FoveaError TRACKING_INVALID */
   constructor(options: TrackerOptions = {}) {
-    const { highScore = 0.5, lowScore = Math.min(0.1, highScore), fuseScores = true, byClass = true, minHits = 2 } = options
+    const { highScore = defaultHigh, fuseScores = true, byClass = true, minHits = 2 } = options
     const { overlap = 0.2, weakOverlap = 0.5, newOverlap = 0.3, lostFrames = 30, lostSeconds } = options
-    const newScore = options.newScore ?? Math.min(1, highScore + 0.1)
-    for (const [field, value] of Object.entries({ highScore, lowScore, newScore, overlap, weakOverlap, newOverlap }))
+    const scores = { ...scoresIn('highScore', highScore), ...scoresIn('newScore', options.newScore ?? {}) }
+    for (const [field, value] of Object.entries({ ...scores, overlap, weakOverlap, newOverlap }))
       if (!(value >= 0 && value <= 1)) throw trackingInvalid(field, '0 to 1', value)
-    if (lowScore > highScore) throw trackingInvalid('lowScore', `at most highScore, ${highScore}`, lowScore)
-    if (newScore < highScore) throw trackingInvalid('newScore', `at least highScore, ${highScore}`, newScore)
+    const least = typeof highScore === 'number' ? highScore : Math.min(defaultHigh, ...Object.values(highScore))
+    const { lowScore = Math.min(0.1, least) } = options
+    if (!(lowScore >= 0 && lowScore <= 1)) throw trackingInvalid('lowScore', '0 to 1', lowScore)
+    if (lowScore > least) throw trackingInvalid('lowScore', `at most highScore, ${least}`, lowScore)
+    const newScore = options.newScore ?? raised(highScore)
+    const names = [highScore, newScore].flatMap((one) => (typeof one === 'number' ? [] : Object.keys(one)))
+    for (const name of ['', ...names]) {
+      const [high, fresh] = [scoreOf(highScore, name, defaultHigh), scoreOf(newScore, name, defaultNew)]
+      if (fresh < high) throw trackingInvalid('newScore', `at least highScore, ${high}`, fresh)
+    }
     if (!(Number.isInteger(minHits) && minHits >= 1)) throw trackingInvalid('minHits', 'a whole number of at least 1', minHits)
     if (!(lostFrames >= 0)) throw trackingInvalid('lostFrames', '0 or more', lostFrames)
     if (lostSeconds !== undefined && !(lostSeconds >= 0)) throw trackingInvalid('lostSeconds', '0 or more', lostSeconds)
@@ -113,8 +146,9 @@ export class Tracker {
     this.#advance(first ? 0 : now - before, now)
 
     const { overlap, weakOverlap, newOverlap, minHits } = this.#options
-    const strong = seen.filter(({ detection }) => detection.score >= this.highScore)
-    const weak = seen.filter(({ detection }) => detection.score >= this.lowScore && detection.score < this.highScore)
+    const isStrong = ({ detection }: Seen) => detection.score >= scoreOf(this.highScore, detection.name, defaultHigh)
+    const strong = seen.filter(isStrong)
+    const weak = seen.filter((one) => one.detection.score >= this.lowScore && !isStrong(one))
     const numbered = this.#records.filter(({ state }) => state !== 'tentative')
     const tentative = this.#records.filter(({ state }) => state === 'tentative')
     // Lost tracks come back by strong detections alone: what is weak after an absence is too often something else.
@@ -125,7 +159,7 @@ export class Tracker {
     for (const record of weakMatch.unseen) record.state = 'lost'
     for (const record of newMatch.unseen) record.state = 'removed'
     const begun = newMatch.left
-      .filter(({ detection }) => detection.score >= this.newScore)
+      .filter(({ detection }) => detection.score >= scoreOf(this.newScore, detection.name, defaultNew))
       .map(({ detection, box }) => new TrackRecord(detection, box, now))
     for (const record of [...tentative, ...begun])
       if (record.state === 'tentative' && (first || record.hits >= minHits)) {

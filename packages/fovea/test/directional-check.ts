@@ -1,10 +1,12 @@
-// Checks the gradients of a whole network against differences along random directions, in training mode and float64.
+// Checks the gradients of a network, or of a part of one, against differences along random directions, in training mode and float64.
 
 import { expect } from 'vitest'
 import { GraphBuilder } from '../src/graph/builder.ts'
+import type { Model } from '../src/graph/model.ts'
 import { sizeOf } from '../src/graph/tensor.ts'
 import type { Network } from '../src/nn/architectures.ts'
 import { crossEntropy } from '../src/nn/losses.ts'
+import type { Parameter } from '../src/nn/module.ts'
 import { evaluateModel, ndarrayOf } from '../src/ops/evaluate.ts'
 import { type NDArray, ndarray } from '../src/ops/ndarray.ts'
 import { autodiff } from '../src/passes/autodiff.ts'
@@ -23,11 +25,6 @@ export interface DirectionalOptions {
 /** Expects a gradient that is not zero for every trained parameter, and slopes that agree with central differences to 1e-6. */
 export function checkAlongDirections(network: Network, { size, batch = 2, directions = 1 }: DirectionalOptions): void {
   const random = new Random(11)
-  const trained = [...network.parameters].filter(([, { kind }]) => kind !== 'running').map(([path]) => path)
-  const training = toTrainingMode(network.model, new Set(trained))
-  const b = new GraphBuilder({ graph: training.model.graph })
-  const loss = crossEntropy(b, network.logits, b.input('targets', 'int64', [batch]), { dtype: 'float64' })
-  const { model, gradients } = autodiff(training.model, { loss, parameters: trained })
   const feeds = new Map<string, NDArray>([
     [network.input.value, drawn([batch, network.input.channels, size, size], () => random.uniform(-1, 1))],
     [
@@ -38,12 +35,33 @@ export function checkAlongDirections(network: Network, { size, batch = 2, direct
         Array.from({ length: batch }, (_, i) => i % network.logits.channels),
       ),
     ],
-    ...training.masks.map(({ input, dims }) => [input, drawn(dims, () => 1)] as const),
   ])
+  const lossOf = (b: GraphBuilder) => crossEntropy(b, network.logits, b.input('targets', 'int64', [batch]), { dtype: 'float64' })
+  checkPart({ ...network, lossOf }, feeds, { directions, random })
+}
+
+interface Part {
+  readonly model: Model
+  readonly parameters: ReadonlyMap<string, Parameter>
+  /** Emits what is lessened behind the part. */
+  readonly lossOf: (b: GraphBuilder) => string
+}
+
+/** As `checkAlongDirections`, of a part of a network whose inputs are fed. */
+export function checkPart(
+  { model: whole, parameters, lossOf }: Part,
+  given: ReadonlyMap<string, NDArray>,
+  { directions = 1, random = new Random(11) }: { readonly directions?: number; readonly random?: Random } = {},
+): void {
+  const trained = [...parameters].filter(([, { kind }]) => kind !== 'running').map(([path]) => path)
+  const training = toTrainingMode(whole, new Set(trained))
+  const loss = lossOf(new GraphBuilder({ graph: training.model.graph }))
+  const { model, gradients } = autodiff(training.model, { loss, parameters: trained })
+  const feeds = new Map<string, NDArray>([...given, ...training.masks.map(({ input, dims }) => [input, drawn(dims, () => 1)] as const)])
   // Away from zero, where scales begin as constants and a ReLU may stand on its kink.
   const at = new Map(
     trained.map((path) => {
-      const array = ndarrayOf(network.model.graph.initializers.get(path)!)
+      const array = ndarrayOf(whole.graph.initializers.get(path)!)
       return [path, { ...array, data: array.data.map((value) => value + random.normal(0, 0.1)) }] as const
     }),
   )

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { drawDensity, placesOf } from './density.ts'
+import { DensityMap, drawDensity, placesOf } from './density.ts'
 
 const coordinate = fc.double({ min: -20, max: 120, noNaN: true })
 
@@ -50,4 +50,9 @@ test('places of boxes, outlines and points', () => {
     { x: 4, y: 1, spread: 1 },
     { x: 5, y: 6 },
   ])
+})
+
+test('a density is a list in JSON', () => {
+  const map = new DensityMap(2, 1, Float32Array.of(0.1, 2 / 3))
+  expect(JSON.parse(JSON.stringify({ map }))).toEqual({ map: { width: 2, height: 1, data: [0.1, 0.666667] } })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { fromCornerSize } from './boxes.ts'
 import { Detections } from './detections.ts'
-import { fromRunLengthText } from './run-length-text.ts'
+import { fromRunLengthText, toRunLengthText } from './run-length-text.ts'
 import { encodeMask } from './run-lengths.ts'
 
 const labels = ['cat', 'dog']
@@ -101,5 +101,11 @@ describe('the JSON that people parse', () => {
       image: { width: 100, height: 80 },
       detections: [{ name: 'cat' }, {}],
     })
+    const mask = { width: 100, height: 80, counts: [4, 2, 7994] }
+    const masked = new Detections([{ label: 0, score: 1, mask }], { labels, width: 100, height: 80 })
+    const [plain] = JSON.parse(JSON.stringify(masked)).detections
+    expect([plain.mask, plain.mask]).toEqual([{ size: [80, 100], counts: toRunLengthText(mask) }, masked.toCoco(1)[0]!.segmentation])
+    expect(() => found.toCoco(1, [7])).toThrow(expect.objectContaining({ code: 'METRIC_INVALID' }))
+    expect(found.toRoboflow().inference_id).not.toBe(found.toRoboflow().inference_id)
   })
 })

@@ -286,3 +286,18 @@ describe('a simulated crowd', () => {
     expect(figures.idf1).toBeCloseTo((2 * seen) / (truths + seen), 12)
   })
 })
+
+test('scores by class decide what begins a track', () => {
+  const tracker = new Tracker({ highScore: { car: 0.8 }, newScore: { car: 0.85, person: 0.6 } })
+  const seen = frame(at(10, 10, 0.82), at(200, 10, 0.9), at(10, 200, 0.65, 1), at(200, 200, 0.4, 1))
+  expect(tracker.update(seen).detections.map(({ name, score }) => [name, score])).toEqual([
+    ['car', 0.9],
+    ['person', 0.65],
+  ])
+  for (const options of [
+    { highScore: { car: 2 } },
+    { highScore: { car: 0.9 }, newScore: { car: 0.5 } },
+    { lowScore: 0.3, highScore: { car: 0.2 } },
+  ])
+    expect(() => new Tracker(options)).toThrow(expect.objectContaining({ code: 'TRACKING_INVALID' }))
+})

@@ -66,6 +66,7 @@ export interface TrainFlags {
   loss?: TrainOptions['loss']
   dice?: number
   boundary?: number
+  boxLoss?: 'ciou' | 'giou'
   lossWeights?: LossWeights
   masks?: boolean
   suppression?: Suppression
@@ -145,6 +146,7 @@ export function trainCommand(): Command {
     .addOption(choice('--loss <name>', 'what training lessens, of classes or pixels', ['cross-entropy', 'focal']))
     .option('--dice <weight>', 'of a segmenter: weight of the overlap beside the loss of pixels (default: 1)', parseNumber)
     .option('--boundary <weight>', 'of a segmenter: how much more pixels on borders count (default: 0)', parseNumber)
+    .addOption(choice('--box-loss <name>', 'of a detector: what training lessens of boxes (default: ciou)', ['ciou', 'giou']))
     .option('--masks', 'of a detector: each detection gets a mask; needs outlines or masks in the data')
     .addOption(
       choice('--suppression <how>', 'of a detector: how doubles go; none: it learns to answer once', ['class', 'agnostic', 'none']),
@@ -215,7 +217,7 @@ export interface TrainingRun {
 
 /** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
 export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
-  const strange = (['dice', 'boundary', 'lossWeights', 'masks', 'suppression', 'mosaic'] as const).find((name) => flags[name] !== undefined)
+  const strange = (['dice', 'boundary', 'boxLoss', 'lossWeights', 'masks', 'suppression', 'mosaic'] as const).find((name) => flags[name] !== undefined)
   if (strange !== undefined)
     throw new FoveaError('TRAIN_OPTION', { field: strange, expected: 'a --task that has it, such as segment or multi', found: 'classify' })
   const line = new LiveLine()
@@ -300,6 +302,7 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
     ...(flags.lossWeights === undefined ? {} : { lossWeights: flags.lossWeights }),
     ...(flags.mosaic === undefined ? {} : { mosaic: flags.mosaic }),
     ...segmentLossOf(flags),
+    ...(flags.boxLoss && { detectLoss: { box: flags.boxLoss } }),
     detect: { ...(flags.masks && { masks: true }), ...(flags.suppression && { suppression: flags.suppression }) },
   }
 }

@@ -202,7 +202,7 @@ function shapesOf(labels: number): Readonly<Record<string, KeyShape>> {
 }
 
 /**
- * The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `imgsz`) beside ours.
+ * The metadata as `metadata_props`, with the keys that other tools read (Ultralytics: `names`, `task`, `stride`, `imgsz`) beside ours.
  *
  * @throws FoveaError MODEL_METADATA, MODEL_VERSION where version or range could not be read again
  */
@@ -221,6 +221,9 @@ export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
     put('task', labelled ? metadata.task : undefined)
     put('names', labelled ? pythonDict(metadata.labels) : undefined)
   }
+  const strides = (metadata.heads ?? []).flatMap((head) => (head.task === 'detect' ? (head.scores?.levels ?? []) : [])).map(({ stride }) => stride)
+  // A detector of another tool says so itself.
+  if (strides.length > 0) put('stride', `${Math.max(...strides)}`)
   put('imgsz', size === undefined ? undefined : `[${size.join(', ')}]`)
   return { ...model, metadata: props, producerName: 'fovea', producerVersion: frameworkVersion }
 }

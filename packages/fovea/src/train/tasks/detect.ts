@@ -58,7 +58,7 @@ function isKnown({ annotations }: ImageDataset['samples'][number]): boolean {
 }
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a box */
-export function detectTraining(head: DetectHead, { train, batchSize, imageSize, joined }: HeadContext): HeadTraining {
+export function detectTraining(head: DetectHead, { train, batchSize, imageSize, detectLoss = {}, joined }: HeadContext): HeadTraining {
   const { name, labels, auxiliary, masks } = head
   const scores = head.scores!
   const counts = train.samples.map(({ annotations = [] }) => annotations.filter(isTaught).length)
@@ -88,6 +88,7 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
       const truth = b.input(inputs.boxes, 'float32', [batchSize, boxes, 4])
       const classes = b.input(inputs.labels, 'int64', [batchSize, boxes])
       const options = {
+        ...detectLoss,
         dims: { count: batchSize, boxes, classes: labels.length, points, bins: scores.bins },
         ...(known && { known: b.input(inputs.known, 'float32', [batchSize, 1, points]) }),
         ...(grid && {

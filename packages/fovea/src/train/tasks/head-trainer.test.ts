@@ -238,6 +238,8 @@ describe('HeadTrainer', () => {
     ['TRAIN_OPTION lossWeights', { lossWeights: 'learnt' as 'uncertainty' }],
     ['TRAIN_OPTION heads.count.labels', { heads: [{ task: 'count', labels: ['square'] }] }],
     ['TRAIN_OPTION lossWeights', { lossWeights: { other: 1 } }],
+    ['TRAIN_OPTION detectLoss.box', { detectLoss: { box: 'iou' as 'giou' } }],
+    ['TRAIN_OPTION detectLoss', { heads: [{ task: 'count', labels: classes }], detectLoss: { box: 'giou' } }],
     ['TRAIN_OPTION imageSize', { imageSize: 8 }],
     ['TRAIN_OPTION augment', { augment: 'wild' as never }],
     ['TRAIN_OPTION averageDecay', { averageDecay: 1 }],

@@ -13,12 +13,21 @@ export interface SegmentLossOptions extends Pick<SegmentationLossOptions, 'pixel
   readonly boundary?: number
 }
 
+/** What heads that detect lessen. */
+export interface DetectLossOptions {
+  /** Of boxes: complete or generalized IoU (arXiv:2005.03572, arXiv:1902.09630). @default 'ciou' */
+  readonly box?: 'ciou' | 'giou'
+  /** Of classes: with focus on what is far from right (arXiv:2006.04388), or without. @default 'quality-focal' */
+  readonly classification?: 'quality-focal' | 'cross-entropy'
+}
+
 /** What all heads of a training know of it. */
 export interface HeadContext {
   readonly train: ImageDataset
   readonly batchSize: number
   readonly imageSize: readonly [height: number, width: number]
   readonly segmentLoss?: SegmentLossOptions
+  readonly detectLoss?: DetectLossOptions
   /** Pictures that one of a batch may be joined from. */
   readonly joined: number
 }

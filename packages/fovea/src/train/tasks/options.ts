@@ -12,7 +12,7 @@ import { type AugmentationName, augmentations } from '../augment.ts'
 import { invalid, OptionReader } from '../check-options.ts'
 import type { TrainOptions } from '../options.ts'
 import type { HeadTrainEvent } from './events.ts'
-import type { SegmentLossOptions } from './head-training.ts'
+import type { DetectLossOptions, SegmentLossOptions } from './head-training.ts'
 import type { LossWeights } from './joint-loss.ts'
 
 type Shared =
@@ -61,6 +61,8 @@ export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
   readonly lossWeights?: LossWeights
   /** What heads that segment lessen: pixels, overlap (Dice), and how much more borders count. */
   readonly segmentLoss?: SegmentLossOptions
+  /** What heads that detect lessen: of boxes, and of classes. */
+  readonly detectLoss?: DetectLossOptions
   /** Factor on the learning rate of all but the heads, where weights are not fresh. @default 0.5 */
   readonly backboneRate?: number
   /**
@@ -99,6 +101,7 @@ export interface HeadRecipe {
   readonly accumulate: number
   readonly lossWeights: LossWeights
   readonly segmentLoss: Required<SegmentLossOptions>
+  readonly detectLoss: Required<DetectLossOptions>
   readonly freeze: string
   readonly augment: Transform | undefined
   readonly mosaic: number
@@ -142,6 +145,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     accumulate: read.whole('accumulate', 1, 1),
     lossWeights: lossWeightsOf(options),
     segmentLoss: segmentLossOf(options),
+    detectLoss: detectLossOf(options),
     freeze: options.freeze ?? 'none',
     augment: augmentOf(options.augment ?? 'light'),
     mosaic: mosaicOf(options, epochs),
@@ -210,6 +214,19 @@ function segmentLossOf({ segmentLoss, heads }: HeadTrainOptions): Required<Segme
   for (const [key, value] of Object.entries({ dice, boundary }))
     if (!(value >= 0 && Number.isFinite(value))) throw invalid(`segmentLoss.${key}`, 'a number of at least 0', value)
   return { pixels, dice, boundary }
+}
+
+function detectLossOf({ detectLoss, heads }: HeadTrainOptions): Required<DetectLossOptions> {
+  if (detectLoss === undefined) return { box: 'ciou', classification: 'quality-focal' }
+  if (!heads.some(({ task }) => task === 'detect')) throw invalid('detectLoss', 'a head that detects', 'none')
+  if (typeof detectLoss !== 'object' || detectLoss === null) throw invalid('detectLoss', '{ box, classification }', String(detectLoss))
+  const { box = 'ciou', classification = 'quality-focal', ...others } = detectLoss
+  const [strange] = Object.keys(others)
+  if (strange !== undefined) throw invalid('detectLoss', 'box, classification', strange)
+  if (box !== 'ciou' && box !== 'giou') throw invalid('detectLoss.box', 'ciou, giou', String(box))
+  if (classification !== 'quality-focal' && classification !== 'cross-entropy')
+    throw invalid('detectLoss.classification', 'quality-focal, cross-entropy', String(classification))
+  return { box, classification }
 }
 
 function imageSizeOf(size: number | readonly [number, number]): readonly [number, number] {

@@ -4,6 +4,7 @@ import { Tensor } from '../../graph/tensor.ts'
 import { verifyModel } from '../../graph/verifier.ts'
 import { extract } from '../../passes/extract.ts'
 import { inferValues } from '../../passes/infer-shapes.ts'
+import type { Detections } from '../../vision/detections.ts'
 import { createImage } from '../../vision/image.ts'
 import { placementOf } from '../../vision/placement.ts'
 import { createPreprocessing } from '../../vision/preprocessing.ts'
@@ -14,6 +15,7 @@ import { DeepSeekVision } from '../vision-model.ts'
 import { addHeads, type HeadSpec } from './add-heads.ts'
 import { readCount } from './count.ts'
 import { readDetections, withoutAuxiliary } from './detect.ts'
+import type { Multilabel } from './multilabel.ts'
 import { readSegmentation } from './segment.ts'
 
 const labels = ['a', 'b']
@@ -209,4 +211,31 @@ describe('heads', () => {
     const model = addHeads(buildFeatures('resnet-tiny'), all)
     expect(readMetadata(writeMetadata(model, readMetadata(model))).heads).toEqual(readMetadata(model).heads)
   })
+})
+
+test('of two looks the mean of the scores is held against the threshold, and names of classes are looked for in all heads', async () => {
+  const source = buildFeatures('small-cnn', { imageSize: [64, 64] })
+  const model = addHeads(source, [{ task: 'detect', labels, iou: 0.9 }])
+  const picture = createImage(
+    64,
+    64,
+    3,
+    Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (37 * i * i + 11 * i) % 256),
+  )
+  await using detector = await DeepSeekVision.of<'detect'>(model, readMetadata(model), { threads: 1, share: false })
+  const all = await detector.predict(picture, { flip: true, confidence: 0.0001 })
+  const threshold = all.detections[Math.floor(all.length / 2)]!.score
+  const some = await detector.predict(picture, { flip: true, confidence: threshold })
+  expect(all.length).toBeGreaterThan(4)
+  expect(some.detections).toEqual(all.above(threshold).detections)
+  await expect(detector.predict(picture, { flip: true, confidence: { zebra: 0.4 } })).rejects.toMatchObject({ code: 'MODEL_OPTION' })
+  const both = addHeads(source, [
+    { task: 'detect', labels },
+    { task: 'multilabel', labels: ['c', 'd'] },
+  ])
+  await using several = await DeepSeekVision.of<'multi'>(both, readMetadata(both), { threads: 1, share: false })
+  const { heads } = await several.predict(picture, { confidence: { a: 1, c: 0, d: 1 } })
+  expect((heads.detect as Detections).detections.some(({ name }) => name === 'a')).toBe(false)
+  expect((heads.multilabel as Multilabel).present.map(({ label }) => label)).toEqual(['c'])
+  await expect(several.predict(picture, { confidence: { zebra: 0.4 } })).rejects.toMatchObject({ code: 'MODEL_OPTION' })
 })

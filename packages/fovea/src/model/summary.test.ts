@@ -59,6 +59,18 @@ describe('summarize', () => {
     expect([flopsAt, flops]).toEqual([{ N: 1 }, countFlops(convolution, { N: 1 })])
   })
 
+  it('counts a detector up to the choice of boxes', () => {
+    const chosen = readModel(`
+      graph main(x: float32[N,3,8,8]) -> (y)
+        k: float32[4,3,3,3] = ${list(108)}
+        c = Conv(x, k) {pads=[1,1,1,1]}
+        r = Relu(c)
+        places = NonZero(r)
+        y = Neg(places)`)
+    expect(countFlops(chosen, { N: 1 })).toBe(countFlops(convolution, { N: 1 }))
+    expect(countFlops(chosen, {})).toBeUndefined()
+  })
+
   it('does not count the scaling of the pixels among the parameters', () => {
     const model = readModel(`
       graph main(images: uint8[N,2,2,3]) -> (y)

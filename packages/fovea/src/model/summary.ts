@@ -32,7 +32,7 @@ export interface ModelSummary {
   readonly parameters: number
   /** Bytes of all initializers. */
   readonly weightBytes: number
-  /** For one picture, a multiply-add counted as two; undefined where a shape or operator is unknown. */
+  /** For one picture, a multiply-add counted as two, as `countFlops` counts; undefined where a shape or operator is unknown. */
   readonly flops: number | undefined
   /** The size that `flops` was counted at, where the model leaves its own open. */
   readonly flopsAt: Readonly<Record<string, number>>
@@ -77,15 +77,23 @@ export function summarize(model: Model, size: readonly [height: number, width: n
   }
 }
 
-/** FLOPs of one run under these bindings; undefined where a shape is not static or an operator unknown. */
+/** Operators whose outputs are as long as what they choose: how long is known when the model has run. */
+const choosing: ReadonlySet<string> = new Set(['NonMaxSuppression', 'NonZero', 'TopK', 'Compress', 'Unique'])
+
+/**
+ * FLOPs of one run under these bindings, but for what follows a choice of unknown length, such as the boxes of a detector: there little is
+ * left to be computed. Undefined where another shape is not static or an operator unknown.
+ */
 export function countFlops(model: Model, bindings: Readonly<Record<string, number>>): number | undefined {
   const shapes = inferValues(model, { bindings })
+  const chosen = new Set<string>()
   let total = 0
   for (const node of model.graph.nodes) {
     const operator = findOperator(node)
     const known = [...node.inputs, ...node.outputs].every((name) => name === '' || isStatic(shapes.dims(name)))
-    if (operator === undefined || !known) return undefined
-    total += operator.flops(new Flops(node, opsetOf(model, node), shapes))
+    if (operator !== undefined && known) total += operator.flops(new Flops(node, opsetOf(model, node), shapes))
+    else if (choosing.has(node.op) || node.inputs.some((name) => chosen.has(name))) for (const name of node.outputs) chosen.add(name)
+    else return undefined
   }
   return total
 }

@@ -220,6 +220,7 @@ export type { AnomalyRecipe, AnomalyTrainEvent, AnomalyTrainOptions } from './tr
 export { type AnomalyFigures, AnomalyTrainer, type AnomalyTrainResult } from './train/tasks/anomaly/trainer.ts'
 export type { HeadEpochRecord, HeadTrainEvent } from './train/tasks/events.ts'
 export { HeadTrainer, type HeadTrainResult } from './train/tasks/head-trainer.ts'
+export type { DetectLossOptions, SegmentLossOptions } from './train/tasks/head-training.ts'
 export type { HeadRecipe, HeadTrainOptions } from './train/tasks/options.ts'
 export { Trainer, type TrainResult } from './train/trainer.ts'
 export { type ErrorCode, type ErrorDetails, errorCatalogue, FoveaError, isFoveaError } from './util/errors.ts'
@@ -243,7 +244,17 @@ export {
   toCornerSize,
   toRelative,
 } from './vision/boxes.ts'
-export { Detections, type NamedDetection } from './vision/detections.ts'
+export {
+  type CocoDetection,
+  type CompressedMask,
+  Detections,
+  type DetectionsOptions,
+  type NamedDetection,
+  type PlainDetection,
+  type RoboflowPrediction,
+  type TransformersDetection,
+  type UltralyticsDetection,
+} from './vision/detections.ts'
 export type { DrawnThing } from './vision/drawing/detections.ts'
 export type { DrawnLine, DrawnZone } from './vision/drawing/tracking.ts'
 export type { LabelMap } from './vision/geometry/label-map.ts'
@@ -326,7 +337,7 @@ export { type MergeTilesOptions, mergeTiles, type Tile, type TileDetections, typ
 export { type AssignmentProblem, linearAssignment } from './vision/tracking/assignment.ts'
 export type { ClockOptions, FrameTime } from './vision/tracking/clock.ts'
 export type { Track, TrackState } from './vision/tracking/track.ts'
-export { Tracker, type TrackerOptions, trackIdOf } from './vision/tracking/tracker.ts'
+export { Tracker, type TrackerOptions, type TrackScores, trackIdOf } from './vision/tracking/tracker.ts'
 export { type Trail, Trails, type TrailsOptions } from './vision/tracking/trails.ts'
 export { type Anchor, anchorNames } from './vision/zones/anchors.ts'
 export { type LineCrossings, LineZone, type LineZoneOptions } from './vision/zones/line-zone.ts'

@@ -8,7 +8,7 @@ import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
 import type { Detections } from '../vision/detections.ts'
 import type { DrawnLine, DrawnZone } from '../vision/drawing/tracking.ts'
-import { type ClassScores, Tracker, trackIdOf } from '../vision/tracking/tracker.ts'
+import { Tracker, type TrackScores, trackIdOf } from '../vision/tracking/tracker.ts'
 import { type Trail, Trails } from '../vision/tracking/trails.ts'
 import { type Anchor, anchorNames } from '../vision/zones/anchors.ts'
 import { LineZone } from '../vision/zones/line-zone.ts'
@@ -21,7 +21,7 @@ export interface TrackFlags {
   line?: (readonly number[])[]
   zone?: (readonly number[])[]
   anchor?: Anchor
-  confidence?: ClassScores
+  confidence?: TrackScores
 }
 
 /** Adds the options of tracking. */

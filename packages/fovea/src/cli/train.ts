@@ -217,7 +217,9 @@ export interface TrainingRun {
 
 /** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
 export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
-  const strange = (['dice', 'boundary', 'boxLoss', 'lossWeights', 'masks', 'suppression', 'mosaic'] as const).find((name) => flags[name] !== undefined)
+  const strange = (['dice', 'boundary', 'boxLoss', 'lossWeights', 'masks', 'suppression', 'mosaic'] as const).find(
+    (name) => flags[name] !== undefined,
+  )
   if (strange !== undefined)
     throw new FoveaError('TRAIN_OPTION', { field: strange, expected: 'a --task that has it, such as segment or multi', found: 'classify' })
   const line = new LiveLine()

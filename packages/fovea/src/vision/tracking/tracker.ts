@@ -9,15 +9,15 @@ import { type ClockOptions, FrameClock, type FrameTime, trackingInvalid } from '
 import { type Track, TrackRecord } from './track.ts'
 
 /** One score for all classes, or by class name; of classes that are not named the default. */
-export type ClassScores = number | Readonly<Record<string, number>>
+export type TrackScores = number | Readonly<Record<string, number>>
 
 export interface TrackerOptions extends ClockOptions {
   /** From this score on a detection is strong: it is matched first, also with tracks that are lost. @default 0.5 */
-  readonly highScore?: ClassScores
+  readonly highScore?: TrackScores
   /** Detections from this score on to `highScore` go on with tracks, but begin none: let the detector give them. @default 0.1 */
   readonly lowScore?: number
   /** From this score on a detection that no track takes begins one. @default highScore + 0.1, at most 1 */
-  readonly newScore?: ClassScores
+  readonly newScore?: TrackScores
   /** Strong detections match where IoU, times the score with `fuseScores`, is above this. @default 0.2 */
   readonly overlap?: number
   /** Weak detections match where IoU is above this. @default 0.5 */
@@ -40,18 +40,18 @@ const defaultHigh = 0.5
 const defaultNew = 0.6
 
 /** The score of a class; `''` is none. */
-function scoreOf(scores: ClassScores, name: string, otherwise: number): number {
+function scoreOf(scores: TrackScores, name: string, otherwise: number): number {
   return typeof scores === 'number' ? scores : Object.hasOwn(scores, name) ? scores[name]! : otherwise
 }
 
 /** By the names that errors give them. */
-function scoresIn(field: string, scores: ClassScores): Record<string, number> {
+function scoresIn(field: string, scores: TrackScores): Record<string, number> {
   if (typeof scores === 'number') return { [field]: scores }
   if (typeof scores !== 'object' || scores === null) throw trackingInvalid(field, '0 to 1, or numbers by class', scores)
   return Object.fromEntries(Object.entries(scores).map(([name, score]) => [`${field}.${name}`, score]))
 }
 
-function raised(scores: ClassScores): ClassScores {
+function raised(scores: TrackScores): TrackScores {
   const higher = (score: number) => Math.min(1, score + 0.1)
   return typeof scores === 'number'
     ? higher(scores)
@@ -80,9 +80,9 @@ interface Seen {
  * Boxes move by a Kalman filter, whose step is the time between two frames, so frames may be dropped. The order of detections does not matter.
  */
 export class Tracker {
-  readonly highScore: ClassScores
+  readonly highScore: TrackScores
   readonly lowScore: number
-  readonly newScore: ClassScores
+  readonly newScore: TrackScores
   readonly #options: Required<Pick<TrackerOptions, 'overlap' | 'weakOverlap' | 'newOverlap' | 'fuseScores' | 'byClass' | 'minHits'>>
   readonly #lostSeconds: number
   readonly #clock: FrameClock

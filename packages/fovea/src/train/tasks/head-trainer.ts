@@ -91,7 +91,14 @@ export class HeadTrainer {
     for (const text of notes) this.#emit({ kind: 'note', text })
     const metadata = readMetadata(model)
     const { batchSize, imageSize, segmentLoss, detectLoss } = recipe
-    const context: HeadContext = { train: this.#options.train, batchSize, imageSize, segmentLoss, detectLoss, joined: recipe.mosaic > 0 ? 4 : 1 }
+    const context: HeadContext = {
+      train: this.#options.train,
+      batchSize,
+      imageSize,
+      segmentLoss,
+      detectLoss,
+      joined: recipe.mosaic > 0 ? 4 : 1,
+    }
     const trainings = metadata.heads!.map((head) => trainingOf(head, context))
     const { step, parameters } = compile(model, metadata, recipe, trainings, await blockFor(recipe))
     const batches = this.#trainBatches(recipe, metadata)

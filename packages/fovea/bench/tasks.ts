@@ -4,7 +4,8 @@
 // node bench/tasks.ts bccd|neu|membrane|crowd|surfaces-detect|surfaces-segment|surfaces-classify|surfaces-multi|surfaces-multi-uncertainty
 //                       --out FILE
 //                       [--model NAME] [--size HEIGHTxWIDTH] [--epochs N] [--batch N] [--rate R] [--decay D]
-//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--threads N] [--keep FOLDER] [--draw FOLDER]
+//                                       [--backbone-rate R] [--augment NAME] [--freeze STAGE] [--seed N] [--pictures N] [--channels N] [--mosaic P]
+//                                       [--loss-weights detect=2] [--threads N] [--keep FOLDER] [--draw FOLDER]
 
 import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -33,7 +34,7 @@ import { Random } from '../src/util/random.ts'
 
 type Settings = Pick<
   HeadTrainOptions,
-  'imageSize' | 'epochs' | 'batchSize' | 'averageDecay' | 'augment' | 'freeze' | 'learningRate' | 'lossWeights' | 'segmentLoss'
+  'imageSize' | 'epochs' | 'batchSize' | 'averageDecay' | 'augment' | 'freeze' | 'learningRate' | 'lossWeights' | 'mosaic' | 'segmentLoss'
 >
 
 interface Data {
@@ -147,10 +148,19 @@ const tasks: Readonly<Record<string, Task>> = {
   crowd: {
     heads: ['count'],
     model: 'deepseek-vision-tiny',
-    settings: { imageSize: [192, 256], epochs: 16, batchSize: 8, averageDecay: 0.998, augment: anyView, freeze: 'conv2' },
+    settings: {
+      imageSize: [192, 256],
+      epochs: 7,
+      batchSize: 8,
+      learningRate: 0.002,
+      averageDecay: 0.998,
+      augment: anyView,
+      mosaic: 0.5,
+      freeze: 'conv2',
+    },
     async open() {
       return {
-        train: crowds(Number(values.pictures ?? 4000), 0, known),
+        train: crowds(Number(values.pictures ?? 6000), 0, known),
         test: crowds(120, 1_000_000, heldBack),
         known: crowds(60, 2_000_000, known),
       }
@@ -183,6 +193,7 @@ const { values, positionals } = parseArgs({
     draw: { type: 'string' },
     channels: { type: 'string' },
     mosaic: { type: 'string' },
+    'loss-weights': { type: 'string' },
     data: { type: 'string', default: process.env.FOVEA_SHARED_DATA ?? join(import.meta.dirname, '../../../../shared/data') },
   },
 })
@@ -201,6 +212,10 @@ const settings: Settings = {
   ...(values.decay && { averageDecay: Number(values.decay) }),
   ...(values.freeze && { freeze: values.freeze }),
   ...(values.rate && { learningRate: Number(values.rate) }),
+  ...(values.mosaic && { mosaic: Number(values.mosaic) }),
+  ...(values['loss-weights'] && {
+    lossWeights: Object.fromEntries(values['loss-weights'].split(',').map((part) => [part.split('=')[0]!, Number(part.split('=')[1])])),
+  }),
   ...(values.augment && { augment: values.augment as AugmentationName }),
 }
 const channels = Number(values.channels ?? task.channels ?? 0)
@@ -215,7 +230,6 @@ try {
     model: name,
     ...settings,
     ...(values['backbone-rate'] && { backboneRate: Number(values['backbone-rate']) }),
-    ...(values.mosaic && { mosaic: Number(values.mosaic) }),
     ...(values.threads && { threads: Number(values.threads) }),
     seed: Number(values.seed),
     out: folder,

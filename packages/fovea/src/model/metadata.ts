@@ -221,7 +221,9 @@ export function writeMetadata(model: Model, metadata: ModelMetadata): Model {
     put('task', labelled ? metadata.task : undefined)
     put('names', labelled ? pythonDict(metadata.labels) : undefined)
   }
-  const strides = (metadata.heads ?? []).flatMap((head) => (head.task === 'detect' ? (head.scores?.levels ?? []) : [])).map(({ stride }) => stride)
+  const strides = (metadata.heads ?? [])
+    .flatMap((head) => (head.task === 'detect' ? (head.scores?.levels ?? []) : []))
+    .map(({ stride }) => stride)
   // A detector of another tool says so itself.
   if (strides.length > 0) put('stride', `${Math.max(...strides)}`)
   put('imgsz', size === undefined ? undefined : `[${size.join(', ')}]`)

@@ -246,7 +246,6 @@ export {
 } from './vision/boxes.ts'
 export {
   type CocoDetection,
-  type CompressedMask,
   Detections,
   type DetectionsOptions,
   type NamedDetection,
@@ -320,6 +319,7 @@ export type {
   SegmentationPrediction,
 } from './vision/predictions.ts'
 export type { Preprocessing } from './vision/preprocessing.ts'
+export type { CompressedMask } from './vision/run-length-text.ts'
 export { fromRunLengthText, toRunLengthText } from './vision/run-length-text.ts'
 export {
   checkRunLengths,

@@ -136,6 +136,7 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
   const model = await loadFlagged(file, flags, line, signal)
   try {
     for (const note of model.notes) line.print(pc.yellow(note))
+    checkMeasured(model, flags, target !== undefined)
     if ((flags.calibrate || flags.reject !== undefined) && headToMeasure(model, flags.head).task !== 'classify')
       throw new FoveaError('EVALUATE_TASK', {
         field: flags.calibrate ? '--calibrate' : '--reject',
@@ -146,7 +147,6 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
     if (target !== undefined && (flags.sweep !== undefined || (!flags.calibrate && flags.reject === undefined)))
       checkThresholds(model.metadata, flags.head)
     else if (target !== undefined) checkScaling(model.metadata)
-    checkMeasured(model, flags, target !== undefined)
     const { pictures, name, warnings } = await openData(data, model, flags, signal)
     for (const warning of warnings) line.print(pc.yellow(warning))
     if (model.metadata.task === 'multi' && flags.head === undefined) {

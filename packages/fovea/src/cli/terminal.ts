@@ -133,7 +133,9 @@ export function parseShare(text: string): number {
 /** Reads `320`, or `HEIGHTxWIDTH`. @throws commander's InvalidArgumentError */
 export function parseSize(text: string): number | readonly [height: number, width: number] {
   const [, height, width] = /^(\d+)x(\d+)$/.exec(text) ?? []
-  return height === undefined ? parseNumber(text) : [Number(height), Number(width)]
+  if (height !== undefined) return [Number(height), Number(width)]
+  if (text.trim() === '' || !Number.isFinite(Number(text))) throw new InvalidArgumentError('It must be a number, or HEIGHTxWIDTH.')
+  return Number(text)
 }
 
 /** Reads `0.4`, or scores by class: `car=0.5`, several with commas between. @throws commander's InvalidArgumentError */

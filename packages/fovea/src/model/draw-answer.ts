@@ -4,7 +4,7 @@ import { type DrawDetectionsOptions, drawDetections } from '../data/draw-detecti
 import { drawPrediction as drawGuesses } from '../data/draw-prediction.ts'
 import { FoveaError } from '../util/errors.ts'
 import { said } from '../util/said.ts'
-import type { Annotation } from '../vision/annotation.ts'
+import { type Annotation, hasPixels } from '../vision/annotation.ts'
 import { AnomalyMap, oddThings } from '../vision/anomaly.ts'
 import { Detections } from '../vision/detections.ts'
 import type { DrawnThing } from '../vision/drawing/detections.ts'
@@ -141,7 +141,7 @@ function thingsOf(answer: HeadAnswer, { width, height }: Image): DrawnThing[] {
 function thingsOfTruth({ classes, annotations = [], labelMap }: PictureTruth, answers: readonly HeadAnswer[]): DrawnThing[] {
   const named = annotations.map((one): DrawnThing => ({ ...one, ...(classes[one.label] !== undefined && { name: classes[one.label]! }) }))
   if (labelMap === undefined || !answers.some(({ task }) => task === 'segment' || task === 'anomaly')) return named
-  return [...thingsOfMap(labelMap, classes), ...named.filter(({ mask, polygons }) => (mask ?? polygons) === undefined)]
+  return [...thingsOfMap(labelMap, classes), ...named.filter((one) => !hasPixels(one))]
 }
 
 /** A mask for each class that is there but the background. */

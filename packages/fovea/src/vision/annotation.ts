@@ -57,3 +57,13 @@ export interface Detection extends Annotation {
   /** 0 to 1. */
   readonly score: number
 }
+
+/** Whether it is told which pixels the thing has. */
+export function hasPixels({ mask, polygons }: Annotation): boolean {
+  return (mask ?? polygons) !== undefined
+}
+
+/** Whether it is told how far the thing reaches: not of a point, nor of a class of the picture. */
+export function hasExtent({ box, mask, polygons, orientedBox }: Annotation): boolean {
+  return (box ?? mask ?? polygons ?? orientedBox) !== undefined
+}

@@ -4,7 +4,7 @@ import type { Annotation, Box, Detection, RunLengths } from './annotation.ts'
 import { connectedRegions } from './metrics/regions.ts'
 import type { AnomalyPrediction } from './predictions.ts'
 import { resizeMap } from './resize-map.ts'
-import { toRunLengthText } from './run-length-text.ts'
+import { type CompressedMask, compressedMask } from './run-length-text.ts'
 import { encodeRegion } from './run-lengths.ts'
 
 /** So many regions are told: an odd picture of noise has thousands. */
@@ -90,14 +90,14 @@ export class AnomalyMap implements AnomalyPrediction {
     threshold: number
     isAnomalous: boolean
     pixelThreshold: number
-    regions: { score: number; area: number; box: Box; mask: { size: [number, number]; counts: string } }[]
+    regions: { score: number; area: number; box: Box; mask: CompressedMask }[]
   } {
     const { score, threshold, isAnomalous, pixelThreshold, width, height } = this
     const regions = this.regions.map(({ score: most, area, box, mask }) => ({
       score: most,
       area,
       box,
-      mask: { size: [height, width] as [number, number], counts: toRunLengthText(mask) },
+      mask: compressedMask(mask),
     }))
     return { task: 'anomaly', image: { width, height }, score, threshold, isAnomalous, pixelThreshold, regions }
   }

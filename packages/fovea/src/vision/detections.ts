@@ -2,14 +2,14 @@
 
 import { FoveaError } from '../util/errors.ts'
 import { said } from '../util/said.ts'
-import type { Annotation, Box, Detection, Polygon, RunLengths } from './annotation.ts'
+import type { Annotation, Box, Detection, Polygon } from './annotation.ts'
 import { boxArea, boxIoUs, toCornerSize } from './boxes.ts'
 import { polygonArea } from './geometry/polygon.ts'
 import { maskPolygons } from './mask-polygons.ts'
 import { boxOf } from './metrics/detections.ts'
 import { type NmsOptions, nonMaxSuppression } from './nms.ts'
 import type { DetectionPrediction } from './predictions.ts'
-import { toRunLengthText } from './run-length-text.ts'
+import { type CompressedMask, compressedMask } from './run-length-text.ts'
 
 export interface DetectionsOptions {
   /** Class names, in the order of `label`. */
@@ -60,12 +60,6 @@ export interface CocoDetection {
   readonly score: number
   /** Of a thing with a mask. */
   readonly segmentation?: CompressedMask
-}
-
-/** COCO's compressed run lengths. */
-export interface CompressedMask {
-  readonly size: readonly [height: number, width: number]
-  readonly counts: string
 }
 
 /** A detection as JSON has it. */
@@ -151,7 +145,7 @@ export class Detections implements DetectionPrediction {
 
   /** Plain data: what `JSON.stringify` writes; masks are COCO's compressed run lengths. */
   toJSON(): { task: 'detect'; image: { width: number; height: number }; detections: readonly PlainDetection[] } {
-    const detections = this.detections.map(({ mask, ...rest }) => ({ ...rest, ...(mask && { mask: compressed(mask) }) }))
+    const detections = this.detections.map(({ mask, ...rest }) => ({ ...rest, ...(mask && { mask: compressedMask(mask) }) }))
     return { task: 'detect', image: { width: this.width, height: this.height }, detections }
   }
 
@@ -223,7 +217,7 @@ export class Detections implements DetectionPrediction {
         category_id: categoryIds[detection.label]!,
         bbox,
         score: detection.score,
-        ...(detection.mask && { segmentation: compressed(detection.mask) }),
+        ...(detection.mask && { segmentation: compressedMask(detection.mask) }),
       }
     })
   }
@@ -236,10 +230,6 @@ export class Detections implements DetectionPrediction {
 
 export interface NamedDetection extends Detection {
   readonly name: string
-}
-
-function compressed(mask: RunLengths): CompressedMask {
-  return { size: [mask.height, mask.width], counts: toRunLengthText(mask) }
 }
 
 /** The box, or that around outline or mask. */

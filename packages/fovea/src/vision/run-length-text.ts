@@ -52,3 +52,14 @@ export function fromRunLengthText(text: string, width: number, height: number): 
   }
   return checkRunLengths({ width, height, counts })
 }
+
+/** COCO's compressed run lengths. */
+export interface CompressedMask {
+  readonly size: readonly [height: number, width: number]
+  readonly counts: string
+}
+
+/** A mask as COCO's files and our JSON have it. @throws what `toRunLengthText` throws */
+export function compressedMask(mask: RunLengths): CompressedMask {
+  return { size: [mask.height, mask.width], counts: toRunLengthText(mask) }
+}

@@ -4,7 +4,7 @@ import { FoveaError } from '../util/errors.ts'
 import type { Polygon, RunLengths } from './annotation.ts'
 import { maskPolygons } from './mask-polygons.ts'
 import type { SegmentationPrediction } from './predictions.ts'
-import { toRunLengthText } from './run-length-text.ts'
+import { type CompressedMask, compressedMask } from './run-length-text.ts'
 import { encodeMask } from './run-lengths.ts'
 
 /**
@@ -69,13 +69,12 @@ export class Segmentation implements SegmentationPrediction {
   toJSON(): {
     task: 'segment'
     image: { width: number; height: number }
-    classes: { label: string; index: number; share: number; mask: { size: [number, number]; counts: string } }[]
+    classes: { label: string; index: number; share: number; mask: CompressedMask }[]
   } {
     const shares = this.shares()
     const classes = this.labels.flatMap((label, index) => {
       if (shares[label] === 0) return []
-      const mask = { size: [this.height, this.width] as [number, number], counts: toRunLengthText(this.mask(label)) }
-      return [{ label, index, share: shares[label]!, mask }]
+      return [{ label, index, share: shares[label]!, mask: compressedMask(this.mask(label)) }]
     })
     return { task: 'segment', image: { width: this.width, height: this.height }, classes }
   }

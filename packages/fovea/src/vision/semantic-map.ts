@@ -1,6 +1,6 @@
 // From things with outlines or masks to a class for each pixel.
 
-import type { Annotation } from './annotation.ts'
+import { type Annotation, hasExtent, hasPixels } from './annotation.ts'
 import type { LabelMap } from './geometry/label-map.ts'
 import { maskOf } from './metrics/detections.ts'
 import { visitRuns } from './run-lengths.ts'
@@ -12,16 +12,6 @@ export const unknownPixel = 255
 export function semanticLabels(labels: readonly string[]): { readonly labels: readonly string[]; readonly background: number } {
   const named = labels.findIndex((label) => label.toLowerCase() === 'background')
   return named < 0 ? { labels: [...labels, 'background'], background: labels.length } : { labels, background: named }
-}
-
-/** Whether it is told which pixels the thing has. */
-export function hasPixels({ mask, polygons }: Annotation): boolean {
-  return (mask ?? polygons) !== undefined
-}
-
-/** Whether it is told how far the thing reaches: not of a point, nor of a class of the picture. */
-export function hasExtent({ box, mask, polygons, orientedBox }: Annotation): boolean {
-  return (box ?? mask ?? polygons ?? orientedBox) !== undefined
 }
 
 /**

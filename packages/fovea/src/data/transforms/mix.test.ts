@@ -105,7 +105,7 @@ describe('mosaic', () => {
               wanted[y * 60 + x] = [colors[label]!, label]
             }
         expect(wanted.map((_, i) => [image.data[i * 3], labelMap!.data[i]])).toEqual(wanted)
-        // At twice a quarter, in pictures as long as the canvas, nothing is left grey but where their shape differs from it.
+        // At twice a quarter something of each is seen.
         if (zoom[0] === 2) expect(annotations).toHaveLength(4)
       }),
       { numRuns: 30 },

@@ -1,6 +1,6 @@
 // Anomaly detection, picture by picture: scores of pictures as they are, those of pixels by value.
 
-import type { Annotation } from '../../vision/annotation.ts'
+import { type Annotation, hasPixels } from '../../vision/annotation.ts'
 import { AnomalyMetric } from '../../vision/metrics/anomaly.ts'
 import { maskOf } from '../../vision/metrics/detections.ts'
 import { areaUnderRoc, averagePrecisionOf, bestF1, countScores, type ScoreCounts } from '../../vision/metrics/ranking.ts'
@@ -126,7 +126,7 @@ export class AnomalyRecorder implements Recorder {
   add(sample: EvaluationSample, prediction: Prediction): Outcome {
     const { score, map } = expectTask(prediction, 'anomaly', sample)
     const isAnomalous = this.#isAnomalous(sample)
-    const odd = isAnomalous ? sample.annotations.filter(isOutlined) : []
+    const odd = isAnomalous ? sample.annotations.filter(hasPixels) : []
     // Of what is marked by a box alone, or not at all, nobody knows which pixels it has.
     const isUnknown = isAnomalous && (odd.length === 0 || odd.length < sample.annotations.length)
     const pixels = map === undefined || isUnknown ? {} : pixelsOf(sample, map, odd)
@@ -159,10 +159,6 @@ export class AnomalyRecorder implements Recorder {
     if (label !== undefined && label >= 0) return !this.#isSound(this.#labels[label]!)
     return annotations.length > 0
   }
-}
-
-function isOutlined({ mask, polygons }: Annotation): boolean {
-  return mask !== undefined || polygons !== undefined
 }
 
 /** The map in the size of the picture, where that is known, beside the mask of what is odd in it. */

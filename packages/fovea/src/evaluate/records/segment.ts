@@ -1,11 +1,12 @@
 // Semantic segmentation, picture by picture: pixels of each class that meet, and boundary F1.
 
 import { FoveaError } from '../../util/errors.ts'
+import { hasPixels } from '../../vision/annotation.ts'
 import { BoundaryMetric } from '../../vision/metrics/boundary.ts'
 import type { ConfusionCounts } from '../../vision/metrics/confusion-matrix.ts'
 import type { Prediction } from '../../vision/predictions.ts'
 import { encodeMask } from '../../vision/run-lengths.ts'
-import { hasPixels, semanticLabels, semanticMap, unknownPixel } from '../../vision/semantic-map.ts'
+import { semanticLabels, semanticMap, unknownPixel } from '../../vision/semantic-map.ts'
 import {
   type EvaluationSample,
   expectTask,

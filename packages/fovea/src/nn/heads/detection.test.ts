@@ -93,3 +93,23 @@ describe('gradients of the loss agree with differences', () => {
     )
   })
 })
+
+test('where it is not known what is there, only points that a box was given to are learnt', () => {
+  const lossOf = (known: readonly number[] | undefined) => {
+    const b = new GraphBuilder()
+    const { scores } = head(b)
+    const { terms } = detectionLoss(b, scores, b.input('truth', 'float64', [2, 3, 4]), b.input('labels', 'int64', [2, 3]), {
+      dims: { count: 2, boxes: 3, classes, points: 20, bins },
+      dtype: 'float64',
+      ...(known && { known: b.input('known', 'float64', [2, 1, 20]) }),
+    })
+    const loss = b.output(terms.class_loss!)
+    const given = new Map([...feeds(), ...(known ? [['known', ndarray('float64', [2, 1, 20], [...known])] as const] : [])])
+    return evaluateModel(b.model(), given, [loss]).get(loss)!.data[0]!
+  }
+  const all = lossOf(undefined)
+  expect(lossOf(new Array<number>(40).fill(1))).toBe(all)
+  const given = lossOf(new Array<number>(40).fill(0))
+  expect(given).toBeGreaterThan(0)
+  expect(given).toBeLessThan(all)
+})

@@ -8,12 +8,11 @@ import type { HeadAnswer } from '../../model/answers.ts'
 import type { DetectHead } from '../../model/heads/head.ts'
 import { detectionLoss } from '../../nn/detection/loss.ts'
 import { FoveaError } from '../../util/errors.ts'
-import type { Annotation } from '../../vision/annotation.ts'
+import { type Annotation, hasExtent, hasPixels } from '../../vision/annotation.ts'
 import { Detections } from '../../vision/detections.ts'
 import { CocoMetric } from '../../vision/metrics/coco.ts'
 import { boxOf, maskOf } from '../../vision/metrics/detections.ts'
 import { visitRuns } from '../../vision/run-lengths.ts'
-import { hasExtent } from '../../vision/semantic-map.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
 /** The most boxes that are learnt from a picture: memory of the assignment grows with them. */
@@ -73,7 +72,7 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
       found: 'points in some pictures',
     })
   const points = scores.levels.reduce((sum, { stride }) => sum + Math.ceil(imageSize[0] / stride) * Math.ceil(imageSize[1] / stride), 0)
-  if (masks !== undefined && !train.samples.some(({ annotations = [] }) => annotations.some(hasMask)))
+  if (masks !== undefined && !train.samples.some(({ annotations = [] }) => annotations.some(hasPixels)))
     throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `masks or outlines to learn for "${name}"`, found: 'boxes alone' })
   const grid = masks && { height: Math.ceil(imageSize[0] / masks.stride), width: Math.ceil(imageSize[1] / masks.stride) }
   const inputs = {
@@ -128,7 +127,7 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
         for (const [i, { label, box, annotation }] of taught.slice(0, boxes).entries()) {
           corners.set([box.x1, box.y1, box.x2, box.y2], 4 * (picture * boxes + i))
           classes[picture * boxes + i] = BigInt(label)
-          if (cells === undefined || !hasMask(annotation)) continue
+          if (cells === undefined || !hasPixels(annotation)) continue
           const size = grid!.height * grid!.width
           const place = picture * boxes + i
           masked[place] = 1
@@ -153,10 +152,6 @@ export function detectTraining(head: DetectHead, { train, batchSize, imageSize, 
     },
     meter: (held) => new DetectMeter(labels, held, masks !== undefined),
   }
-}
-
-function hasMask({ mask, polygons }: Annotation): boolean {
-  return (mask ?? polygons) !== undefined
 }
 
 /** 1 in cells of which the thing fills at least half. @param size of the picture in the batch, height and width */
@@ -200,7 +195,7 @@ class DetectMeter implements Meter {
       const truths = annotations[i]!.filter((one) => one.label >= 0 && hasExtent(one))
       const picture = { picture: indices[i]!, width: answer.width, height: answer.height, detections: answer.detections }
       this.#boxes.update([{ ...picture, truths }])
-      this.#masks?.update([{ ...picture, truths: truths.filter(hasMask) }])
+      this.#masks?.update([{ ...picture, truths: truths.filter(hasPixels) }])
     }
   }
 

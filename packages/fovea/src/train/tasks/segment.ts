@@ -8,11 +8,12 @@ import type { HeadAnswer } from '../../model/answers.ts'
 import type { SegmentHead } from '../../model/heads/head.ts'
 import { segmentationLoss } from '../../nn/segmentation/loss.ts'
 import { FoveaError } from '../../util/errors.ts'
+import { hasPixels } from '../../vision/annotation.ts'
 import type { LabelMap } from '../../vision/geometry/label-map.ts'
 import { squaredDistances } from '../../vision/metrics/distance.ts'
 import { SegmentationMetric } from '../../vision/metrics/segmentation.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
-import { hasPixels, semanticLabels, semanticMap } from '../../vision/semantic-map.ts'
+import { semanticLabels, semanticMap } from '../../vision/semantic-map.ts'
 import type { HeadContext, HeadTraining, Meter } from './head-training.ts'
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a mask or an outline */

@@ -1,6 +1,6 @@
 // Detections over their picture: boxes, outlines and masks in the colour of their class, each with its name and score.
 
-import type { Annotation, Box } from '../annotation.ts'
+import { type Annotation, type Box, hasExtent } from '../annotation.ts'
 import { boxOf } from '../metrics/detections.ts'
 import { maskPath, outlinePath } from './annotations.ts'
 import { categoryColor, readableOn } from './colors.ts'
@@ -104,10 +104,6 @@ function drawName(thing: DrawnThing, font: TextFont, { width, height, scale, lin
     rect(place.x1, place.y1, tagWidth, tagHeight, { fill: color, rx: line }) +
     font.draw(shown, place.x1 + 0.3 * text, place.y1 + tagHeight / 2, { size: text, color: readableOn(color), baseline: 'middle' })
   )
-}
-
-function hasExtent({ box, polygons, mask, orientedBox }: DrawnThing): boolean {
-  return (box ?? polygons ?? mask ?? orientedBox) !== undefined
 }
 
 function meet(a: Box, b: Box): boolean {

@@ -288,6 +288,7 @@ describe('a simulated crowd', () => {
 })
 
 test('scores by class decide what begins a track', () => {
+  expect(() => new Tracker({ highScore: 0.7, newScore: { car: 0.8 } })).not.toThrow()
   const tracker = new Tracker({ highScore: { car: 0.8 }, newScore: { car: 0.85, person: 0.6 } })
   const seen = frame(at(10, 10, 0.82), at(200, 10, 0.9), at(10, 200, 0.65, 1), at(200, 200, 0.4, 1))
   expect(tracker.update(seen).detections.map(({ name, score }) => [name, score])).toEqual([

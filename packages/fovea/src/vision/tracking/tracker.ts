@@ -8,7 +8,7 @@ import { linearAssignment } from './assignment.ts'
 import { type ClockOptions, FrameClock, type FrameTime, trackingInvalid } from './clock.ts'
 import { type Track, TrackRecord } from './track.ts'
 
-/** One score for all classes, or by class name; of classes that are not named the default. */
+/** One score for all classes, or by class name; classes that are not named have the default. */
 export type TrackScores = number | Readonly<Record<string, number>>
 
 export interface TrackerOptions extends ClockOptions {
@@ -37,7 +37,6 @@ export interface TrackerOptions extends ClockOptions {
 }
 
 const defaultHigh = 0.5
-const defaultNew = 0.6
 
 /** The score of a class; `''` is none. */
 function scoreOf(scores: TrackScores, name: string, otherwise: number): number {
@@ -51,11 +50,9 @@ function scoresIn(field: string, scores: TrackScores): Record<string, number> {
   return Object.fromEntries(Object.entries(scores).map(([name, score]) => [`${field}.${name}`, score]))
 }
 
-function raised(scores: TrackScores): TrackScores {
-  const higher = (score: number) => Math.min(1, score + 0.1)
-  return typeof scores === 'number'
-    ? higher(scores)
-    : Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, higher(score)]))
+/** What begins a track of a class where nothing else is said. */
+function above(high: number): number {
+  return Math.min(1, high + 0.1)
 }
 
 /** Two tracks that lie over each other by more than this are one: the paper's code. */
@@ -102,10 +99,11 @@ export class Tracker {
     const { lowScore = Math.min(0.1, least) } = options
     if (!(lowScore >= 0 && lowScore <= 1)) throw trackingInvalid('lowScore', '0 to 1', lowScore)
     if (lowScore > least) throw trackingInvalid('lowScore', `at most highScore, ${least}`, lowScore)
-    const newScore = options.newScore ?? raised(highScore)
+    const newScore = options.newScore ?? (typeof highScore === 'number' ? above(highScore) : {})
     const names = [highScore, newScore].flatMap((one) => (typeof one === 'number' ? [] : Object.keys(one)))
     for (const name of ['', ...names]) {
-      const [high, fresh] = [scoreOf(highScore, name, defaultHigh), scoreOf(newScore, name, defaultNew)]
+      const high = scoreOf(highScore, name, defaultHigh)
+      const fresh = scoreOf(newScore, name, above(high))
       if (fresh < high) throw trackingInvalid('newScore', `at least highScore, ${high}`, fresh)
     }
     if (!(Number.isInteger(minHits) && minHits >= 1)) throw trackingInvalid('minHits', 'a whole number of at least 1', minHits)
@@ -146,7 +144,8 @@ export class Tracker {
     this.#advance(first ? 0 : now - before, now)
 
     const { overlap, weakOverlap, newOverlap, minHits } = this.#options
-    const isStrong = ({ detection }: Seen) => detection.score >= scoreOf(this.highScore, detection.name, defaultHigh)
+    const high = ({ detection }: Seen) => scoreOf(this.highScore, detection.name, defaultHigh)
+    const isStrong = (one: Seen) => one.detection.score >= high(one)
     const strong = seen.filter(isStrong)
     const weak = seen.filter((one) => one.detection.score >= this.lowScore && !isStrong(one))
     const numbered = this.#records.filter(({ state }) => state !== 'tentative')
@@ -159,7 +158,7 @@ export class Tracker {
     for (const record of weakMatch.unseen) record.state = 'lost'
     for (const record of newMatch.unseen) record.state = 'removed'
     const begun = newMatch.left
-      .filter(({ detection }) => detection.score >= scoreOf(this.newScore, detection.name, defaultNew))
+      .filter((one) => one.detection.score >= scoreOf(this.newScore, one.detection.name, above(high(one))))
       .map(({ detection, box }) => new TrackRecord(detection, box, now))
     for (const record of [...tentative, ...begun])
       if (record.state === 'tentative' && (first || record.hits >= minHits)) {

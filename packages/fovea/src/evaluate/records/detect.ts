@@ -2,7 +2,7 @@
 
 import { FoveaError } from '../../util/errors.ts'
 import { maxOf } from '../../util/extremes.ts'
-import type { Annotation, Detection } from '../../vision/annotation.ts'
+import { type Annotation, type Detection, hasExtent } from '../../vision/annotation.ts'
 import { CocoMetric } from '../../vision/metrics/coco.ts'
 import { cocoRecalls } from '../../vision/metrics/coco-figures.ts'
 import { cocoAreas, cocoThresholds } from '../../vision/metrics/coco-match.ts'
@@ -335,7 +335,7 @@ export class DetectRecorder implements Recorder {
         found: 'none',
       })
     const truths = sample.annotations.filter(({ label }) => label >= 0)
-    if (!truths.every(hasPlace)) throw missingTruth(sample, 'a box, an outline or a mask for each thing')
+    if (!truths.every(hasExtent)) throw missingTruth(sample, 'a box, an outline or a mask for each thing')
     const shown = detections.filter(({ score }) => score >= this.#settings.confidence)
     const size = {
       ...(sample.width === undefined ? {} : { width: sample.width }),
@@ -404,9 +404,4 @@ export class DetectRecorder implements Recorder {
       marks,
     }
   }
-}
-
-/** Things with keypoints or words alone cannot be compared with boxes. */
-function hasPlace({ box, orientedBox, polygons, mask }: Annotation): boolean {
-  return (box ?? orientedBox ?? polygons ?? mask) !== undefined
 }

@@ -54,6 +54,7 @@ export interface TrainFlags {
   imgsz?: number | readonly [height: number, width: number]
   freeze?: string
   mosaic?: number
+  crop?: number | readonly [height: number, width: number]
   device?: string
   resume?: boolean
   overwrite?: boolean
@@ -155,6 +156,11 @@ export function trainCommand(): Command {
     .option('--label-smoothing <share>', 'share of the target spread over all classes', parseNumber)
     .addOption(choice('--balance <how>', 'what is done about unequal classes', ['auto', 'none', 'weights', 'sampling']))
     .addOption(choice('--augment <preset>', 'how pictures are varied', augmentations))
+    .option(
+      '--crop <size>',
+      'with --task detect, segment or count: train on windows of this size, as --imgsz is written, cut at random out of the pictures',
+      parseSize,
+    )
     .option('--mosaic <part>', 'with --task detect, segment or count: how often four pictures are joined to one, 0 to 1', parseNumber)
     .option('--mixup <alpha>', 'blend pictures and their classes in pairs, the parts drawn from Beta(alpha, alpha)', parseNumber)
     .option('--cutmix <alpha>', 'paste parts of pictures into each other; with --mixup each batch takes one of the two', parseNumber)
@@ -217,7 +223,7 @@ export interface TrainingRun {
 
 /** Reads the data, trains with progress on stderr, evaluates on the held-out pictures, draws the plots. */
 export async function runTraining(data: string, flags: TrainFlags, signal: AbortSignal): Promise<TrainingRun> {
-  const strange = (['dice', 'boundary', 'boxLoss', 'lossWeights', 'masks', 'suppression', 'mosaic'] as const).find(
+  const strange = (['dice', 'boundary', 'boxLoss', 'lossWeights', 'masks', 'suppression', 'mosaic', 'crop'] as const).find(
     (name) => flags[name] !== undefined,
   )
   if (strange !== undefined)
@@ -303,6 +309,7 @@ function headOptionsOf(flags: TrainFlags): Parameters<typeof runHeadTraining>[2]
     ...(flags.imgsz === undefined ? {} : { imageSize: flags.imgsz }),
     ...(flags.lossWeights === undefined ? {} : { lossWeights: flags.lossWeights }),
     ...(flags.mosaic === undefined ? {} : { mosaic: flags.mosaic }),
+    ...(flags.crop === undefined ? {} : { crop: flags.crop }),
     ...segmentLossOf(flags),
     ...(flags.boxLoss && { detectLoss: { box: flags.boxLoss } }),
     detect: { ...(flags.masks && { masks: true }), ...(flags.suppression && { suppression: flags.suppression }) },

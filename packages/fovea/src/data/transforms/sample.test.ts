@@ -26,6 +26,7 @@ const geometric: Transform[] = [
   t.centerCrop([20, 60]),
   t.pad([1, 2, 3, 4]),
   t.randomResizedCrop([24, 24]),
+  t.randomScaledCrop([24, 20], [48, 60], { fill: black }),
   t.randomRotation(40, { fill: black }),
   t.rotate(25, { expand: true }),
   t.randomAffine({ degrees: 20, translate: [0.1, 0.2], scale: [0.7, 1.4], shear: [10, 10] }),

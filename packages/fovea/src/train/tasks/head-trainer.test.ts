@@ -207,6 +207,23 @@ describe('HeadTrainer', () => {
     expect(targets(1).targets({ annotations, indices: [0] } as unknown as Batch).target_detect_labels!.size).toBe(boxes)
   })
 
+  test('learns from windows of the pictures what it then finds in whole ones', long, async () => {
+    const heads = [
+      { task: 'detect', labels: classes },
+      { task: 'count', labels: classes },
+    ] as const
+    const more = { heads, imageSize: 2 * side, crop: side, epochs: 24, learningRate: 0.003, train: squares(48, 1) }
+    const { model, recipe, figures } = await new HeadTrainer(options(more)).run()
+    expect([recipe.imageSize, recipe.crop]).toEqual([
+      [2 * side, 2 * side],
+      [side, side],
+    ])
+    expect(readMetadata(model).preprocessing.size).toEqual([2 * side, 2 * side])
+    expect(figures!['detect.ap50']).toBeGreaterThan(0.5)
+    // Three squares are in every picture, fewer in every window.
+    expect(figures!['count.mae']).toBeLessThan(1)
+  })
+
   test('is resumed inside an epoch to the same weights', long, async () => {
     const whole = await new HeadTrainer(options({ epochs: 2, out: join(folder, 'whole') })).run()
     const controller = new AbortController()
@@ -243,6 +260,9 @@ describe('HeadTrainer', () => {
     ['TRAIN_OPTION imageSize', { imageSize: 8 }],
     ['TRAIN_OPTION augment', { augment: 'wild' as never }],
     ['TRAIN_OPTION averageDecay', { averageDecay: 1 }],
+    ['TRAIN_OPTION crop', { crop: 2 * side }],
+    ['TRAIN_OPTION crop', { crop: [side / 2] as never }],
+    ['TRAIN_OPTION crop', { crop: side / 2, heads: [{ task: 'multilabel', labels: classes }] }],
     ['TRAIN_OPTION mosaic', { mosaic: 1.5 }],
     ['TRAIN_OPTION mosaic', { mosaic: 1, epochs: 1 }],
     [

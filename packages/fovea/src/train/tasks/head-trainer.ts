@@ -1,8 +1,9 @@
 // Trains a model with heads: detection, classification and others, alone or together on one backbone and pyramid.
 
 import { type ImageDataset, readableHashes } from '../../data/dataset.ts'
-import { isIdentity } from '../../data/transforms/compose.ts'
+import { compose, isIdentity } from '../../data/transforms/compose.ts'
 import { type Mosaic, mosaic } from '../../data/transforms/mix.ts'
+import { randomScaledCrop } from '../../data/transforms/resized-crop.ts'
 import { type Batch, VisionDataLoader } from '../../data/vision-data-loader.ts'
 import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
@@ -90,11 +91,11 @@ export class HeadTrainer {
     const { model, recipe, notes } = await firstModel(this.#options)
     for (const text of notes) this.#emit({ kind: 'note', text })
     const metadata = readMetadata(model)
-    const { batchSize, imageSize, segmentLoss, detectLoss } = recipe
+    const { batchSize, crop, segmentLoss, detectLoss } = recipe
     const context: HeadContext = {
       train: this.#options.train,
       batchSize,
-      imageSize,
+      imageSize: crop,
       segmentLoss,
       detectLoss,
       joined: recipe.mosaic > 0 ? 4 : 1,
@@ -139,11 +140,13 @@ export class HeadTrainer {
   }
 
   #trainBatches(recipe: HeadRecipe, { preprocessing }: ModelMetadata): BatchSource<Batch> {
-    const { batchSize, seed, augment, imageSize } = recipe
+    const { batchSize, seed, augment, imageSize, crop } = recipe
     const { train, onError = 'skip', diskCache } = this.#options
+    const cut = crop.some((side, i) => side < imageSize[i]!) ? [randomScaledCrop(crop, imageSize)] : []
+    const steps = [...(isIdentity(augment) ? [] : [augment!]), ...cut]
     const open = (mix?: Mosaic) =>
       new VisionDataLoader(train, {
-        preprocessing,
+        preprocessing: { ...preprocessing, size: crop },
         training: true,
         exactDecode: true,
         batchSize,
@@ -152,7 +155,7 @@ export class HeadTrainer {
         onError,
         // A thing of which little is left is not to be learnt.
         rule: { minVisible: 0.2, minSide: 2 },
-        ...(isIdentity(augment) ? {} : { transform: augment! }),
+        ...(steps.length === 0 ? {} : { transform: compose(steps) }),
         ...(mix && { mix }),
         ...(diskCache && { diskCache }),
       })
@@ -207,6 +210,12 @@ async function firstModel(options: HeadTrainOptions): Promise<{ model: Model; re
       expected: `${fixed.join('x')}, which the model is fixed to`,
       found: recipe.imageSize.join('x'),
     })
+  if (fixed?.some((side, i) => side !== recipe.crop[i]))
+    throw new FoveaError('TRAIN_OPTION', {
+      field: 'crop',
+      expected: 'a model that takes any size',
+      found: `one fixed to ${fixed.join('x')}`,
+    })
   const preprocessing = { ...contract.preprocessing, size: recipe.imageSize, resize: 'letterbox' as const }
   const split = { trained: await shortHashes(train, signal), held: await shortHashes(validation, signal) }
   const version = options.modelVersion ?? firstModelVersion
@@ -225,9 +234,9 @@ function compile(
   trainings: readonly HeadTraining[],
   block: number | undefined,
 ): { step: TrainingStep; parameters: number } {
-  const { batchSize, imageSize, backboneRate, averageDecay, accumulate } = recipe
+  const { batchSize, crop, backboneRate, averageDecay, accumulate } = recipe
   const trained = extract(model, { outputs: [...new Set(heads.flatMap(trainedValues))] })
-  const bound = bindDimensions(trained, { N: batchSize, H: imageSize[0], W: imageSize[1] }).model
+  const bound = bindDimensions(trained, { N: batchSize, H: crop[0], W: crop[1] }).model
   const parameters = openParameters(bound, stages, recipe.freeze)
   const clip = clipOf(recipe)
   const weights = weightParameters(bound, heads, recipe.lossWeights)

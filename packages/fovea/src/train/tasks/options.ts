@@ -55,6 +55,12 @@ export interface HeadTrainOptions extends Pick<TrainOptions, Shared> {
   /** Height and width, or one for both; multiples of 32 suit best. Pictures are letterboxed to it. @default 320 */
   readonly imageSize?: number | readonly [height: number, width: number]
   /**
+   * Height and width of windows, or one for both: training sees parts of the pictures, cut at random after the augmentation, at the scale that
+   * `imageSize` gives the whole. Small things are learnt at a size at which whole pictures would take too much time or memory; the model looks at
+   * whole pictures. No head may ask for the class of the whole. @default whole pictures
+   */
+  readonly crop?: number | readonly [height: number, width: number]
+  /**
    * How much each head's loss counts, by its name; or `uncertainty`: learnt with the weights, less for what is noisy (Kendall 2018,
    * arXiv:1705.07115). @default 1
    */
@@ -89,6 +95,8 @@ export interface HeadRecipe {
   readonly epochs: number
   readonly batchSize: number
   readonly imageSize: readonly [height: number, width: number]
+  /** What the network sees in training: windows, or as much as in use. */
+  readonly crop: readonly [height: number, width: number]
   readonly seed: number
   readonly optimizer: 'sgd' | 'adam' | 'adamw'
   readonly learningRate: number
@@ -122,7 +130,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
   const read = new OptionReader(options)
   const optimizer = read.oneOf('optimizer', ['sgd', 'adam', 'adamw'], 'adamw')
   const epochs = read.whole('epochs', 1, Math.min(120, Math.max(12, Math.round(12_000 / samples))))
-  const imageSize = imageSizeOf(options.imageSize ?? 320)
+  const imageSize = sizeOf('imageSize', options.imageSize ?? 320)
   const averageDecay = read.amount('averageDecay', 0, 1)
   parseDevice(options.device ?? 'cpu')
   return {
@@ -133,6 +141,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     epochs,
     batchSize: Math.min(samples, read.whole('batchSize', 1, 8)),
     imageSize,
+    crop: cropOf(options, imageSize),
     seed: read.whole('seed', 0, 0),
     optimizer,
     learningRate: read.amount('learningRate', optimizer === 'sgd' ? 0.01 : 0.001),
@@ -165,8 +174,8 @@ function mosaicOf({ mosaic = 0, heads, train }: HeadTrainOptions, epochs: number
   if (!(mosaic >= 0 && mosaic <= 1)) throw invalid('mosaic', 'a number from 0 to 1', mosaic)
   if (mosaic === 0) return 0
   if (epochs < 2) throw invalid('mosaic', 'two epochs or more, as the last one has none', epochs)
-  const whole = heads.find(({ task }) => task === 'classify' || task === 'multilabel')
-  if (whole !== undefined) throw invalid('mosaic', 'heads that detect, segment or count', whole.task)
+  const whole = wholeHead(heads)
+  if (whole !== undefined) throw invalid('mosaic', 'heads that detect, segment or count', whole)
   // What is not known of one part would be taken as known of the whole.
   const count = (test: (sample: ImageDataset['samples'][number]) => boolean) => train.samples.filter(test).length
   const partly = count(({ covers }) => covers !== undefined)
@@ -229,11 +238,26 @@ function detectLossOf({ detectLoss, heads }: HeadTrainOptions): Required<DetectL
   return { box, classification }
 }
 
-function imageSizeOf(size: number | readonly [number, number]): readonly [number, number] {
+function sizeOf(field: string, size: number | readonly [number, number]): readonly [number, number] {
   const pair = typeof size === 'number' ? ([size, size] as const) : size
-  for (const side of pair)
-    if (!Number.isSafeInteger(side) || side < 32 || side > 4096) throw invalid('imageSize', '32 to 4096', pair.join('x'))
-  return pair
+  if (!Array.isArray(pair) || pair.length !== 2) throw invalid(field, 'a number, or [height, width]', String(size))
+  for (const side of pair) if (!Number.isSafeInteger(side) || side < 32 || side > 4096) throw invalid(field, '32 to 4096', pair.join('x'))
+  return pair as unknown as readonly [number, number]
+}
+
+function cropOf({ crop, heads }: HeadTrainOptions, imageSize: readonly [number, number]): readonly [number, number] {
+  if (crop === undefined) return imageSize
+  const size = sizeOf('crop', crop)
+  if (size.some((side, i) => side > imageSize[i]!))
+    throw invalid('crop', `at most ${imageSize.join('x')}, the size of pictures`, size.join('x'))
+  const whole = wholeHead(heads)
+  if (whole !== undefined) throw invalid('crop', 'heads that detect, segment or count', whole)
+  return size
+}
+
+/** A head that asks for the class of the whole picture, which its parts do not tell. */
+function wholeHead(heads: readonly HeadSpec[]): HeadSpec['task'] | undefined {
+  return heads.find(({ task }) => task === 'classify' || task === 'multilabel')?.task
 }
 
 function lossWeightsOf({ heads, lossWeights: given }: HeadTrainOptions): LossWeights {

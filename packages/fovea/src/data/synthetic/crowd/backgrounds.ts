@@ -1,10 +1,11 @@
 // What a crowd stands on: families of grounds, and things that are no people.
 
 import type { Random } from '../../../util/random.ts'
+import { type Cell, cells, weave } from '../formula/patterns.ts'
 import { fractalNoise, smoothstep, valueNoise } from '../noise.ts'
 import { type Color, type ColorCanvas, castShadow, fillEllipse, fillRectangle, scaled } from './canvas.ts'
 
-export const crowdBackgrounds = ['plain', 'gradient', 'texture', 'tiles', 'stripes'] as const
+export const crowdBackgrounds = ['plain', 'gradient', 'texture', 'tiles', 'stripes', 'cobbles', 'carpet', 'litter'] as const
 export type CrowdBackground = (typeof crowdBackgrounds)[number]
 
 type Ground = (x: number, y: number) => Color
@@ -30,6 +31,9 @@ const grounds: Record<CrowdBackground, (random: Random, width: number, height: n
   texture,
   tiles,
   stripes,
+  cobbles,
+  carpet,
+  litter,
 }
 
 /** Grass, sand or asphalt: coarse patches under fine grain. */
@@ -80,6 +84,64 @@ function stripes(random: Random, width: number, height: number): Ground {
     const across = fraction((x * cos + y * sin) / period) * period
     const inside = smoothstep(0, 1.2, across) * (1 - smoothstep(part * period - 1.2, part * period, across))
     return scaled(mix(one, two, inside), 1 + 0.08 * grain(x / 6, y / 6))
+  }
+}
+
+/** Stones of any shape, each of its own shade, with dark or light joints. */
+function cobbles(random: Random, width: number, height: number): Ground {
+  const color = groundColor(random)
+  const side = random.uniform(0.03, 0.14) * Math.min(width, height)
+  const find = cells(random, random.uniform(0.5, 1))
+  const stone: Cell = { first: 0, second: 0, id: 0 }
+  const [variety, joint, wide] = [random.uniform(0.05, 0.3), random.uniform(0.45, 1.25), random.uniform(0.05, 0.2)]
+  const grain = valueNoise(random)
+  return (x, y) => {
+    find(x / side, y / side, stone)
+    const shade = 1 + variety * (2 * stone.id - 1) + 0.06 * grain(x / 1.6, y / 1.6)
+    return scaled(color, shade * (joint + (1 - joint) * smoothstep(0, wide, stone.second - stone.first)))
+  }
+}
+
+/** Cloth, mats or gratings: threads over and under one another. */
+function carpet(random: Random): Ground {
+  const [one, two] = [groundColor(random), groundColor(random)]
+  const pattern = weave(random, random)
+  const side = random.uniform(2.5, 9)
+  const angle = random.uniform(0, Math.PI)
+  const [cos, sin] = [Math.cos(angle) / side, Math.sin(angle) / side]
+  const contrast = random.uniform(0.15, 0.5)
+  const wear = fractalNoise(random, 2)
+  return (x, y) => {
+    const thread = pattern(x * cos + y * sin, y * cos - x * sin)
+    return scaled(mix(one, two, 0.5 + contrast * thread), 1 + 0.1 * wear(x / 40, y / 40))
+  }
+}
+
+/** Leaves, paper and chips, straight and thin, scattered over a plain ground. */
+function litter(random: Random): Ground {
+  const color = groundColor(random)
+  const side = random.uniform(7, 24)
+  const tints: Color[] = Array.from({ length: 3 }, () => [random.uniform(0.1, 0.9), random.uniform(0.1, 0.9), random.uniform(0.1, 0.8)])
+  const [many, long, thin] = [random.uniform(0.2, 0.9), random.uniform(0.2, 0.5) * side, random.uniform(0.15, 0.5)]
+  const salt = random.uint32()
+  /** A number from 0 to 1 of a cell of the lattice. */
+  const drawn = (column: number, row: number, of: number) => {
+    let h = Math.imul(column, 0x27d4eb2d) ^ Math.imul(row, 0x165667b1) ^ Math.imul(of, 0x9e3779b1) ^ salt
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+    return ((h ^ (h >>> 16)) >>> 0) / 0x100000000
+  }
+  return (x, y) => {
+    const [column, row] = [Math.floor(x / side), Math.floor(y / side)]
+    for (let r = row - 1; r <= row + 1; r++)
+      for (let c = column - 1; c <= column + 1; c++) {
+        if (drawn(c, r, 0) > many) continue
+        const [dx, dy] = [x - (c + drawn(c, r, 1)) * side, y - (r + drawn(c, r, 2)) * side]
+        const angle = Math.PI * drawn(c, r, 3)
+        const [along, across] = [dx * Math.cos(angle) + dy * Math.sin(angle), dy * Math.cos(angle) - dx * Math.sin(angle)]
+        if (Math.abs(along) < long && Math.abs(across) < thin * long) return tints[Math.floor(3 * drawn(c, r, 4))]!
+      }
+    return color
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Random } from '../../../util/random.ts'
 
-export const crowdLayouts = ['uniform', 'gradient', 'clustered', 'queues', 'grid', 'ring'] as const
+export const crowdLayouts = ['uniform', 'gradient', 'clustered', 'queues', 'grid', 'ring', 'groups'] as const
 export type CrowdLayout = (typeof crowdLayouts)[number]
 
 export interface CrowdPoint {
@@ -40,6 +40,7 @@ const families: Record<Exclude<CrowdLayout, 'grid'>, (count: number, ground: Gro
   clustered,
   queues,
   ring,
+  groups,
 }
 
 /** Dense at one side, empty at the other. */
@@ -120,6 +121,29 @@ function ring(count: number, { width, height, sizeAt }: Ground, random: Random):
     const turn = random.uniform(0, 2 * Math.PI)
     const loose = radius + random.normal(0, looseness * size)
     return [cx + Math.cos(turn) * loose, cy + Math.sin(turn) * loose * flat]
+  }
+}
+
+/** Twos, threes and fours who walk side by side or in a knot, as most people do (Moussaïd 2010). */
+function groups(_count: number, { width, height, sizeAt }: Ground, random: Random): Propose {
+  const closeness = random.uniform(0.9, 1.4)
+  const knots = random.next()
+  let left = 0
+  let [x, y, dx, dy] = [0, 0, 0, 0]
+  return () => {
+    if (left === 0) {
+      left = random.integer(1, 5)
+      ;[x, y] = [random.uniform(0, width), random.uniform(0, height)]
+      const angle = random.uniform(0, 2 * Math.PI)
+      ;[dx, dy] = [Math.cos(angle), Math.sin(angle)]
+    } else {
+      // Side by side goes on in a line; in a knot each turns off.
+      const step = closeness * sizeAt(y)
+      if (random.chance(knots)) [dx, dy] = [-dy, dx]
+      ;[x, y] = [x + dx * step, y + dy * step]
+    }
+    left--
+    return [x, y]
   }
 }
 

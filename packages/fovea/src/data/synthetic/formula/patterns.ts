@@ -8,7 +8,7 @@ import { type Noise, smoothstep, valueNoise } from '../noise.ts'
  * A pattern of about -1 to 1 over the plane whose structures are about one unit wide. `traits` decides what kind of pattern it is: the
  * class; `instance` where its parts lie.
  */
-type Family = (traits: Random, instance: Random) => Noise
+export type Family = (traits: Random, instance: Random) => Noise
 
 /** Sum of octaves, each twice as fine, in the manner of 1/f spectra (Perlin 1985). */
 function octaves(count: number, gain: number, instance: Random, shape: (value: number) => number): Noise {
@@ -58,7 +58,7 @@ const waves: Family = (traits, instance) => {
   }
 }
 
-interface Cell {
+export interface Cell {
   /** Distances to the nearest and the second nearest point. */
   first: number
   second: number
@@ -67,7 +67,7 @@ interface Cell {
 }
 
 /** Points scattered one to a cell of the lattice (Worley 1996). */
-function cells(instance: Random, jitter: number): (x: number, y: number, found: Cell) => void {
+export function cells(instance: Random, jitter: number): (x: number, y: number, found: Cell) => void {
   const around = new Neighbours(instance.uint32())
   // The points around the last cell, x and y in turn.
   const points = new Float64Array(18)
@@ -199,7 +199,7 @@ const stripes: Family = (traits, instance) => {
 }
 
 /** Threads over and under one another. */
-const weave: Family = (traits, instance) => {
+export const weave: Family = (traits, instance) => {
   const [twill, depth] = [traits.integer(1, 4), traits.uniform(0.3, 1)]
   const [px, py] = [instance.uniform(0, 9), instance.uniform(0, 9)]
   return (x, y) => {

@@ -194,7 +194,7 @@ export { type LazyTensor, openSafetensors, type SafetensorsFile, writeSafetensor
 export { openSharded } from './model/safetensors/sharded.ts'
 export type { ListedTensor, TensorSource } from './model/safetensors/source.ts'
 export { type ModelSummary, summarize } from './model/summary.ts'
-export type { TilesAsked, ViewOptions } from './model/views.ts'
+export type { TilesAsked, ViewOptions } from './model/views/options.ts'
 export {
   DeepSeekVision,
   type Explanation,

@@ -95,8 +95,8 @@ export function evaluateCommand(): Command {
     .option('--against <model>', 'compare with another model on the same pictures')
     .option('--sweep [goal]', 'find thresholds: f1, recall=0.99, missRate=0.01 or precision=0.9', parseGoal)
     .option('--nms <overlaps>', 'of a detector, with --sweep: overlaps of suppression to try, such as 0.4,0.5,0.6', parseOverlaps)
-    .option('--tile [pixels]', 'of a detector: look at pictures in tiles too, of this many pixels a side', parseCount)
-    .option('--flip', 'of a detector or counter: look at mirror images too')
+    .option('--tile [pixels]', 'of a detector, counter or segmenter: look at pictures in tiles of this many pixels a side', parseCount)
+    .option('--flip', 'look at mirror images too and measure the mean (not of pixels)')
     .option('--calibrate', 'find the temperature at which probabilities mean what they say')
     .option(
       '--reject <goal>',

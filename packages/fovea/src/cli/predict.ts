@@ -63,11 +63,11 @@ export function predictCommand(): Command {
     )
     .option(
       '--tile [pixels]',
-      'of a detector: look at the picture in tiles too, of this many pixels a side (default: what the model sees)',
+      'of a detector, counter or segmenter: look at the picture in tiles of this many pixels a side (default: what the model sees)',
       parseCount,
     )
     .option('--overlap <share>', 'with --tile: the part of a tile that the next one sees as well (default: 0.2)', parseNumber)
-    .option('--flip', 'look at the mirror image too and answer with the mean')
+    .option('--flip', 'look at the mirror image too and answer with the mean (not of pixels)')
     .option(
       '--reject <probability>',
       'of a classifier: below this the answer is "don\'t know" (default: that of the model, else 0)',

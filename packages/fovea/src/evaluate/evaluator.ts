@@ -5,7 +5,7 @@ import { loadImage } from '../data/decode.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
 import type { Task } from '../model/metadata.ts'
-import type { ViewOptions } from '../model/views.ts'
+import type { ViewOptions } from '../model/views/options.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import { said } from '../util/said.ts'
@@ -67,9 +67,9 @@ export interface VisionEvaluatorOptions {
   readonly head?: string
   /** Overlaps at which `candidates` of detections are suppressed anew, for a sweep. @default none */
   readonly nms?: readonly number[]
-  /** Of a model that detects: measured in tiles. @default false */
+  /** Of a head that detects, counts or segments: measured in tiles. @default false */
   readonly tiles?: ViewOptions['tiles']
-  /** Measured on the mirror image too; of a model that detects or counts. @default false */
+  /** Measured on the mirror image too; of a head that detects, counts or tells classes. @default false */
   readonly flip?: boolean
 }
 
@@ -140,8 +140,8 @@ export class VisionEvaluator {
     const sound = answering?.task === 'anomaly' ? answering.labels[0] : undefined
     const run = new Run({ ...this.options, sound }, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
     const started = performance.now()
-    if (answering?.task === 'classify') await run.classify(answering.model, answering.labels, answering.head)
-    else if (answering !== undefined) await run.predict((image) => answering.predict(image))
+    if (answering?.predict !== undefined) await run.predict((image) => answering.predict(image))
+    else if (answering !== undefined) await run.classify(answering.model, answering.labels, answering.head)
     else await run.predict(typeof model === 'function' ? model : (image, sample) => (model as Predictor).predict(image, sample))
     const seconds = (performance.now() - started) / 1000
     const records = run.finish()

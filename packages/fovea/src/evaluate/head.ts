@@ -1,8 +1,8 @@
 // Which head of a model is measured, and what it is asked.
 
-import type { HeadAnswer, MultiAnswer } from '../model/answers.ts'
+import type { Classification, HeadAnswer, MultiAnswer } from '../model/answers.ts'
 import type { Task } from '../model/metadata.ts'
-import type { ViewOptions } from '../model/views.ts'
+import { asksForViews, type ViewOptions } from '../model/views/options.ts'
 import type { DeepSeekVision, PredictOptions } from '../model/vision-model.ts'
 import { FoveaError } from '../util/errors.ts'
 import { Detections } from '../vision/detections.ts'
@@ -18,14 +18,16 @@ interface MeasuredHead {
 }
 
 interface MeasuredPredictor extends MeasuredHead {
-  readonly task: 'multilabel' | 'detect' | 'segment' | 'count' | 'anomaly'
+  readonly task: Prediction['task']
   readonly predict: (image: Image) => Promise<Prediction>
 }
 
+/** Classes by one look at each picture, which goes in batches. */
 interface MeasuredClassifier extends MeasuredHead {
   readonly task: 'classify'
   /** Undefined for a model without heads. */
   readonly head?: string
+  readonly predict?: never
 }
 
 /** How the head is asked. */
@@ -45,29 +47,30 @@ export function headToMeasure(
 ): MeasuredPredictor | MeasuredClassifier {
   model.requireHead()
   const { heads, labels } = model.metadata
-  // Classes are measured in batches, each picture once.
   const looked = Object.entries(views).find(([, value]) => value !== undefined && value !== false)
-  const plainly = (): void => {
-    if (looked !== undefined)
-      throw new FoveaError('MODEL_OPTION', { field: looked[0], expected: 'a model that detects or counts', found: 'one that classifies' })
-  }
-  if (heads === undefined && name === undefined) {
-    plainly()
-    return { task: 'classify', model, labels }
-  }
+  if (looked !== undefined) asksForViews(model.metadata, views)
   const head = name === undefined ? heads?.[0] : heads?.find((one) => one.name === name)
-  if (head === undefined)
+  if (head === undefined && (heads !== undefined || name !== undefined))
     throw new FoveaError('MODEL_OPTION', {
       field: 'head',
       expected: heads === undefined ? 'none, as the model has one answer' : `one of ${heads.map((one) => one.name).join(', ')}`,
       found: `${name}`,
     })
-  if (head.task === 'classify') plainly()
-  if (head.task === 'classify') return { task: 'classify', model, labels: head.labels, head: head.name }
   const ask = async (image: Image, options: PredictOptions) => {
     const answer = (await model.predict(image, { ...options, ...views })) as HeadAnswer | MultiAnswer
-    // All but classes answer in the form that is measured.
-    return (answer.task === 'multi' ? answer.heads[head.name]! : answer) as Prediction
+    // All but single classes answer in the form that is measured.
+    return (answer.task === 'multi' ? answer.heads[head!.name]! : answer) as Prediction
+  }
+  if (head === undefined || head.task === 'classify') {
+    const own = head?.labels ?? labels
+    if (views.flip !== true) return { task: 'classify', model, labels: own, ...(head && { head: head.name }) }
+    const predict = async (image: Image): Promise<Prediction> => {
+      const { top } = (await ask(image, { topK: own.length })) as unknown as Classification
+      const probabilities = new Float32Array(own.length)
+      for (const { index, probability } of top) probabilities[index] = probability
+      return { task: 'classify', probabilities }
+    }
+    return { task: 'classify', model, labels: own, predict }
   }
   if (candidates) {
     const fail = (expected: string, found: string) => new FoveaError('MODEL_OPTION', { field: 'nms', expected, found })

@@ -31,7 +31,9 @@ import { LayerSessions } from './layer-sessions.ts'
 import { resolveLayer } from './layers.ts'
 import type { ModelMetadata, Task } from './metadata.ts'
 import { openSource, type SourceOptions } from './open-source.ts'
-import { answerByViews, asksForViews, type ViewOptions, type ViewRun } from './views.ts'
+import { answerByViews, type ViewRun } from './views/answer.ts'
+import { asksForViews, type ViewOptions } from './views/options.ts'
+import { viewRule } from './views/rule.ts'
 
 /** How a model runs. */
 export interface ModelRunOptions {
@@ -195,7 +197,7 @@ export class DeepSeekVision<T extends Task = 'classify'> {
     const { tiles = false, flip = false, ...plain } = options
     if (!asksForViews(this.metadata, { tiles, flip })) return this.#answerPlainly(images, plain)
     const run = this.#viewRun(plain, flip)
-    const answers: HeadAnswer[] = []
+    const answers: (HeadAnswer | MultiAnswer)[] = []
     for (const image of images) answers.push(await answerByViews(image, { tiles, flip }, run))
     return answers
   }
@@ -208,26 +210,21 @@ export class DeepSeekVision<T extends Task = 'classify'> {
 
   /** What several looks at a picture have to keep to. */
   #viewRun(options: HeadOptions, flip: boolean): ViewRun {
-    const { labels, preprocessing, heads, rejection } = this.metadata
-    const head = heads?.find((one) => one.task === 'detect')
+    const { preprocessing, heads } = this.metadata
     checkHeadOptions(heads, options)
     const feeds = thresholdFeeds(this.model, heads, options)
-    const numbers = (name: string | undefined) => (name === undefined ? undefined : feeds[name]?.data)
-    const confidence = numbers(head?.thresholds.confidence)
+    const all: readonly (Head | undefined)[] = heads ?? [undefined]
+    const rules = all.map((head) => [head?.name ?? '', viewRule(head, this.metadata, feeds, options)] as const)
     // A mean of all classes needs the probabilities of all, a mean of two scores also that which alone would be too low.
-    const least = Math.min(faintest, ...Array.from(confidence ?? [], Number))
-    const asked = head === undefined ? { ...options, topK: labels.length } : flip ? { ...options, confidence: least } : options
+    const topK = Math.max(...rules.map(([, { labels }]) => labels.length))
+    const scores = rules.flatMap(([, { labels, confidence }], i) =>
+      all[i]?.task === 'detect' ? labels.map((_, label) => confidence(label)) : [],
+    )
+    const asked = { ...options, topK, ...(scores.length > 0 && { confidence: Math.min(faintest, ...scores) }) }
     return {
       size: preprocessing.size,
-      labels,
-      topK: options.topK ?? 5,
-      reject: options.reject ?? rejection?.[heads?.[0]?.name ?? '']?.threshold,
-      // Of a head that answers once, doubles come from the looks alone.
-      iou: head?.suppression === 'none' ? 0.6 : Number(numbers(head?.thresholds.iou)?.[0] ?? 0.6),
-      byClass: head?.suppression !== 'agnostic',
-      limit: Number(numbers(head?.thresholds.limit)?.[0] ?? 300),
-      confidence: (label) => Number(confidence?.[label] ?? 0),
-      answer: async (images) => (await this.#answerPlainly(images, asked)) as HeadAnswer[],
+      rules: new Map(rules),
+      answer: (images) => this.#answerPlainly(images, flip ? asked : options),
     }
   }
 

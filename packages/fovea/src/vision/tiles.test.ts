@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../util/random.ts'
 import type { Box, Detection } from './annotation.ts'
 import { boxArea, boxIntersection, boxIoU } from './boxes.ts'
-import { mergeTiles, type Tile, tilesOf } from './tiles.ts'
+import { mergeTiles, type Tile, tileCores, tileShares, tilesOf } from './tiles.ts'
 
 describe('tilesOf', () => {
   test('covers every pixel with tiles of one size that overlap enough', () => {
@@ -34,6 +34,25 @@ describe('tilesOf', () => {
   test.each([0, 1.5, Number.NaN])('refuses a size of %d', (size) => {
     expect(() => tilesOf(10, 10, { size })).toThrow(expect.objectContaining({ code: 'METRIC_INVALID' }))
   })
+})
+
+test('every place belongs to the core of one tile, deep inside of it, and shares of it sum to 1', () => {
+  const sides = fc.integer({ min: 1, max: 60 })
+  fc.assert(
+    fc.property(sides, sides, sides, fc.constantFrom(0, 0.2, 0.5, 0.8), fc.nat(), (width, height, tile, overlap, place) => {
+      const tiles = tilesOf(width, height, { size: tile, overlap })
+      const cores = tileCores(tiles)
+      const [x, y] = [(place % width) + 0.5, (Math.floor(place / width) % height) + 0.5]
+      const owners = cores.flatMap(({ x1, y1, x2, y2 }, i) => (x >= x1 && x < x2 && y >= y1 && y < y2 ? [tiles[i]!] : []))
+      expect(owners).toHaveLength(1)
+      const [owner] = owners
+      const shares = tileShares(tiles.map(({ left, width: length }) => [left, length]))
+      const all = [...new Set(tiles.map(({ left }) => left))].map((left) => shares(left, x))
+      expect(all.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9)
+      // No other tile sees the place from further inside.
+      expect(shares(owner!.left, x)).toBeCloseTo(Math.max(...all), 9)
+    }),
+  )
 })
 
 describe('mergeTiles', () => {

@@ -47,6 +47,49 @@ function startsOf(length: number, tile: number, overlap: number): number[] {
   return Array.from({ length: steps + 1 }, (_, i) => Math.round((i * (length - tile)) / steps))
 }
 
+/**
+ * The part of each tile whose every point lies in no other tile, or further from its border than from that of any other: together they cover the picture once.
+ *
+ * @param tiles of one picture, as `tilesOf` gives them
+ */
+export function tileCores(tiles: readonly Tile[]): Box[] {
+  const columns = coresOf(tiles.map(({ left, width }) => [left, width]))
+  const rows = coresOf(tiles.map(({ top, height }) => [top, height]))
+  return tiles.map(({ left, top }) => {
+    const [[x1, x2], [y1, y2]] = [columns.get(left)!, rows.get(top)!]
+    return { x1, y1, x2, y2 }
+  })
+}
+
+/** By where a tile begins: from the middle of the overlap with the one before to that with the next. */
+function coresOf(spans: readonly (readonly [start: number, length: number])[]): Map<number, readonly [from: number, to: number]> {
+  const lengths = new Map(spans)
+  const starts = [...lengths.keys()].sort((a, b) => a - b)
+  const ends = starts.map((start) => start + lengths.get(start)!)
+  return new Map(
+    starts.map((start, i) => [
+      start,
+      [i === 0 ? start : (start + ends[i - 1]!) / 2, i === starts.length - 1 ? ends[i]! : (starts[i + 1]! + ends[i]!) / 2],
+    ]),
+  )
+}
+
+/**
+ * How much each tile has to say about places along a side, beside the others that see them: the further from its border, the more. Shares of a place sum to 1.
+ *
+ * @param spans where tiles begin along the side, and their lengths; the same one several times counts once
+ * @returns the share that the tile that begins at `start` has at `at`
+ */
+export function tileShares(spans: readonly (readonly [start: number, length: number])[]): (start: number, at: number) => number {
+  const lengths = new Map(spans)
+  const depth = (from: number, at: number) => Math.max(0, Math.min(at - from, from + lengths.get(from)! - at))
+  const starts = [...lengths.keys()]
+  return (start, at) => {
+    const sum = starts.reduce((total, from) => total + depth(from, at), 0)
+    return sum === 0 ? 1 : depth(start, at) / sum
+  }
+}
+
 /** What was found in a tile, in pixels of the picture. */
 export interface TileDetections {
   readonly tile: Tile

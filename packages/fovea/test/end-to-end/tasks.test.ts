@@ -111,6 +111,19 @@ describe('a detector, from the command line', () => {
     expect(measured.code, measured.stderr).toBe(0)
     expect(JSON.parse(measured.stdout).heads.classify.figures.accuracy).toBeGreaterThan(0.5)
     expect(measured.stderr).toMatch(/detect \(detect\) is not measured/)
+    const mirrored = await fovea([
+      'evaluate',
+      join(both, 'model.onnx'),
+      states,
+      '--bootstrap',
+      '0',
+      '--head',
+      'classify',
+      '--flip',
+      '--json',
+    ])
+    expect(mirrored.code, mirrored.stderr).toBe(0)
+    expect(JSON.parse(mirrored.stdout).figures.accuracy).toBeGreaterThan(0.5)
     const one = await fovea(['evaluate', join(both, 'model.onnx'), states, '--sweep'])
     expect([one.code, one.stderr]).toEqual([1, expect.stringMatching(/one head, named with --head.*--sweep/s)])
   })

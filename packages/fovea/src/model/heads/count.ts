@@ -23,6 +23,8 @@ export interface Count {
   readonly counts: Readonly<Record<string, number>>
   /** Things in each cell over the picture, all kinds together, row by row; its sum is about the count. */
   readonly density: { readonly width: number; readonly height: number; readonly data: Float32Array }
+  /** Of each kind by name, where there are several. */
+  readonly densities?: Readonly<Record<string, Count['density']>>
 }
 
 /** Builds the head and its output `NAME_density`: float [N, classes, h, w], things in each cell. */
@@ -64,5 +66,8 @@ export function readCount(
     count: sums.reduce((a, b) => a + b, 0),
     counts: Object.fromEntries(labels.map((name, i) => [name, sums[i]!])),
     density: new DensityMap(first!.width, first!.height, data),
+    ...(labels.length > 1 && {
+      densities: Object.fromEntries(maps.map(({ width, height, data }, i) => [labels[i]!, new DensityMap(width, height, data)])),
+    }),
   }
 }

@@ -50,12 +50,17 @@ export function readMultilabel(
   topK: number,
 ): Multilabel {
   const from = picture * labels.length
-  const scores = labels.map((label, index): ClassScore => ({ label, index, probability: probabilities[from + index]! }))
+  const own = [...probabilities.subarray(from, from + labels.length)]
+  return multilabelAnswer(labels, own, (index) => present[from + index] === 1, topK)
+}
+
+export function multilabelAnswer(
+  labels: readonly string[],
+  probabilities: readonly number[],
+  isPresent: (index: number) => boolean,
+  topK: number,
+): Multilabel {
+  const scores = labels.map((label, index): ClassScore => ({ label, index, probability: probabilities[index]! }))
   const order = scores.toSorted((a, b) => b.probability - a.probability || a.index - b.index)
-  return {
-    task: 'multilabel',
-    present: order.filter(({ index }) => present[from + index] === 1),
-    top: order.slice(0, topK),
-    probabilities: scores.map(({ probability }) => probability),
-  }
+  return { task: 'multilabel', present: order.filter(({ index }) => isPresent(index)), top: order.slice(0, topK), probabilities }
 }

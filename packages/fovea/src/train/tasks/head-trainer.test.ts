@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { drawnSquares, squareClasses, squareSide } from '../../../test/drawn-squares.ts'
 import type { ImageDataset, Sample } from '../../data/dataset.ts'
+import { flipHorizontal } from '../../data/transforms/flip.ts'
 import type { Batch } from '../../data/vision-data-loader.ts'
 import { numbersOf } from '../../graph/tensor-values.ts'
+import type { Count } from '../../model/heads/count.ts'
 import type { DetectHead } from '../../model/heads/head.ts'
 import { readMetadata } from '../../model/metadata.ts'
 import { readModelFile } from '../../model/open-model.ts'
@@ -15,6 +17,7 @@ import { extract } from '../../passes/extract.ts'
 import { isFoveaError } from '../../util/errors.ts'
 import { boxIoU } from '../../vision/boxes.ts'
 import { Detections } from '../../vision/detections.ts'
+import { createImage, type Image } from '../../vision/image.ts'
 import { maskBounds } from '../../vision/run-lengths.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
 import { detectTraining } from './detect.ts'
@@ -55,6 +58,33 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
     () => 'none',
     (error: unknown) => (isFoveaError(error) ? `${error.code} ${String(error.details.field)}` : String(error)),
   )
+}
+
+/** Two pictures beside one another in tiles are what they are alone; mirror images are averaged where that can be. */
+async function looksAgain(model: DeepSeekVision<'multi'>, pair: readonly [Image, Image]): Promise<void> {
+  const wide = createImage(2 * side, side, 3)
+  for (const [i, { data }] of pair.entries())
+    for (let y = 0; y < side; y++) wide.data.set(data.subarray(3 * y * side, 3 * (y + 1) * side), 3 * (y * 2 * side + i * side))
+  // One by one, as tiles are.
+  const alone = [await model.predict(pair[0]), await model.predict(pair[1])]
+  const { heads: tiled } = await model.predict(wide, { tiles: { size: side, overlap: 0, whole: false } })
+  const counts = alone.map(({ heads }) => (heads.count as Count).count)
+  expect((tiled.count as Count).count).toBeCloseTo(counts[0]! + counts[1]!, 3)
+  const pixels = tiled.segment as Segmentation
+  for (const [i, { heads }] of alone.entries()) {
+    const own = (heads.segment as Segmentation).data
+    expect(own.every((label, at) => label === pixels.data[Math.floor(at / side) * 2 * side + i * side + (at % side)])).toBe(true)
+  }
+  const boxes = new Set(alone.flatMap(({ heads }, i) => (heads.detect as Detections).detections.map(({ box }) => box!.x1 + i * side)))
+  const found = (tiled.detect as Detections).detections
+  expect(found.length).toBeGreaterThan(1)
+  expect(found.every(({ box }) => boxes.has(box!.x1))).toBe(true)
+  expect(tiled.classify).toEqual((await model.predict(wide)).heads.classify)
+  const [plain, back] = await model.predict([pair[0], flipHorizontal(pair[0])])
+  const mean = await model.predict(pair[0], { flip: true })
+  const [a, b, c] = [plain!, back!, mean].map(({ heads }) => (heads.count as Count).count)
+  expect(c).toBeCloseTo((a! + b!) / 2, 4)
+  expect(mean.heads.segment).toEqual(plain!.heads.segment)
 }
 
 /** Trainings of a minute or so, which another program beside them may make longer. */
@@ -100,6 +130,7 @@ describe('HeadTrainer', () => {
       expect((all!.heads.detect as Detections).length).toBe(7)
       const [none] = await loaded.predict([held.samples[0]!.image!], { confidence: { bright: 1, dark: 1 } })
       expect((none!.heads.detect as Detections).length).toBe(0)
+      await looksAgain(loaded, [held.samples[0]!.image!, held.samples[1]!.image!])
     } finally {
       await loaded.close()
     }

@@ -3,6 +3,7 @@
 import { segmentationHead } from '../../nn/heads/segmentation.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
 import type { Placement } from '../../vision/placement.ts'
+import { resizeLabels } from '../../vision/resize-labels.ts'
 import { Segmentation } from '../../vision/segmentation.ts'
 import { semanticLabels } from '../../vision/semantic-map.ts'
 import type { SegmentHead } from './head.ts'
@@ -41,22 +42,12 @@ export function buildSegmentHead(
   return { task: 'segment', name, labels, outputs: { map: b.output(map, undefined, b.fresh(`${name}_map`)) }, scores: { logits } }
 }
 
-/** The map of a picture of the batch in the picture's own size: each pixel takes the class under its centre. */
+/** The map of a picture of the batch in the picture's own size; larger pictures get borders that run smoothly. */
 export function readSegmentation(maps: Uint8Array, picture: number, placement: Placement, labels: readonly string[]): Segmentation {
   const { size, scaled, offset } = placement
   const [height, width] = placement.picture
-  const from = picture * size[0] * size[1]
-  const along = (count: number, axis: 0 | 1) =>
-    Int32Array.from({ length: count }, (_, i) => {
-      const at = Math.floor(offset[axis] + ((i + 0.5) * scaled[axis]) / count)
-      return Math.min(size[axis] - 1, Math.max(0, at))
-    })
-  const [rows, columns] = [along(height, 0), along(width, 1)]
-  const data = new Uint8Array(width * height)
-  let at = 0
-  for (const row of rows) {
-    const start = from + row * size[1]
-    for (const column of columns) data[at++] = maps[start + column]!
-  }
-  return new Segmentation(data, width, height, labels)
+  const cells = size[0] * size[1]
+  const map = { height: size[0], width: size[1], data: maps.subarray(picture * cells, (picture + 1) * cells) }
+  const span = (axis: 0 | 1) => ({ from: offset[axis], length: scaled[axis] })
+  return new Segmentation(resizeLabels(map, { height, width }, span(0), span(1)), width, height, labels)
 }

@@ -43,7 +43,9 @@ import { type Sweep, type SweepGoal, sweepThresholds } from '../evaluate/sweep.t
 import { evaluationWords } from '../evaluate/words.ts'
 import { drawWorst } from '../evaluate/worst-sheet.ts'
 import { encodeModel } from '../graph/codec/encode.ts'
+import type { HeadTask } from '../model/heads/head.ts'
 import type { Task } from '../model/metadata.ts'
+import { mirroredTasks, tiledTasks } from '../model/views/options.ts'
 import type { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
 import type { RejectionGoal } from '../vision/metrics/risk-coverage.ts'
@@ -143,6 +145,9 @@ async function run(file: string, data: string, flags: EvaluateFlags, signal: Abo
         expected: 'a model that classifies',
         found: model.metadata.task,
       })
+    // The graph scales what one look tells.
+    if (flags.calibrate && flags.flip)
+      throw new FoveaError('MODEL_OPTION', { field: '--calibrate', expected: 'one look at each picture', found: '--flip' })
     // Calibration and rejection are written of any head that classifies.
     if (target !== undefined && (flags.sweep !== undefined || (!flags.calibrate && flags.reject === undefined)))
       checkThresholds(model.metadata, flags.head)
@@ -220,8 +225,13 @@ async function runAll(
   const texts: string[] = []
   let unmeasured: FoveaError | undefined
   for (const { name: head, task } of model.metadata.heads ?? []) {
+    const without = (['tile', 'flip'] as const).filter((look) => flags[look] !== undefined && !looksOf(task)[look])
+    if (without.length > 0)
+      line.print(pc.yellow(`${head} (${task}) is measured without ${without.map((look) => `--${look}`).join(' and ')}`))
+    const looks = Object.fromEntries(without.map((look) => [look, undefined]))
     try {
-      const evaluation = { ...(await evaluateWith(model, pictures, `${name}, ${head}`, { ...flags, head }, line, signal)), part: name }
+      const own = { ...flags, ...looks, head }
+      const evaluation = { ...(await evaluateWith(model, pictures, `${name}, ${head}`, own, line, signal)), part: name }
       line.clear()
       for (const warning of evaluation.warnings) line.print(pc.yellow(`${head}: ${warning}`))
       reportFailures(line, evaluation.failures)
@@ -239,6 +249,11 @@ async function runAll(
   if (unmeasured !== undefined && texts.length === 0) throw unmeasured
   if (flags.draw !== undefined) await writeDrawings(flags.draw, model, pictures, flags, line, signal)
   process.stdout.write(flags.json ? `${JSON.stringify({ model: file, data, split: name, heads })}\n` : texts.join('\n'))
+}
+
+/** Which looks beside the plain one a head can take. */
+function looksOf(task: HeadTask): { tile: boolean; flip: boolean } {
+  return { tile: tiledTasks.includes(task), flip: mirroredTasks.includes(task) }
 }
 
 /** Errors of data that tell nothing of a head. */

@@ -260,13 +260,14 @@ class HeadProgress {
   }
 
   #plan({ recipe, parameters, validationSamples }: Extract<HeadTrainEvent, { kind: 'plan' }>): void {
-    const [size, crop] = [recipe.imageSize.join('x'), recipe.crop.join('x')]
+    const size = recipe.imageSize.join('x')
+    const windows = recipe.crop === undefined ? '' : ` in windows of ${recipe.crop.join('x')}`
     const heads = recipe.heads.map(
       ({ task, name = task, labels }) => `${name} (${labels.slice(0, 8).join(', ')}${labels.length > 8 ? ', …' : ''})`,
     )
     this.#line.print(`${pc.bold(`${recipe.samples} pictures`)} to train on, ${validationSamples} held out; ${heads.join('; ')}`)
     this.#line.print(
-      `${pc.bold(recipe.model)}: ${formatCount(parameters)} parameters; ${size} pixels${crop === size ? '' : ` in windows of ${crop}`}, batch ${recipe.batchSize}, ${recipe.epochs} epochs, ${recipe.optimizer}, seed ${recipe.seed}`,
+      `${pc.bold(recipe.model)}: ${formatCount(parameters)} parameters; ${size} pixels${windows}, batch ${recipe.batchSize}, ${recipe.epochs} epochs, ${recipe.optimizer}, seed ${recipe.seed}`,
     )
   }
 

@@ -203,6 +203,7 @@ function checkRule(rule: AnnotationRule): AnnotationRule {
   const { minVisible = 0, minSide = 0 } = rule
   if (!(minVisible >= 0 && minVisible <= 1)) throw invalid('rule.minVisible', '0 to 1', minVisible)
   if (!(minSide >= 0 && Number.isFinite(minSide))) throw invalid('rule.minSide', 'pixels, 0 or more', minSide)
+  if (rule.below !== undefined && rule.below !== 'drop' && rule.below !== 'keep') throw invalid('rule.below', 'drop or keep', rule.below)
   return rule
 }
 

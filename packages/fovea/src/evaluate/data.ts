@@ -165,20 +165,30 @@ export function mapSample(sample: EvaluationSample, { numberOf }: ClassMap): Eva
   return { ...sample, labels: sample.labels.map(numberOf), annotations: sample.annotations.map(rename) }
 }
 
-/** A warning where pictures were trained on. */
-export async function trainedPictures(
-  pictures: readonly LabelledPicture[],
-  split: ModelMetadata['split'],
-  signal: AbortSignal | undefined,
-): Promise<string[]> {
-  const trained = new Set(split?.trained ?? [])
-  if (trained.size === 0) return []
-  const samples = pictures.map((picture) => ({ path: picture.file ?? picture.name, label: 0, ...imageOf(picture) }))
-  const hashes = (await readableHashes(samples, signal)).filter((hash) => hash !== undefined)
-  const met = hashes.filter((hash) => trained.has(hash.slice(0, 16))).length
-  return met === 0
-    ? []
-    : [`${met} of ${hashes.length} pictures were used in training: the figures are better than they would be on new ones.`]
+/** Counts pictures that were trained on, for a warning. */
+export class TrainedPictures {
+  readonly #trained: ReadonlySet<string>
+  readonly #signal: AbortSignal | undefined
+  #readable = 0
+  #met = 0
+
+  constructor(split: ModelMetadata['split'], signal: AbortSignal | undefined) {
+    this.#trained = new Set(split?.trained ?? [])
+    this.#signal = signal
+  }
+
+  async add(pictures: readonly LabelledPicture[]): Promise<void> {
+    if (this.#trained.size === 0) return
+    const samples = pictures.map((picture) => ({ path: picture.file ?? picture.name, label: 0, ...imageOf(picture) }))
+    const hashes = (await readableHashes(samples, this.#signal)).filter((hash) => hash !== undefined)
+    this.#readable += hashes.length
+    this.#met += hashes.filter((hash) => this.#trained.has(hash.slice(0, 16))).length
+  }
+
+  get warnings(): string[] {
+    if (this.#met === 0) return []
+    return [`${this.#met} of ${this.#readable} pictures were used in training: the figures are better than they would be on new ones.`]
+  }
 }
 
 function imageOf({ image }: EvaluationSample): Pick<EvaluationSample, 'image'> {

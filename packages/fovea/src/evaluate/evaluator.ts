@@ -4,7 +4,7 @@ import type { ImageDataset } from '../data/dataset.ts'
 import { loadImage } from '../data/decode.ts'
 import { VisionDataLoader } from '../data/vision-data-loader.ts'
 import { Tensor } from '../graph/tensor.ts'
-import type { Task } from '../model/metadata.ts'
+import type { ModelMetadata, Task } from '../model/metadata.ts'
 import type { ViewOptions } from '../model/views/options.ts'
 import { DeepSeekVision } from '../model/vision-model.ts'
 import { FoveaError, isFoveaError } from '../util/errors.ts'
@@ -21,7 +21,7 @@ import {
   listedSamples,
   mapClasses,
   mapSample,
-  trainedPictures,
+  TrainedPictures,
 } from './data.ts'
 import { summarize, type VisionEvaluation } from './evaluation.ts'
 import { headToMeasure } from './head.ts'
@@ -138,7 +138,8 @@ export class VisionEvaluator {
     const own = labels ?? ('labels' in model ? model.labels : undefined)
     const classes = mapClasses(part.classes, own)
     const sound = answering?.task === 'anomaly' ? answering.labels[0] : undefined
-    const run = new Run({ ...this.options, sound }, classes, part, signal, (done, total) => onProgress?.(done, total, 'pictures'))
+    const progress = (done: number, total: number) => onProgress?.(done, total, 'pictures')
+    const run = new Run({ ...this.options, sound }, classes, part, signal, progress, answering?.model.metadata.split)
     const started = performance.now()
     if (answering?.predict !== undefined) await run.predict((image) => answering.predict(image))
     else if (answering !== undefined) await run.classify(answering.model, answering.labels, answering.head)
@@ -182,6 +183,7 @@ class Run {
   readonly #warnings: string[]
   readonly #failures: { path: string; reason: string }[] = []
   readonly #milliseconds: number[] = []
+  readonly #trained: TrainedPictures
   #recorder: Recorder | undefined
   #done = 0
 
@@ -191,6 +193,7 @@ class Run {
     part: EvaluationPart,
     signal: AbortSignal | undefined,
     onProgress: (done: number, total: number) => void,
+    split: ModelMetadata['split'],
   ) {
     this.#options = options
     this.#classes = classes
@@ -199,6 +202,7 @@ class Run {
     this.#onProgress = onProgress
     this.#worst = new WorstPictures(options.worst ?? 24)
     this.#warnings = [...classes.warnings]
+    this.#trained = new TrainedPictures(split, signal)
   }
 
   async classify(model: DeepSeekVision<Task>, labels: readonly string[], head?: string): Promise<void> {
@@ -206,7 +210,7 @@ class Run {
     if (task !== 'classify') throw new FoveaError('EVALUATE_TASK', { field: 'task', expected: 'classify, as the model does', found: task })
     const { preprocessing } = model.metadata
     const samples = (await listedSamples(this.#part, this.#signal)).map((sample) => mapSample(sample, this.#classes))
-    this.#warnings.push(...(await trainedPictures(samples, model.metadata.split, this.#signal)))
+    await this.#trained.add(samples)
     const dataset: ImageDataset = {
       classes: labels,
       samples: samples.map(({ name, file, image, labels: [label = -1] }) => ({ path: file ?? name, label, ...(image ? { image } : {}) })),
@@ -234,6 +238,7 @@ class Run {
       const started = performance.now()
       const prediction = await predict(image, sample)
       this.#add(sample, prediction, performance.now() - started)
+      await this.#trained.add([sample])
       this.#onProgress(this.#done, this.#part.total ?? 0)
     }
   }
@@ -250,7 +255,7 @@ class Run {
   }
 
   told(records: TaskRecords) {
-    const warnings = [...this.#warnings, ...(records.warnings ?? [])]
+    const warnings = [...this.#warnings, ...this.#trained.warnings, ...(records.warnings ?? [])]
     return { milliseconds: this.#milliseconds, worst: this.#worst.list(records), failures: this.#failures, warnings }
   }
 

@@ -48,7 +48,6 @@ export function headToMeasure(
   model.requireHead()
   const { heads, labels } = model.metadata
   const looked = Object.entries(views).find(([, value]) => value !== undefined && value !== false)
-  if (looked !== undefined) asksForViews(model.metadata, views)
   const head = name === undefined ? heads?.[0] : heads?.find((one) => one.name === name)
   if (head === undefined && (heads !== undefined || name !== undefined))
     throw new FoveaError('MODEL_OPTION', {
@@ -56,16 +55,17 @@ export function headToMeasure(
       expected: heads === undefined ? 'none, as the model has one answer' : `one of ${heads.map((one) => one.name).join(', ')}`,
       found: `${name}`,
     })
-  const ask = async (image: Image, options: PredictOptions) => {
+  // Of several heads the one that is measured must be able to look so.
+  if (looked !== undefined) asksForViews(head === undefined ? model.metadata : { ...model.metadata, task: head.task, heads: [head] }, views)
+  const ask = async (image: Image, options: PredictOptions): Promise<HeadAnswer> => {
     const answer = (await model.predict(image, { ...options, ...views })) as HeadAnswer | MultiAnswer
-    // All but single classes answer in the form that is measured.
-    return (answer.task === 'multi' ? answer.heads[head!.name]! : answer) as Prediction
+    return answer.task === 'multi' ? answer.heads[head!.name]! : answer
   }
   if (head === undefined || head.task === 'classify') {
     const own = head?.labels ?? labels
     if (views.flip !== true) return { task: 'classify', model, labels: own, ...(head && { head: head.name }) }
     const predict = async (image: Image): Promise<Prediction> => {
-      const { top } = (await ask(image, { topK: own.length })) as unknown as Classification
+      const { top } = (await ask(image, { topK: own.length })) as Classification
       const probabilities = new Float32Array(own.length)
       for (const { index, probability } of top) probabilities[index] = probability
       return { task: 'classify', probabilities }
@@ -79,10 +79,12 @@ export function headToMeasure(
     // What several looks find is joined by rules of its own.
     if (looked !== undefined) throw fail('one look at each picture', looked[0])
   }
-  if (head.task !== 'detect') return { task: head.task, model, labels: head.labels, predict: (image) => ask(image, {}) }
+  // All but single classes answer in the form that is measured.
+  const measured = async (image: Image, options: PredictOptions) => (await ask(image, options)) as Exclude<HeadAnswer, Classification>
+  if (head.task !== 'detect') return { task: head.task, model, labels: head.labels, predict: (image) => measured(image, {}) }
   const stored = (field: 'iou' | 'limit') => Number(model.model.graph.initializers.get(head.thresholds[field])!.data[0])
   const predict = async (image: Image): Promise<Prediction> => {
-    if (!candidates) return ask(image, { confidence: detectFrom })
+    if (!candidates) return measured(image, { confidence: detectFrom })
     const all = (await ask(image, { confidence: detectFrom, iou: 1, limit: mostCandidates })) as Detections
     const kept = all.suppress({ iou: stored('iou'), byClass: head.suppression === 'class', maxDetections: stored('limit') })
     return new Detections(kept.detections, { ...all, candidates: all.detections })

@@ -214,16 +214,16 @@ export class DeepSeekVision<T extends Task = 'classify'> {
     checkHeadOptions(heads, options)
     const feeds = thresholdFeeds(this.model, heads, options)
     const all: readonly (Head | undefined)[] = heads ?? [undefined]
-    const rules = all.map((head) => [head?.name ?? '', viewRule(head, this.metadata, feeds, options)] as const)
+    const rules = all.map((head) => viewRule(head, this.metadata, feeds, options))
     // A mean of all classes needs the probabilities of all, a mean of two scores also that which alone would be too low.
-    const topK = Math.max(...rules.map(([, { labels }]) => labels.length))
-    const scores = rules.flatMap(([, { labels, confidence }], i) =>
+    const topK = Math.max(...rules.map(({ labels }) => labels.length))
+    const scores = rules.flatMap(({ labels, confidence }, i) =>
       all[i]?.task === 'detect' ? labels.map((_, label) => confidence(label)) : [],
     )
     const asked = { ...options, topK, ...(scores.length > 0 && { confidence: Math.min(faintest, ...scores) }) }
     return {
       size: preprocessing.size,
-      rules: new Map(rules),
+      ruleOf: (name) => rules[all.findIndex((head) => head?.name === name)] ?? rules[0]!,
       answer: (images) => this.#answerPlainly(images, flip ? asked : options),
     }
   }

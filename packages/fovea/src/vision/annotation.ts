@@ -47,6 +47,8 @@ export interface Annotation {
   readonly isCrowd?: boolean
   /** Pascal VOC's `difficult`: metrics leave it out. */
   readonly isDifficult?: boolean
+  /** Too little of it is left in a part of a picture to be learnt as a thing (`AnnotationRule.below`); its pixels are still its own. */
+  readonly isCutOff?: true
   readonly id?: number | string
   /** What else a format tells, by its own names. */
   readonly attributes?: Readonly<Record<string, unknown>>

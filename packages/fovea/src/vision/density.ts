@@ -21,16 +21,19 @@ export function placesOf(annotations: readonly Annotation[]): Place[] {
   })
 }
 
-/** Things in each cell, row by row. As JSON the cells are a list, to six digits. */
+/** Things in each cell, row by row. As JSON the cells are a list, to six digits, of all kinds together. */
 export class DensityMap {
   readonly width: number
   readonly height: number
   readonly data: Float32Array
+  /** Of each kind by name, where there are several. */
+  readonly kinds: Readonly<Record<string, DensityMap>> | undefined
 
-  constructor(width: number, height: number, data: Float32Array) {
+  constructor(width: number, height: number, data: Float32Array, kinds?: Readonly<Record<string, DensityMap>>) {
     this.width = width
     this.height = height
     this.data = data
+    this.kinds = kinds
   }
 
   toJSON(): { width: number; height: number; data: number[] } {

@@ -124,6 +124,8 @@ describe('a detector, from the command line', () => {
     ])
     expect(mirrored.code, mirrored.stderr).toBe(0)
     expect(JSON.parse(mirrored.stdout).figures.accuracy).toBeGreaterThan(0.5)
+    const all = await fovea(['evaluate', join(both, 'model.onnx'), states, '--bootstrap', '0', '--tile', '48', '--json'])
+    expect([all.code, all.stderr]).toEqual([0, expect.stringMatching(/classify \(classify\) is measured without --tile/)])
     const one = await fovea(['evaluate', join(both, 'model.onnx'), states, '--sweep'])
     expect([one.code, one.stderr]).toEqual([1, expect.stringMatching(/one head, named with --head.*--sweep/s)])
   })

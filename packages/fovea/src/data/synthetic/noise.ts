@@ -5,15 +5,18 @@ import type { Random } from '../../util/random.ts'
 /** A field over the plane with values of about -1 to 1. */
 export type Noise = (x: number, y: number) => number
 
+/** A number of 32 bits for a cell of the plane, as good as drawn. */
+export function cellHash(x: number, y: number, salt: number): number {
+  let h = Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ salt
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
 /** Value noise on a lattice of unit cells, blended by a quintic (Perlin 2002), different for each state of `random`. */
 export function valueNoise(random: Random): Noise {
   const salt = random.uint32()
-  const lattice = (x: number, y: number) => {
-    let h = Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ salt
-    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-    return ((h ^ (h >>> 16)) >>> 0) / 0x80000000 - 1
-  }
+  const lattice = (x: number, y: number) => cellHash(x, y, salt) / 0x80000000 - 1
   // The corners of the last cell are kept: most points lie in the cell of the one before.
   const corners = new Float64Array(4)
   let cx = Number.NaN

@@ -33,14 +33,7 @@ import {
   randomPerspective,
 } from './perspective.ts'
 import { drawLetterbox, drawResize, type Letterbox, letterbox, type Resize, resize } from './resize.ts'
-import {
-  drawResizedCrop,
-  drawScaledCrop,
-  type RandomResizedCrop,
-  type RandomScaledCrop,
-  randomResizedCrop,
-  randomScaledCrop,
-} from './resized-crop.ts'
+import { drawResizedCrop, type RandomResizedCrop, randomResizedCrop } from './resized-crop.ts'
 import { drawRotation, type RandomRotation, randomRotation } from './rotation.ts'
 import type { Step } from './step.ts'
 
@@ -72,7 +65,6 @@ export type Transform =
   | cropping.Crop
   | cropping.Pad
   | RandomResizedCrop
-  | RandomScaledCrop
   | RandomRotation
   | Rotate
   | Affine
@@ -134,7 +126,6 @@ const draw: { [K in Transform['kind']]: Draw<Extract<Transform, { kind: K }>> } 
   crop: cropping.drawCrop,
   pad: cropping.drawPad,
   randomResizedCrop: drawResizedCrop,
-  randomScaledCrop: drawScaledCrop,
   randomRotation: drawRotation,
   rotate: drawRotate,
   affine: drawAffine,
@@ -209,7 +200,6 @@ const parse: { [K in Transform['kind']]: (from: Extract<Transform, { kind: K }>)
   crop: cropping.crop,
   pad: ({ padding, fill }) => cropping.pad(padding, { fill }),
   randomResizedCrop: ({ size, scale, ratio, interpolation }) => randomResizedCrop(size, { scale, ratio, interpolation }),
-  randomScaledCrop: ({ size, fit, fill, interpolation }) => randomScaledCrop(size, fit, { fill, interpolation }),
   randomRotation: ({ degrees, fill }) => randomRotation(degrees, { fill }),
   rotate: ({ degrees, ...options }) => rotate(degrees, options),
   affine,

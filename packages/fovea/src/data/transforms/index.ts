@@ -14,7 +14,7 @@ import { cutMix, mixUp, mosaic } from './mix.ts'
 import { normalize } from './normalize.ts'
 import { perspective, randomPerspective } from './perspective.ts'
 import { letterbox, resize } from './resize.ts'
-import { randomResizedCrop, randomScaledCrop } from './resized-crop.ts'
+import { randomResizedCrop } from './resized-crop.ts'
 import { randomRotation } from './rotation.ts'
 
 export const transforms = {
@@ -28,7 +28,6 @@ export const transforms = {
   crop,
   pad,
   randomResizedCrop,
-  randomScaledCrop,
   randomRotation,
   rotate,
   affine,

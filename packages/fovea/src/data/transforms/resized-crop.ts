@@ -1,9 +1,9 @@
-// Random parts of the picture, brought to a fixed size: of any area and shape (Szegedy et al. 2015, section 6), or at one scale.
+// A random part of the picture, stretched to a fixed size (Szegedy et al. 2015, section 6).
 
 import type { Random } from '../../util/random.ts'
 import type { PictureSize } from '../../vision/geometry/geometry.ts'
 import type { Interpolation } from '../../vision/preprocessing.ts'
-import { checkFill, checkInterpolation, checkRange, checkSize, checkSizeGiven, type Fill, optionsOf, type Size } from './parameters.ts'
+import { checkInterpolation, checkRange, checkSize, optionsOf, type Size } from './parameters.ts'
 import { resizeStep, type Step, windowStep } from './step.ts'
 
 export interface RandomResizedCrop {
@@ -15,22 +15,6 @@ export interface RandomResizedCrop {
   /** Width / height of the part before stretching, low and high. */
   readonly ratio: readonly [number, number]
   readonly interpolation: Interpolation
-}
-
-export interface RandomScaledCrop {
-  readonly kind: 'randomScaledCrop'
-  /** Of the window. */
-  readonly size: Size
-  /** What the whole picture is made to fit before the window is cut. */
-  readonly fit: Size
-  /** What a window shows that is larger than the picture. */
-  readonly fill: Fill
-  readonly interpolation: Interpolation
-}
-
-export interface RandomScaledCropOptions {
-  readonly fill?: Fill
-  readonly interpolation?: Interpolation
 }
 
 export interface RandomResizedCropOptions {
@@ -62,43 +46,6 @@ export function drawResizedCrop({ size, scale, ratio, interpolation }: RandomRes
     windowStep(from, top, left, height, width, 'reflect'),
     resizeStep({ width, height }, size?.[0] ?? from.height, size?.[1] ?? from.width, interpolation),
   ]
-}
-
-/**
- * A window of `size` out of the picture as it is once it fits `fit` (as `letterbox` scales it, but without its border): networks that look at large
- * pictures learn from parts of them, at the same scale. Bilinear; where the picture is smaller than the window it lies anywhere in it, on `fill`
- * (default grey 114).
- */
-export function randomScaledCrop(size: number | Size, fit: number | Size, options: RandomScaledCropOptions = {}): RandomScaledCrop {
-  const { fill = [114, 114, 114], interpolation = 'bilinear' } = optionsOf('randomScaledCrop', options, ['fill', 'interpolation'])
-  return {
-    kind: 'randomScaledCrop',
-    size: checkSizeGiven('size', size),
-    fit: checkSizeGiven('fit', fit),
-    fill: checkFill('fill', fill),
-    interpolation: checkInterpolation(interpolation),
-  }
-}
-
-export function drawScaledCrop({ size, fit, fill, interpolation }: RandomScaledCrop, from: PictureSize, random: Random): Step[] {
-  const scale = Math.min(fit[0] / from.height, fit[1] / from.width)
-  const rows = scaledSpan(from.height, size[0], scale, random)
-  const columns = scaledSpan(from.width, size[1], scale, random)
-  return [
-    windowStep(from, rows.begin, columns.begin, rows.length, columns.length, fill),
-    resizeStep({ width: columns.length, height: rows.length }, rows.scaled, columns.scaled, interpolation),
-    ...(rows.scaled === size[0] && columns.scaled === size[1]
-      ? []
-      : [windowStep({ width: columns.scaled, height: rows.scaled }, 0 - rows.before, 0 - columns.before, size[0], size[1], fill)]),
-  ]
-}
-
-/** Along one side: what is cut out, how long it becomes, and how much lies before it where that is less than wanted. */
-function scaledSpan(whole: number, wanted: number, scale: number, random: Random) {
-  const length = Math.max(1, Math.round(wanted / scale))
-  if (length <= whole) return { begin: random.integer(0, whole - length + 1), length, scaled: wanted, before: 0 }
-  const scaled = Math.min(wanted, Math.max(1, Math.round(whole * scale)))
-  return { begin: 0, length: whole, scaled, before: random.integer(0, wanted - scaled + 1) }
 }
 
 function pickRectangle(

@@ -26,7 +26,6 @@ const geometric: Transform[] = [
   t.centerCrop([20, 60]),
   t.pad([1, 2, 3, 4]),
   t.randomResizedCrop([24, 24]),
-  t.randomScaledCrop([24, 20], [48, 60], { fill: black }),
   t.randomRotation(40, { fill: black }),
   t.rotate(25, { expand: true }),
   t.randomAffine({ degrees: 20, translate: [0.1, 0.2], scale: [0.7, 1.4], shear: [10, 10] }),
@@ -256,6 +255,18 @@ describe('the rule', () => {
     expect(moved(0.5).map(({ label }) => label)).toEqual([15, 25])
     expect(moved(0.51).map(({ label }) => label)).toEqual([25])
     expect(moved()[1]!.box).toEqual({ x1: 0, y1: 5, x2: 5, y2: 15 })
+  })
+
+  test('what is cut off may be kept, and told', () => {
+    const rule = { minVisible: 0.5, minSide: 2, below: 'keep' } as const
+    const sliver: Annotation = { label: 3, box: { x1: 18, y1: 5, x2: 21, y2: 15 } }
+    const { annotations } = transformSample(sampleOf(at(0), at(11.5), at(25), sliver), half, new Random(0), rule)
+    expect(annotations).toEqual([
+      { label: 11.5, box: { x1: 0, y1: 5, x2: 1.5, y2: 15 }, isCutOff: true },
+      { label: 25, box: { x1: 5, y1: 5, x2: 15, y2: 15 } },
+      { label: 3, box: { x1: 0, y1: 5, x2: 1, y2: 15 }, isCutOff: true },
+    ])
+    expect(wrongField(() => transformSample(sampleOf(), half, new Random(0), { below: 'hide' as 'keep' }))).toBe('below')
   })
 
   test('what lay outside before does not count as lost', () => {

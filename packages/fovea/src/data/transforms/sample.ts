@@ -87,7 +87,8 @@ export function fiveCrop(sample: AnnotatedImage, size: number | Size, rule: Anno
 
 function checkRule(rule: AnnotationRule): void {
   if (typeof rule !== 'object' || rule === null) throw invalid('rule', 'an object such as { minVisible: 0.2 }', rule)
-  const { minVisible, minSide } = rule
+  const { minVisible, minSide, below = 'drop' } = rule
+  if (below !== 'drop' && below !== 'keep') throw invalid('below', 'drop or keep', below)
   if (minVisible !== undefined) checkNumber('minVisible', minVisible, 0, 1)
   if (minSide !== undefined) checkNumber('minSide', minSide, 0, 65_536)
 }

@@ -26,8 +26,6 @@ const everything: Transform[] = [
   t.randomCrop(1, { padding: 1, fill: [1, 2, 3] }),
   t.randomResizedCrop([9, 12]),
   t.randomResizedCrop(undefined, { scale: [0.5, 0.9], interpolation: 'bicubic' }),
-  t.randomScaledCrop([9, 12], 30),
-  t.randomScaledCrop(20, [7, 40], { fill: [1, 2, 3], interpolation: 'bicubic' }),
   t.randomRotation(30),
   t.randomRotation(180, { fill: [9, 9, 9] }),
   t.colorJitter({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }),
@@ -225,48 +223,6 @@ describe('crop', () => {
       expect([out.width, out.height]).toEqual([50, 50])
       expect(out.data[49]! - out.data[0]!).toBe(49)
     }
-  })
-})
-
-describe('a crop at one scale', () => {
-  /** The value tells the column. */
-  const ramp = (width: number, height: number) =>
-    createImage(
-      width,
-      height,
-      1,
-      Uint8Array.from({ length: width * height }, (_, i) => i % width),
-    )
-
-  test('shows the picture as large as what it is made to fit', () => {
-    const random = new Random(3)
-    const begins = new Set<number>()
-    for (let i = 0; i < 200; i++) {
-      const { width, height, data } = applyTransform(ramp(40, 30), t.randomScaledCrop([12, 16], [60, 200]), random)
-      expect([width, height]).toEqual([16, 12])
-      // Twice as large, as the height decides: sixteen columns show eight.
-      expect([6, 7]).toContain(data[14]! - data[1]!)
-      begins.add(data[0]!)
-    }
-    expect([Math.min(...begins), Math.max(...begins), begins.size]).toEqual([0, 32, 33])
-  })
-
-  test('a smaller picture lies anywhere in the window', () => {
-    const random = new Random(4)
-    const lefts = new Set<number>()
-    for (let i = 0; i < 100; i++) {
-      const { data } = applyTransform(
-        createImage(4, 8, 1, new Uint8Array(32).fill(200)),
-        t.randomScaledCrop(8, 8, { fill: [7, 7, 7] }),
-        random,
-      )
-      expect(data.filter((value) => value === 200).length).toBe(32)
-      lefts.add(data.indexOf(200))
-    }
-    expect([...lefts].sort()).toEqual([0, 1, 2, 3, 4])
-    // Of a line, as wide as a window of its scale would be high.
-    const line = applyTransform(createImage(60_000, 1, 1), t.randomScaledCrop(32, 32), random)
-    expect([line.width, line.height]).toEqual([32, 32])
   })
 })
 

@@ -22,9 +22,7 @@ export interface Count {
   /** Of each kind, by name. */
   readonly counts: Readonly<Record<string, number>>
   /** Things in each cell over the picture, all kinds together, row by row; its sum is about the count. */
-  readonly density: { readonly width: number; readonly height: number; readonly data: Float32Array }
-  /** Of each kind by name, where there are several. */
-  readonly densities?: Readonly<Record<string, Count['density']>>
+  readonly density: DensityMap
 }
 
 /** Builds the head and its output `NAME_density`: float [N, classes, h, w], things in each cell. */
@@ -61,13 +59,12 @@ export function readCount(
   const sums = maps.map(({ data }) => data.reduce((sum, value) => sum + value, 0))
   const [first] = maps
   const data = Float32Array.from(first!.data, (_, i) => maps.reduce((sum, map) => sum + map.data[i]!, 0))
+  const own = maps.map((map, i) => [labels[i]!, new DensityMap(map.width, map.height, map.data)] as const)
+  const kinds = labels.length > 1 ? Object.fromEntries(own) : undefined
   return {
     task: 'count',
     count: sums.reduce((a, b) => a + b, 0),
     counts: Object.fromEntries(labels.map((name, i) => [name, sums[i]!])),
-    density: new DensityMap(first!.width, first!.height, data),
-    ...(labels.length > 1 && {
-      densities: Object.fromEntries(maps.map(({ width, height, data }, i) => [labels[i]!, new DensityMap(width, height, data)])),
-    }),
+    density: new DensityMap(first!.width, first!.height, data, kinds),
   }
 }

@@ -16,11 +16,11 @@ const image = createImage(100, 50, 3)
 const rule: ViewRule = { labels, topK: 2, reject: undefined, iou: 0.5, byClass: true, limit: 10, confidence: () => 0.2 }
 
 /** A model that answers the pictures of all looks in turn. */
-function runOf(answers: readonly (HeadAnswer | MultiAnswer)[], more: Partial<ViewRule> = {}, names: readonly string[] = ['']): ViewRun {
+function runOf(answers: readonly (HeadAnswer | MultiAnswer)[], more: Partial<ViewRule> = {}): ViewRun {
   const queue = [...answers]
   return {
     size: [50, 50],
-    rules: new Map(names.map((name) => [name, { ...rule, ...more }])),
+    ruleOf: () => ({ ...rule, ...more }),
     answer: async (images: readonly Image[]) => images.map(() => queue.shift()!),
   }
 }
@@ -78,7 +78,7 @@ describe('the picture and its mirror image', () => {
     const looks = [countOf([1, 2, 0, 0, 0, 3], [0, 2, 0, 0, 0, 0]), countOf([0, 2, 1, 3, 0, 0], [0, 2, 0, 0, 0, 0])]
     const answer = (await answerByViews(image, { flip: true }, runOf(looks))) as Count
     expect([...answer.density.data]).toEqual([1, 2, 0, 0, 0, 3])
-    expect([...answer.densities!.nut!.data]).toEqual([0, 2, 0, 0, 0, 0])
+    expect([...answer.density.kinds!.nut!.data]).toEqual([0, 2, 0, 0, 0, 0])
   })
 
   test('of several heads each is averaged that can be', async () => {
@@ -88,7 +88,7 @@ describe('the picture and its mirror image', () => {
       multi(found({ label: 0, score: 0.9, x1: 10, x2: 30 }), maps[0]!),
       multi(found({ label: 0, score: 0.5, x1: 70, x2: 90 }), maps[1]!),
     ]
-    const { heads } = (await answerByViews(image, { flip: true }, runOf(looks, {}, ['boxes', 'pixels']))) as MultiAnswer
+    const { heads } = (await answerByViews(image, { flip: true }, runOf(looks))) as MultiAnswer
     expect((heads.boxes as Detections).detections.map(({ score }) => score)).toEqual([expect.closeTo(0.7, 9)])
     expect(heads.pixels).toBe(maps[0])
   })
@@ -96,16 +96,11 @@ describe('the picture and its mirror image', () => {
 
 /** Cells of 3 x 2 over a picture: of all, and of nuts. */
 function countOf(all: readonly number[], nuts: readonly number[]): Count {
-  const map = (data: readonly number[]) => new DensityMap(3, 2, Float32Array.from(data))
+  const map = (data: readonly number[], kinds?: Record<string, DensityMap>) => new DensityMap(3, 2, Float32Array.from(data), kinds)
   const sum = (data: readonly number[]) => data.reduce((a, b) => a + b, 0)
-  const others = all.map((value, i) => value - nuts[i]!)
-  return {
-    task: 'count',
-    count: sum(all),
-    counts: { nut: sum(nuts), bolt: sum(others) },
-    density: map(all),
-    densities: { nut: map(nuts), bolt: map(others) },
-  }
+  const bolts = all.map((value, i) => value - nuts[i]!)
+  const counts = { nut: sum(nuts), bolt: sum(bolts) }
+  return { task: 'count', count: sum(all), counts, density: map(all, { nut: map(nuts), bolt: map(bolts) }) }
 }
 
 describe('tiles', () => {
@@ -187,7 +182,7 @@ describe('tiles', () => {
   test('of several heads those that tell the class of the whole look at the whole', async () => {
     const seen: number[] = []
     const run: ViewRun = {
-      ...runOf([], {}, ['boxes', 'kind']),
+      ...runOf([]),
       answer: async (images) =>
         images.map(({ width }) => {
           seen.push(width)

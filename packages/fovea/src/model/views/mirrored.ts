@@ -70,16 +70,14 @@ function meanOfCounts(a: Count, b: Count): Count {
     count: mean(a.count, b.count),
     counts: Object.fromEntries(Object.entries(a.counts).map(([name, count]) => [name, mean(count, b.counts[name]!)])),
     density: meanOfMaps(a.density, b.density),
-    ...(a.densities && {
-      densities: Object.fromEntries(Object.entries(a.densities).map(([name, map]) => [name, meanOfMaps(map, b.densities![name]!)])),
-    }),
   }
 }
 
-function meanOfMaps({ width, height, data }: Count['density'], mirrored: Count['density']): DensityMap {
+function meanOfMaps({ width, height, data, kinds }: DensityMap, mirrored: DensityMap): DensityMap {
   const mean = data.map((value, i) => {
     const x = i % width
     return (value + mirrored.data[i - x + (width - 1 - x)]!) / 2
   })
-  return new DensityMap(width, height, mean)
+  const own = kinds && Object.entries(kinds).map(([name, map]) => [name, meanOfMaps(map, mirrored.kinds![name]!)] as const)
+  return new DensityMap(width, height, mean, own && Object.fromEntries(own))
 }

@@ -47,7 +47,7 @@ export function countTraining({ name, labels, scores }: CountHead, { train, batc
         known[picture] = 1
         for (const label of labels.keys()) {
           const from = (picture * labels.length + label) * height * width
-          const places = placesOf(annotations[picture]!.filter((one) => one.label === label))
+          const places = placesOf(annotations[picture]!.filter((one) => one.label === label && !one.isCutOff))
           drawDensity(maps.subarray(from, from + height * width), { width, height, stride }, places)
         }
       }

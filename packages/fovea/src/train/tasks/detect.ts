@@ -20,14 +20,14 @@ const mostBoxes = 300
 
 /** Boxes that are learnt: crowds are many things in one, and what is hard even for people teaches little. */
 function isTaught(annotation: Annotation): boolean {
-  const { label, isCrowd, isDifficult } = annotation
-  return label >= 0 && !isCrowd && !isDifficult && hasExtent(annotation)
+  const { label, isCrowd, isDifficult, isCutOff } = annotation
+  return label >= 0 && !isCrowd && !isDifficult && !isCutOff && hasExtent(annotation)
 }
 
 /** Neither things to be found nor free of things. */
 function isIgnored(annotation: Annotation): boolean {
-  const { label, isCrowd, isDifficult } = annotation
-  return (label < 0 || isCrowd === true || isDifficult === true) && hasExtent(annotation)
+  const { label, isCrowd, isDifficult, isCutOff } = annotation
+  return (label < 0 || isCrowd === true || isDifficult === true || isCutOff === true) && hasExtent(annotation)
 }
 
 /** 0 at points that lie in one of the things; levels one after another, row by row. @param size of the picture, height and width */
@@ -57,14 +57,17 @@ function isKnown({ annotations }: ImageDataset['samples'][number]): boolean {
 }
 
 /** @throws FoveaError TRAIN_OPTION where no picture has a box */
-export function detectTraining(head: DetectHead, { train, batchSize, imageSize, detectLoss = {}, joined }: HeadContext): HeadTraining {
+export function detectTraining(
+  head: DetectHead,
+  { train, batchSize, imageSize, cropped = false, detectLoss = {}, joined }: HeadContext,
+): HeadTraining {
   const { name, labels, auxiliary, masks } = head
   const scores = head.scores!
   const counts = train.samples.map(({ annotations = [] }) => annotations.filter(isTaught).length)
   const boxes = Math.min(mostBoxes, joined * counts.reduce((most, count) => Math.max(most, count), 0))
   if (boxes === 0) throw new FoveaError('TRAIN_OPTION', { field: 'train', expected: `boxes to learn for "${name}"`, found: 'none' })
   const unknown = !train.samples.every(isKnown)
-  const known = unknown || train.samples.some(({ annotations = [] }) => annotations.some(isIgnored))
+  const known = cropped || unknown || train.samples.some(({ annotations = [] }) => annotations.some(isIgnored))
   if (unknown && joined > 1)
     throw new FoveaError('TRAIN_OPTION', {
       field: 'mosaic',

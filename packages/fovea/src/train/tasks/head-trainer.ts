@@ -1,9 +1,9 @@
 // Trains a model with heads: detection, classification and others, alone or together on one backbone and pyramid.
 
 import { type ImageDataset, readableHashes } from '../../data/dataset.ts'
-import { compose, isIdentity } from '../../data/transforms/compose.ts'
+import { compose, isIdentity, type Transform } from '../../data/transforms/compose.ts'
+import { randomCrop } from '../../data/transforms/crop.ts'
 import { type Mosaic, mosaic } from '../../data/transforms/mix.ts'
-import { randomScaledCrop } from '../../data/transforms/resized-crop.ts'
 import { type Batch, VisionDataLoader } from '../../data/vision-data-loader.ts'
 import type { Model } from '../../graph/model.ts'
 import { Tensor } from '../../graph/tensor.ts'
@@ -91,11 +91,12 @@ export class HeadTrainer {
     const { model, recipe, notes } = await firstModel(this.#options)
     for (const text of notes) this.#emit({ kind: 'note', text })
     const metadata = readMetadata(model)
-    const { batchSize, crop, segmentLoss, detectLoss } = recipe
+    const { batchSize, segmentLoss, detectLoss } = recipe
     const context: HeadContext = {
       train: this.#options.train,
       batchSize,
-      imageSize: crop,
+      imageSize: trainedSize(recipe),
+      cropped: recipe.crop !== undefined,
       segmentLoss,
       detectLoss,
       joined: recipe.mosaic > 0 ? 4 : 1,
@@ -142,11 +143,14 @@ export class HeadTrainer {
   #trainBatches(recipe: HeadRecipe, { preprocessing }: ModelMetadata): BatchSource<Batch> {
     const { batchSize, seed, augment, imageSize, crop } = recipe
     const { train, onError = 'skip', diskCache } = this.#options
-    const cut = crop.some((side, i) => side < imageSize[i]!) ? [randomScaledCrop(crop, imageSize)] : []
-    const steps = [...(isIdentity(augment) ? [] : [augment!]), ...cut]
+    const transform = crop === undefined ? augment : croppedTo(crop, augment)
+    // Of a thing that is cut off, what is left is not to be learnt as one, but its pixels are still its own.
+    const below = crop !== undefined || recipe.heads.some(({ task }) => task === 'segment') ? 'keep' : 'drop'
     const open = (mix?: Mosaic) =>
       new VisionDataLoader(train, {
-        preprocessing: { ...preprocessing, size: crop },
+        preprocessing: { ...preprocessing, size: trainedSize(recipe) },
+        // Windows are cut at the scale of the pictures in use.
+        workSize: imageSize,
         training: true,
         exactDecode: true,
         batchSize,
@@ -154,8 +158,8 @@ export class HeadTrainer {
         workers: 1,
         onError,
         // A thing of which little is left is not to be learnt.
-        rule: { minVisible: 0.2, minSide: 2 },
-        ...(steps.length === 0 ? {} : { transform: compose(steps) }),
+        rule: { minVisible: 0.2, minSide: 2, below },
+        ...(isIdentity(transform) ? {} : { transform: transform! }),
         ...(mix && { mix }),
         ...(diskCache && { diskCache }),
       })
@@ -186,6 +190,17 @@ export class HeadTrainer {
   }
 }
 
+/** Height and width of what the network sees in training. */
+function trainedSize({ crop, imageSize }: HeadRecipe): readonly [height: number, width: number] {
+  return crop ?? imageSize
+}
+
+/** The augmentation, and then a window anywhere. A normalisation is part of the graph, and would have to come last. */
+function croppedTo(crop: readonly [number, number], augment: Transform | undefined): Transform {
+  const steps = augment?.kind === 'compose' ? augment.steps : augment === undefined ? [] : [augment]
+  return compose([...steps.filter(({ kind }) => kind !== 'normalize'), randomCrop(crop, { fill: [114, 114, 114] })])
+}
+
 /** The model with its heads and first weights. */
 async function firstModel(options: HeadTrainOptions): Promise<{ model: Model; recipe: HeadRecipe; notes: readonly string[] }> {
   const { model: name = defaultHeadModel, pretrained, hub, architecture, input, shipped, signal, train, validation } = options
@@ -210,7 +225,7 @@ async function firstModel(options: HeadTrainOptions): Promise<{ model: Model; re
       expected: `${fixed.join('x')}, which the model is fixed to`,
       found: recipe.imageSize.join('x'),
     })
-  if (fixed?.some((side, i) => side !== recipe.crop[i]))
+  if (fixed !== undefined && recipe.crop !== undefined)
     throw new FoveaError('TRAIN_OPTION', {
       field: 'crop',
       expected: 'a model that takes any size',
@@ -234,9 +249,10 @@ function compile(
   trainings: readonly HeadTraining[],
   block: number | undefined,
 ): { step: TrainingStep; parameters: number } {
-  const { batchSize, crop, backboneRate, averageDecay, accumulate } = recipe
+  const { batchSize, backboneRate, averageDecay, accumulate } = recipe
+  const [height, width] = trainedSize(recipe)
   const trained = extract(model, { outputs: [...new Set(heads.flatMap(trainedValues))] })
-  const bound = bindDimensions(trained, { N: batchSize, H: crop[0], W: crop[1] }).model
+  const bound = bindDimensions(trained, { N: batchSize, H: height, W: width }).model
   const parameters = openParameters(bound, stages, recipe.freeze)
   const clip = clipOf(recipe)
   const weights = weightParameters(bound, heads, recipe.lossWeights)

@@ -25,7 +25,10 @@ export interface DetectLossOptions {
 export interface HeadContext {
   readonly train: ImageDataset
   readonly batchSize: number
+  /** Of what the network sees in training. */
   readonly imageSize: readonly [height: number, width: number]
+  /** True where that are windows of pictures, which cut things off. @default false */
+  readonly cropped?: boolean
   readonly segmentLoss?: SegmentLossOptions
   readonly detectLoss?: DetectLossOptions
   /** Pictures that one of a batch may be joined from. */

@@ -95,8 +95,8 @@ export interface HeadRecipe {
   readonly epochs: number
   readonly batchSize: number
   readonly imageSize: readonly [height: number, width: number]
-  /** What the network sees in training: windows, or as much as in use. */
-  readonly crop: readonly [height: number, width: number]
+  /** Of the windows that training sees; undefined for whole pictures. */
+  readonly crop?: readonly [height: number, width: number]
   readonly seed: number
   readonly optimizer: 'sgd' | 'adam' | 'adamw'
   readonly learningRate: number
@@ -141,7 +141,7 @@ export function resolveHeadRecipe(options: HeadTrainOptions, pretrained: boolean
     epochs,
     batchSize: Math.min(samples, read.whole('batchSize', 1, 8)),
     imageSize,
-    crop: cropOf(options, imageSize),
+    ...cropOf(options, imageSize),
     seed: read.whole('seed', 0, 0),
     optimizer,
     learningRate: read.amount('learningRate', optimizer === 'sgd' ? 0.01 : 0.001),
@@ -239,20 +239,23 @@ function detectLossOf({ detectLoss, heads }: HeadTrainOptions): Required<DetectL
 }
 
 function sizeOf(field: string, size: number | readonly [number, number]): readonly [number, number] {
-  const pair = typeof size === 'number' ? ([size, size] as const) : size
-  if (!Array.isArray(pair) || pair.length !== 2) throw invalid(field, 'a number, or [height, width]', String(size))
-  for (const side of pair) if (!Number.isSafeInteger(side) || side < 32 || side > 4096) throw invalid(field, '32 to 4096', pair.join('x'))
-  return pair as unknown as readonly [number, number]
+  const sides: unknown = typeof size === 'number' ? [size, size] : size
+  if (!Array.isArray(sides) || sides.length !== 2) throw invalid(field, 'a number, or [height, width]', String(size))
+  const side = (value: unknown): number => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 32 && value <= 4096) return value
+    throw invalid(field, '32 to 4096', sides.join('x'))
+  }
+  return [side(sides[0]), side(sides[1])]
 }
 
-function cropOf({ crop, heads }: HeadTrainOptions, imageSize: readonly [number, number]): readonly [number, number] {
-  if (crop === undefined) return imageSize
+function cropOf({ crop, heads }: HeadTrainOptions, imageSize: readonly [number, number]): Pick<HeadRecipe, 'crop'> {
+  if (crop === undefined) return {}
   const size = sizeOf('crop', crop)
   if (size.some((side, i) => side > imageSize[i]!))
     throw invalid('crop', `at most ${imageSize.join('x')}, the size of pictures`, size.join('x'))
   const whole = wholeHead(heads)
   if (whole !== undefined) throw invalid('crop', 'heads that detect, segment or count', whole)
-  return size
+  return size.every((side, i) => side === imageSize[i]) ? {} : { crop: size }
 }
 
 /** A head that asks for the class of the whole picture, which its parts do not tell. */

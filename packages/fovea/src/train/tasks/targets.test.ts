@@ -24,9 +24,14 @@ const dataset = (...annotations: (readonly Annotation[] | undefined)[]): ImageDa
 })
 
 /** What the batch of all samples teaches, by the last word of the input's name. */
-function taught(make: (context: HeadContext) => HeadTraining, train: ImageDataset, joined = 1): Record<string, number[]> {
+function taught(
+  make: (context: HeadContext) => HeadTraining,
+  train: ImageDataset,
+  joined = 1,
+  more: Partial<HeadContext> = {},
+): Record<string, number[]> {
   const { samples } = train
-  const training = make({ train, batchSize: samples.length, imageSize: [16, 16], joined })
+  const training = make({ train, batchSize: samples.length, imageSize: [16, 16], joined, ...more })
   const batch = {
     indices: Int32Array.from(samples.keys()),
     annotations: samples.map(({ annotations = [] }) => annotations),
@@ -81,6 +86,18 @@ test('a detector learns neither of pictures with points nor inside of what is ig
   expect(labels).toEqual([0, 0, -1, 0, -1, -1])
   expect(taught(detect, dataset([box(0, 0, 8, 8)], [])).known).toBeUndefined()
   expect(() => taught(detect, dataset([box(0, 0, 8, 8)], [point]), 4)).toThrow(expect.objectContaining({ code: 'TRAIN_OPTION' }))
+})
+
+test('of things that a window cut off only the pixels are learnt', () => {
+  const cut = { isCutOff: true } as const
+  const windows = dataset([box(0, 0, 8, 8), { ...outline, ...cut, polygons: [[8, 8, 16, 8, 16, 16, 8, 16]] }])
+  // Training data hold whole things: that some will be cut off is told by the context.
+  const { known, labels } = taught(detect, windows, 1, { cropped: true })
+  expect([known, labels]).toEqual([[1, 1, 1, 0, 0], [0]])
+  const { map, weights } = taught(segment, windows)
+  expect([map![12 * 16 + 12], weights![12 * 16 + 12]]).toEqual([0, 1])
+  const { density } = taught(count, windows)
+  expect(density!.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5)
 })
 
 test('a segmenter learns nothing of pixels in boxes, or beside points', () => {

@@ -17,6 +17,11 @@ export interface AnnotationRule {
   readonly minVisible?: number
   /** A thing is dropped where a side of what is left of its box is shorter, in pixels. Default 1. */
   readonly minSide?: number
+  /**
+   * What becomes of things that fall below these limits but are still to be seen: `drop`, or `keep` as `isCutOff`, so that what is left of them is not
+   * taken for background. Default `drop`.
+   */
+  readonly below?: 'drop' | 'keep'
   /** Keypoints that change names in a mirror image, by index: left eye and right eye. Default none. */
   readonly mirrorPairs?: readonly (readonly [number, number])[]
 }
@@ -39,7 +44,7 @@ export function moveAnnotations(annotations: readonly Annotation[], geometry: Ge
 }
 
 function moveAnnotation(annotation: Annotation, geometry: Geometry, rule: AnnotationRule): Annotation | undefined {
-  const { minVisible = 0.1, minSide = 1, mirrorPairs = [] } = rule
+  const { minVisible = 0.1, minSide = 1, below = 'drop', mirrorPairs = [] } = rule
   const { box, orientedBox, polygons, mask, keypoints, area, ...rest } = annotation
   if (mask !== undefined) checkMask(mask, geometry)
   const outline = polygons ?? (orientedBox !== undefined ? [orientedBox] : box !== undefined ? [boxPolygon(box)] : [])
@@ -49,14 +54,18 @@ function moveAnnotation(annotation: Annotation, geometry: Geometry, rule: Annota
   const { width, height } = geometry.from
   const inside = mask !== undefined ? before : areaOf(outline.map((part) => clipToConvex(part, [0, 0, width, 0, width, height, 0, height])))
   // Not the other way round: what is no number is dropped too.
-  if (hasShape && !(left > 0 && left >= minVisible * inside * (1 - 1e-9))) return undefined
+  if (hasShape && !(left > 0)) return undefined
+  let isCutOff = hasShape && !(left >= minVisible * inside * (1 - 1e-9))
+  if (isCutOff && below === 'drop') return undefined
 
   const movedMask = mask && moveMask(mask, geometry)
   const movedPolygons = polygons && cutAndMove(polygons, geometry)
   const movedBox = box && moveBox(box, geometry, (movedMask && maskBounds(movedMask)) ?? (movedPolygons && boundsOf(movedPolygons)))
   if (box !== undefined && movedBox === undefined) return undefined
   const bounds = movedBox ?? (movedMask ? maskBounds(movedMask) : boundsOf(cutAndMove(outline, geometry)))
-  if (hasShape && (bounds === undefined || bounds.x2 - bounds.x1 < minSide || bounds.y2 - bounds.y1 < minSide)) return undefined
+  if (hasShape && bounds === undefined) return undefined
+  if (hasShape && (bounds!.x2 - bounds!.x1 < minSide || bounds!.y2 - bounds!.y1 < minSide)) isCutOff = true
+  if (isCutOff && below === 'drop') return undefined
   const movedPoints = keypoints && moveKeypoints(keypoints, geometry, mirrorPairs)
   const labelled = (points: readonly Keypoint[]) => points.some(({ visibility }) => visibility > 0)
   if (!hasShape && keypoints && labelled(keypoints) && !labelled(movedPoints!)) return undefined
@@ -64,6 +73,7 @@ function moveAnnotation(annotation: Annotation, geometry: Geometry, rule: Annota
   const after = movedMask ? maskArea(movedMask) : areaOf(cutAndMove(outline, geometry))
   return {
     ...rest,
+    ...(isCutOff && { isCutOff: true as const }),
     ...(movedBox && { box: movedBox }),
     ...(orientedBox && { orientedBox: moveOrientedBox(orientedBox, geometry) }),
     ...(movedPolygons && { polygons: movedPolygons }),

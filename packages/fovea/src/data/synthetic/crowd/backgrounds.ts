@@ -2,7 +2,7 @@
 
 import type { Random } from '../../../util/random.ts'
 import { type Cell, cells, weave } from '../formula/patterns.ts'
-import { fractalNoise, smoothstep, valueNoise } from '../noise.ts'
+import { cellHash, fractalNoise, smoothstep, valueNoise } from '../noise.ts'
 import { type Color, type ColorCanvas, castShadow, fillEllipse, fillRectangle, scaled } from './canvas.ts'
 
 export const crowdBackgrounds = ['plain', 'gradient', 'texture', 'tiles', 'stripes', 'cobbles', 'carpet', 'litter'] as const
@@ -124,24 +124,27 @@ function litter(random: Random): Ground {
   const tints: Color[] = Array.from({ length: 3 }, () => [random.uniform(0.1, 0.9), random.uniform(0.1, 0.9), random.uniform(0.1, 0.8)])
   const [many, long, thin] = [random.uniform(0.2, 0.9), random.uniform(0.2, 0.5) * side, random.uniform(0.15, 0.5)]
   const salt = random.uint32()
-  /** A number from 0 to 1 of a cell of the lattice. */
-  const drawn = (column: number, row: number, of: number) => {
-    let h = Math.imul(column, 0x27d4eb2d) ^ Math.imul(row, 0x165667b1) ^ Math.imul(of, 0x9e3779b1) ^ salt
-    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-    return ((h ^ (h >>> 16)) >>> 0) / 0x100000000
+  /** The piece that a cell of the lattice holds, if it holds one. */
+  const pieceOf = (column: number, row: number) => {
+    const drawn = (of: number) => cellHash(column, row, salt ^ Math.imul(of + 1, 0x9e3779b1)) / 0x100000000
+    if (drawn(0) > many) return []
+    const angle = Math.PI * drawn(3)
+    const [x, y] = [(column + drawn(1)) * side, (row + drawn(2)) * side]
+    return [{ x, y, cos: Math.cos(angle), sin: Math.sin(angle), tint: tints[Math.floor(3 * drawn(4))]! }]
   }
+  // Those around the last cell, in which most points lie too.
+  let [column, row] = [Number.NaN, Number.NaN]
+  let pieces: ReturnType<typeof pieceOf> = []
+  const around = [-1, 0, 1]
   return (x, y) => {
-    const [column, row] = [Math.floor(x / side), Math.floor(y / side)]
-    for (let r = row - 1; r <= row + 1; r++)
-      for (let c = column - 1; c <= column + 1; c++) {
-        if (drawn(c, r, 0) > many) continue
-        const [dx, dy] = [x - (c + drawn(c, r, 1)) * side, y - (r + drawn(c, r, 2)) * side]
-        const angle = Math.PI * drawn(c, r, 3)
-        const [along, across] = [dx * Math.cos(angle) + dy * Math.sin(angle), dy * Math.cos(angle) - dx * Math.sin(angle)]
-        if (Math.abs(along) < long && Math.abs(across) < thin * long) return tints[Math.floor(3 * drawn(c, r, 4))]!
-      }
-    return color
+    const [c, r] = [Math.floor(x / side), Math.floor(y / side)]
+    if (c !== column || r !== row) pieces = around.flatMap((dy) => around.flatMap((dx) => pieceOf(c + dx, r + dy)))
+    ;[column, row] = [c, r]
+    const hit = pieces.find((piece) => {
+      const [dx, dy] = [x - piece.x, y - piece.y]
+      return Math.abs(dx * piece.cos + dy * piece.sin) < long && Math.abs(dy * piece.cos - dx * piece.sin) < thin * long
+    })
+    return hit?.tint ?? color
   }
 }
 

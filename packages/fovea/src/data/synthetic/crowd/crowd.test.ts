@@ -59,7 +59,7 @@ describe('every layout', () => {
     expect(uniform).toBeGreaterThan(0.95)
     expect(uniform).toBeLessThan(1.2)
     expect(ratio('grid')).toBeGreaterThan(uniform + 0.3)
-    for (const layout of ['clustered', 'queues', 'ring'] as const) expect(ratio(layout), layout).toBeLessThan(uniform - 0.25)
+    for (const layout of ['clustered', 'queues', 'ring', 'groups'] as const) expect(ratio(layout), layout).toBeLessThan(uniform - 0.25)
   })
 })
 

@@ -124,7 +124,7 @@ function ring(count: number, { width, height, sizeAt }: Ground, random: Random):
   }
 }
 
-/** Twos, threes and fours who walk side by side or in a knot, as most people do (Moussaïd 2010). */
+/** Some alone, most in twos, threes and fours side by side or in a knot, as people walk (Moussaïd 2010). */
 function groups(_count: number, { width, height, sizeAt }: Ground, random: Random): Propose {
   const closeness = random.uniform(0.9, 1.4)
   const knots = random.next()

@@ -2,7 +2,7 @@
 // Diverse generators teach more than many samples of one (Baradad 2021, arXiv:2106.05963; Baradad 2022, arXiv:2211.16412).
 
 import type { Random } from '../../../util/random.ts'
-import { type Noise, smoothstep, valueNoise } from '../noise.ts'
+import { cellHash, type Noise, smoothstep, valueNoise } from '../noise.ts'
 
 /**
  * A pattern of about -1 to 1 over the plane whose structures are about one unit wide. `traits` decides what kind of pattern it is: the
@@ -116,7 +116,7 @@ class Neighbours {
     if (cx === this.#cx && cy === this.#cy) return false
     this.#cx = cx
     this.#cy = cy
-    for (let n = 0; n < 9; n++) this.hashes[n] = scramble(this.x(n), this.y(n), this.#salt)
+    for (let n = 0; n < 9; n++) this.hashes[n] = cellHash(this.x(n), this.y(n), this.#salt)
     return true
   }
 
@@ -127,13 +127,6 @@ class Neighbours {
   y(n: number): number {
     return this.#cy + rows[n]!
   }
-}
-
-function scramble(x: number, y: number, salt: number): number {
-  let h = Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ salt
-  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
 }
 
 function cellular(traits: Random, instance: Random, value: (cell: Cell) => number): Noise {
@@ -222,7 +215,7 @@ const tiles: Family = (traits, instance) => {
     const fy = y - row
     const inside = Math.min(fx, long - fx, fy, 1 - fy)
     if (inside < joint) return -1
-    return 0.5 + 0.5 * tone * ((scramble(Math.floor(u), row, salt) & 0xff) / 128 - 1)
+    return 0.5 + 0.5 * tone * ((cellHash(Math.floor(u), row, salt) & 0xff) / 128 - 1)
   }
 }
 

@@ -21,15 +21,23 @@ export function placesOf(annotations: readonly Annotation[]): Place[] {
   })
 }
 
-/** Things in each cell, row by row. As JSON the cells are a list, to six digits, of all kinds together. */
-export class DensityMap {
+/** Things in each cell, row by row. */
+export interface Density {
   readonly width: number
   readonly height: number
   readonly data: Float32Array
   /** Of each kind by name, where there are several. */
-  readonly kinds: Readonly<Record<string, DensityMap>> | undefined
+  readonly kinds?: Readonly<Record<string, Density>> | undefined
+}
 
-  constructor(width: number, height: number, data: Float32Array, kinds?: Readonly<Record<string, DensityMap>>) {
+/** A density that knows how to become JSON: the cells are a list, to six digits, of all kinds together. */
+export class DensityMap implements Density {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+  readonly kinds: Density['kinds']
+
+  constructor(width: number, height: number, data: Float32Array, kinds?: Density['kinds']) {
     this.width = width
     this.height = height
     this.data = data

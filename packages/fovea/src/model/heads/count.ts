@@ -2,7 +2,7 @@
 
 import { type DensityHeadOptions, densityHead } from '../../nn/heads/density.ts'
 import type { Feature, ModuleBuilder } from '../../nn/module.ts'
-import { DensityMap } from '../../vision/density.ts'
+import { type Density, DensityMap } from '../../vision/density.ts'
 import { overPicture, type Placement } from '../../vision/placement.ts'
 import type { CountHead } from './head.ts'
 
@@ -22,7 +22,7 @@ export interface Count {
   /** Of each kind, by name. */
   readonly counts: Readonly<Record<string, number>>
   /** Things in each cell over the picture, all kinds together, row by row; its sum is about the count. */
-  readonly density: DensityMap
+  readonly density: Density
 }
 
 /** Builds the head and its output `NAME_density`: float [N, classes, h, w], things in each cell. */

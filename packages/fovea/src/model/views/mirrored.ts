@@ -2,7 +2,7 @@
 
 import type { Detection } from '../../vision/annotation.ts'
 import { fuseBoxes } from '../../vision/box-fusion.ts'
-import { DensityMap } from '../../vision/density.ts'
+import { type Density, DensityMap } from '../../vision/density.ts'
 import { Detections } from '../../vision/detections.ts'
 import { boxOf } from '../../vision/metrics/detections.ts'
 import { mirrorMask } from '../../vision/move-mask.ts'
@@ -73,7 +73,7 @@ function meanOfCounts(a: Count, b: Count): Count {
   }
 }
 
-function meanOfMaps({ width, height, data, kinds }: DensityMap, mirrored: DensityMap): DensityMap {
+function meanOfMaps({ width, height, data, kinds }: Density, mirrored: Density): DensityMap {
   const mean = data.map((value, i) => {
     const x = i % width
     return (value + mirrored.data[i - x + (width - 1 - x)]!) / 2

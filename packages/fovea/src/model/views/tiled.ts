@@ -1,7 +1,7 @@
 // One answer about a picture from what a head answers about its tiles, one after another.
 
 import type { Detection } from '../../vision/annotation.ts'
-import { DensityMap } from '../../vision/density.ts'
+import { type Density, DensityMap } from '../../vision/density.ts'
 import { Detections } from '../../vision/detections.ts'
 import type { Image } from '../../vision/image.ts'
 import { boxOf } from '../../vision/metrics/detections.ts'
@@ -106,7 +106,7 @@ function sumOf(cells: Float32Array): number {
 /** Parts of a tile's cell that go to cells of the picture. */
 type Shares = readonly (readonly [cell: number, share: number])[]
 
-function addCells(out: Float32Array, width: number, map: DensityMap, columns: readonly Shares[], rows: readonly Shares[]): void {
+function addCells(out: Float32Array, width: number, map: Density, columns: readonly Shares[], rows: readonly Shares[]): void {
   for (let y = 0, i = 0; y < map.height; y++)
     for (let x = 0; x < map.width; x++, i++)
       for (const [row, down] of rows[y]!)
